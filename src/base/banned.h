@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Functions that have no maximum, no re-entrancy or no error do not compile. Use span, buf, snprintf and the
+ * functions of base/text.h. C only: the standard headers of C++ name some of these.
+ */
+#pragma once
+
+#ifndef __cplusplus
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#pragma GCC poison strcpy strcat strncpy strncat sprintf vsprintf strtok gets
+#pragma GCC poison gmtime localtime ctime asctime atoi atol atoll atof
+#pragma GCC poison rand srand random srandom
+#endif
