@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What an engine answers becomes what leaves the door: one form, whatever the engine calls things.
+ *
+ * The way back has three forms, and one `struct answer` serves them all:
+ *   stream → stream   answer_event() for each event
+ *   whole  → whole    answer_whole() for the body
+ *   stream → whole    answer_gather() for each event, answer_gathered() at the end (assemble.c)
+ * Each meters what passes. Rewritten: `model` (the public name), thinking (both `reasoning_content` and `reasoning`, whichever came),
+ * usage when more was charged than reported. Passed: id, object, created, choices, usage, service_tier. Dropped:
+ * everything else of an engine (timings, paths, token ids, fingerprints).
+ *
+ * What an engine sends is not trusted: an event that is not a JSON object, has wrong types or duplicate keys ends the answer with BAD_ANSWER.
+ * Belongs to one request; memory from `buf`s with maxima.
+ */
+#pragma once
+
+#include "base/buf.h"
+#include "dialect/endpoint.h"
+#include "dialect/json_dom.h"
+#include "dialect/meter.h"
+#include "dialect/refusal.h"
+
+struct answer_terms {
+    enum endpoint endpoint;
+    struct span model;             /* public name; outlives the answer */
+    bool include_usage;            /* client wants the usage event of a stream */
+    uint32_t choices;              /* asked for: an engine that sends more is cut off (BAD_ANSWER) */
+    uint64_t prompt_tokens_estimate;
+    uint64_t output_tokens_max;    /* of the request, all choices; 0: none. Passing it by more than one event cuts the answer */
+    size_t answer_bytes_max;       /* what may be gathered, and what may be streamed */
+};
+
+struct answer; /* heap; see answer_new */
+
+enum answer_state {
+    ANSWER_OPEN,   /* more may come */
+    ANSWER_CUT,    /* a cap was reached: the caller stops the engine and calls answer_finish() */
+    ANSWER_DONE    /* the engine said [DONE], or its last event came */
+};
+
+struct answer *answer_new(const struct answer_terms *terms) must_check;
+void answer_free(struct answer *answer);
+const struct meter *answer_meter(const struct answer *answer);
+
+/* One event's data from the engine; appends to `out` what the client gets, framed as SSE (or nothing). *ret_state says how it goes on.
+ * -EINVAL with *ret_refusal: garbage (BAD_ANSWER) or the engine's own error event (ENGINE_ERROR…). */
+int answer_event(struct answer *answer, struct json_parser *parser, struct span data, struct buf *out,
+                 enum answer_state *ret_state, struct refusal *ret_refusal) must_check;
+
+/* The stream ends here, in good order: for choices without an end a last event with finish_reason "length" (when `cut`), the usage event
+ * if the client asked for it and none went out, and "data: [DONE]". */
+void answer_finish(struct answer *answer, bool cut, struct buf *out);
+
+/* The stream ends here with a failure: an error event, in OpenAI's shape; no [DONE]. */
+void answer_fail(struct answer *answer, const struct refusal *refusal, struct span request_id, struct buf *out);
+
+/* A whole body from the engine (200) → the client's body. */
+int answer_whole(struct answer *answer, struct json_parser *parser, struct span body, struct buf *out,
+                 struct refusal *ret_refusal) must_check;
+
+/* Stream → whole. The gathered answer equals what the engine would have answered unstreamed, field by field. */
+int answer_gather(struct answer *answer, struct json_parser *parser, struct span data, enum answer_state *ret_state,
+                  struct refusal *ret_refusal) must_check;
+/* -EINVAL when the engine never sent anything that makes an answer. `cut`: open choices end with "length". */
+int answer_gathered(struct answer *answer, bool cut, struct buf *out, struct refusal *ret_refusal) must_check;
+
+/* An engine's error (status ≥ 400, any body, perhaps HTML or nothing) → our refusal. Its own words never reach the client, except numbers of a
+ * context overflow; *ret_detail (may be NULL) gets at most its first 200 printable characters for the operator's log. */
+void answer_engine_error(struct json_parser *parser, unsigned status, struct span body, struct refusal *ret_refusal,
+                         struct err *ret_detail);

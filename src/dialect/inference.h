@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A JSON body becomes one inference request: typed, checked, estimated; and is written again for the engine from the spans that were checked.
+ *
+ * Three verbs in this order: inference_read() checks the whole document and the fields that every model shares; the corridor then finds the
+ * model; inference_allow() applies that model's caps and its table of engine-only fields; inference_write() builds the engine's body.
+ *
+ * Every top-level field is in one table (inference_fields.h): its name, for which endpoints, its type and range, and whether it passes, is set by
+ * the door, or is an engine's own. A field that is in no table is refused. Nothing is guessed: `"max_tokens": "12"` is a 400.
+ *
+ * Spans point into the body and into the parser: the inference lives until the parser reads its next document, but what
+ * inference_write() built is whole. Belongs to one worker thread.
+ */
+#pragma once
+
+#include "dialect/endpoint.h"
+#include "dialect/json_dom.h"
+#include "dialect/refusal.h"
+
+#define INFERENCE_FIELDS_MAX 96 /* top-level members of a body */
+#define INFERENCE_MESSAGES_MAX 4096
+#define INFERENCE_TOOLS_MAX 512
+#define INFERENCE_STOPS_MAX 16
+#define INFERENCE_CHOICES_MAX 128 /* `n`; a model's own cap is usually far lower */
+
+struct inference_field {
+    int known;            /* row of the field table, or -1 */
+    struct span name;     /* unescaped */
+    struct span raw;      /* value as written */
+};
+
+struct inference {
+    enum endpoint endpoint;
+    struct span model;             /* as asked, public name */
+    bool stream;
+    bool include_usage;            /* the client asked for usage in its stream */
+    bool has_tools, has_logprobs;
+    uint32_t choices;              /* n ≥ 1 */
+    uint64_t output_tokens_max;    /* max_completion_tokens or max_tokens; 0: not given */
+    uint64_t prompt_bytes;         /* text of prompt, messages and tools, after escapes */
+    uint64_t prompt_tokens_estimate; /* prompt_bytes × ratio, rounded up */
+    size_t fields_count;
+    struct inference_field fields[INFERENCE_FIELDS_MAX];
+};
+
+struct inference_caps {
+    const struct span *engine_fields; /* names that this model's operator lets pass */
+    size_t engine_fields_count;
+    uint64_t output_tokens_max;       /* 0: no cap. A request above it is refused, one without a number gets it */
+    uint64_t context_tokens_max;      /* 0: unknown */
+    uint32_t choices_max;             /* ≥ 1 */
+};
+
+struct inference_target {
+    struct span model;      /* what the engine calls it */
+    bool stream;            /* what the engine is asked for; may differ from what the client asked */
+    bool ask_usage;         /* adds stream_options.include_usage when streaming */
+    uint64_t output_tokens_max; /* 0: leave as it is */
+};
+
+/* 0, or -EINVAL with *ret_refusal; -ENOMEM. `body` is followed by JSON_PADDING readable bytes. */
+int inference_read(struct json_parser *parser, enum endpoint endpoint, struct span body, struct inference *ret_inference,
+                   struct refusal *ret_refusal) must_check;
+int inference_allow(struct inference *inference, const struct inference_caps *caps, struct refusal *ret_refusal) must_check;
+/* Appends to `buf`, whose failure is the result. */
+void inference_write(const struct inference *inference, const struct inference_target *target, struct buf *buf);
