@@ -28,8 +28,25 @@ void buf_shrink(struct buf *buf, size_t keep);
 /* Room for `more` bytes behind `len`: returns 0, -ENOSPC or -ENOMEM (and marks the buffer). */
 int buf_reserve(struct buf *buf, size_t more);
 
-void buf_append(struct buf *buf, struct span bytes);
-void buf_append_byte(struct buf *buf, char byte);
+/* For buf_append() below: what does not fit into the memory at hand. */
+void buf_append_slow(struct buf *buf, struct span bytes);
+
+/* `bytes` must not lie in this buffer. */
+static inline void buf_append(struct buf *buf, struct span bytes)
+{
+    if (bytes.len - 1 >= buf->cap - buf->len || buf->failed) { /* len 0 wraps: the slow way */
+        buf_append_slow(buf, bytes);
+        return;
+    }
+    memcpy(buf->ptr + buf->len, bytes.ptr, bytes.len);
+    buf->len += bytes.len;
+}
+
+static inline void buf_append_byte(struct buf *buf, char byte)
+{
+    buf_append(buf, (struct span){&byte, 1});
+}
+
 void buf_append_u64(struct buf *buf, uint64_t value);
 void buf_append_i64(struct buf *buf, int64_t value);
 void buf_printf(struct buf *buf, const char *format, ...) printf_like(2, 3);

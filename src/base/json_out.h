@@ -17,7 +17,8 @@
 struct json_out {
     struct buf *buf;
     uint32_t depth;
-    uint32_t has_items; /* one bit a level */
+    uint64_t has_items; /* one bit a level */
+    uint64_t is_object;
     bool after_key;
 };
 
@@ -33,7 +34,7 @@ void json_out_i64(struct json_out *out, int64_t value);
 void json_out_double(struct json_out *out, double value);
 void json_out_bool(struct json_out *out, bool value);
 void json_out_null(struct json_out *out);
-/* `json` must be one whole JSON value. */
+/* `json` must be one whole JSON value; an empty span is written as null. */
 void json_out_raw(struct json_out *out, struct span json);
 
 /* Only the escaped inside of a string, without quotes. */

@@ -40,7 +40,8 @@ static inline bool span_eq(struct span a, struct span b)
 static inline struct span span_skip(struct span s, size_t n)
 {
     n = n < s.len ? n : s.len;
-    return (struct span){s.ptr + n, s.len - n};
+    /* NULL plus zero is not defined in C. */
+    return (struct span){n ? s.ptr + n : s.ptr, s.len - n};
 }
 
 static inline struct span span_take(struct span s, size_t n)

@@ -24,6 +24,8 @@ int text_unbase62(struct span text, uint64_t *ret_value) must_check;
 
 /* Whole valid UTF-8 (RFC 3629: no surrogates, no overlong forms, ≤ U+10FFFF). */
 bool text_is_utf8(struct span text);
+/* Bytes of the one valid sequence at the front (1 … 4); 0 when it is empty, invalid or cut off. */
+size_t text_utf8_len(struct span text);
 
 /* "2026-11-23T23:35:01.042Z" from milliseconds since 1970 (room for 25). */
 #define TEXT_TIME_BYTES 25
@@ -31,5 +33,6 @@ void text_time(uint64_t wall_ms, char ret_text[TEXT_TIME_BYTES]);
 /* "Mon, 23 Nov 2026 23:35:01 GMT", RFC 9110 section 5.6.7 (room for 30). */
 #define TEXT_HTTP_DATE_BYTES 30
 void text_http_date(uint64_t wall_ms, char ret_text[TEXT_HTTP_DATE_BYTES]);
-/* ISO 8601 date or date-time in UTC ("2026-12-31", "2026-12-31T10:00:00Z"): 0 or -EINVAL. */
+/* ISO 8601 date or date-time in UTC ("2026-12-31", "2026-12-31T10:00:00Z", also what text_time()
+ * writes), from 1970 on: 0 or -EINVAL. */
 int text_parse_time(struct span text, uint64_t *ret_wall_ms) must_check;

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The one place that calls malloc. The countdown of the torture tests belongs to each thread, so that counting costs
+ * one add on memory that no other core wants.
+ */
+#include "base/alloc.h"
+
+static _Thread_local uint64_t asked;
+static _Thread_local uint64_t allowed = UINT64_MAX;
+
+static bool may_succeed(void)
+{
+    return asked++ < allowed;
+}
+
+/* A request for nothing still yields a pointer of its own, so NULL always means failure. */
+static size_t at_least_one(size_t size)
+{
+    return size ? size : 1;
+}
+
+void *mem_alloc(size_t size)
+{
+    return may_succeed() ? malloc(at_least_one(size)) : NULL;
+}
+
+void *mem_zalloc(size_t size)
+{
+    return may_succeed() ? calloc(1, at_least_one(size)) : NULL;
+}
+
+void *mem_realloc(void *ptr, size_t size)
+{
+    return may_succeed() ? realloc(ptr, at_least_one(size)) : NULL;
+}
+
+void *mem_array(size_t count, size_t size)
+{
+    size_t total;
+    if (__builtin_mul_overflow(count, size, &total))
+        return NULL;
+    return mem_zalloc(total);
+}
+
+char *mem_strdup(const char *text)
+{
+    size_t size = strlen(text) + 1;
+    char *copy = mem_alloc(size);
+    if (copy)
+        memcpy(copy, text, size);
+    return copy;
+}
+
+void mem_free(void *ptr)
+{
+    free(ptr);
+}
+
+void mem_freep(void *ptr_to_ptr)
+{
+    void *ptr;
+    memcpy(&ptr, ptr_to_ptr, sizeof(ptr));
+    mem_free(ptr);
+}
+
+void mem_free_secret(void *ptr, size_t size)
+{
+    if (ptr)
+        explicit_bzero(ptr, size);
+    mem_free(ptr);
+}
+
+void mem_fail_after(uint64_t successes)
+{
+    asked = 0;
+    allowed = successes;
+}
+
+void mem_fail_never(void)
+{
+    mem_fail_after(UINT64_MAX);
+}
+
+uint64_t mem_fail_count(void)
+{
+    return asked;
+}
