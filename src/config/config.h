@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the operator wants: a YAML file, read strictly, becomes one immutable struct.
+ *
+ * Every setting is a row of one table (settings.h): name, type, range, default, what it is for, whether a change needs a restart.
+ * The table yields the parser, the defaults, `seawall check` and docs/configuration.md. Unknown key, wrong type, value out of range, duplicate key,
+ * alias or tag: refused with file, line and what was expected. No file at all gives the defaults.
+ *
+ * The supervisor reads files and environment into a bundle (config_bundle_read) and hands that text to the gateway, which parses it again
+ * (config_parse): the sandboxed side never opens a configuration or a secret. A struct config is read by many threads and
+ * never changed; config_ref/unref count.
+ */
+#pragma once
+
+#include "base/buf.h"
+#include "base/err.h"
+
+#define CONFIG_FILE_BYTES_MAX 1048576
+#define CONFIG_SECRET_BYTES_MAX 65536
+#define CONFIG_LISTEN_MAX 16
+#define CONFIG_POOLS_MAX 64
+#define CONFIG_BACKENDS_MAX 64 /* of one pool */
+#define CONFIG_MODELS_MAX 256
+#define CONFIG_ENGINE_FIELDS_MAX 64
+#define CONFIG_ORIGINS_MAX 64
+
+enum config_upstream_stream { CONFIG_STREAM_AUTO, CONFIG_STREAM_ALWAYS, CONFIG_STREAM_NEVER };
+enum config_probe { CONFIG_PROBE_AUTO, CONFIG_PROBE_TOKENS, CONFIG_PROBE_MODELS, CONFIG_PROBE_OFF };
+
+struct config_backend {
+    struct span url;       /* http://host[:port] or https://host[:port], no path but an optional prefix */
+    uint32_t weight;       /* 1 … 1000 */
+    struct span api_key;   /* resolved; null when none */
+    struct span ca_pem;    /* resolved content of ca_file; null: the system's certificates */
+    bool embedded;         /* the supervised model */
+};
+
+struct config_pool {
+    struct span name;
+    struct config_backend *backends;
+    size_t backends_count;
+    enum config_upstream_stream upstream_stream;
+    uint32_t connect_ms, first_byte_ms, idle_ms;
+    enum config_probe probe;
+    uint32_t probe_every_ms, probe_timeout_ms;
+    uint32_t breaker_failures; /* in a row */
+    uint32_t breaker_pause_ms;
+    uint32_t retries_max;           /* further tries of one request, before the first byte */
+    uint32_t retry_budget_percent;  /* of the pool's requests */
+    uint32_t idle_connections_max;  /* kept for each backend and worker */
+};
+
+struct config_model {
+    struct span name;           /* public */
+    struct span upstream_model; /* what the engine calls it; = name unless told */
+    struct span pool;
+    uint64_t context_tokens_max; /* 0: unknown */
+    uint64_t output_tokens_max;  /* 0: no cap */
+    uint32_t choices_max;
+    struct span *engine_fields;
+    size_t engine_fields_count;
+};
+
+struct config {
+    /* service */
+    struct span *listen;
+    size_t listen_count;
+    struct span metrics_listen; /* empty: off */
+    uint32_t workers;           /* 0: as many as processors */
+    struct span user;           /* the gateway's, when started as root; empty: "seawall" if there is one, else "nobody" */
+    bool keys_required;
+    struct span access_log; /* path inside the data folder, "-" for standard output, "off" */
+    /* limits */
+    uint32_t connections_max;
+    uint32_t connections_per_network_max; /* 0: no limit */
+    uint64_t head_bytes_max, body_bytes_max, body_memory_max, answer_bytes_max, event_bytes_max, send_queue_bytes_max;
+    uint32_t json_depth_max;
+    /* deadlines, milliseconds */
+    uint32_t head_ms, body_ms, keep_alive_ms, send_stall_ms, drain_ms;
+    uint32_t body_rate_min; /* bytes a second, measured after the first 5 s */
+    /* CORS */
+    struct span *cors_origins; /* "*" alone, or exact origins */
+    size_t cors_origins_count;
+    uint32_t cors_max_age_s;
+    /* where work goes */
+    struct config_pool *pools;
+    size_t pools_count;
+    struct config_model *models; /* none: every pool's models are discovered from its backends */
+    size_t models_count;
+};
+
+/* What the command line and the supervisor add to the file. NULL or 0: nothing. */
+struct config_facts {
+    const char *port;             /* replaces the ports of `listen` by this one */
+    const char *upstream_url;     /* a pool "upstream" with this backend, in place of the file's pools */
+    const char *embedded_url;     /* the supervised model, in place of the file's pools unless the file names `embedded: true` */
+    const char *embedded_api_key;
+    const char *embedded_model;   /* its public name */
+};
+
+/*
+ * Reads `path` (NULL: no file) and every secret it names (api_key_file, api_key_env, ca_file), and writes one JSON document that
+ * config_parse() takes. Secrets are in it: buffers that held it are wiped. 0, or -errno with *err ("seawall.yaml:12: …").
+ */
+int config_bundle_read(const char *path, const struct config_facts *facts, struct buf *ret_bundle, struct err *err) must_check;
+
+/* NULL with *err. The same bundle always gives the same result. */
+struct config *config_parse(struct span bundle, struct err *err) must_check;
+struct config *config_ref(struct config *config);
+void config_unref(struct config *config);
+
+/* What differs between the two and needs a restart to take effect (listen, workers, user, metrics): writes the names, comma-separated, into
+ * ret_names; returns how many. */
+size_t config_needs_restart(const struct config *before, const struct config *after, char *ret_names, size_t size);
+
+/* The reference page, in Markdown. */
+void config_write_reference(struct buf *buf);
