@@ -7,6 +7,8 @@
 
 #include "base/macros.h"
 
+C_LINKAGE_BEGIN
+
 void *mem_alloc(size_t size) must_check;
 void *mem_zalloc(size_t size) must_check;
 void *mem_realloc(void *ptr, size_t size) must_check;
@@ -27,3 +29,5 @@ void mem_free_secret(void *ptr, size_t size);
 void mem_fail_after(uint64_t successes);
 void mem_fail_never(void);
 uint64_t mem_fail_count(void);
+
+C_LINKAGE_END

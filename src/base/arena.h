@@ -11,6 +11,8 @@
 
 #include "base/span.h"
 
+C_LINKAGE_BEGIN
+
 struct arena;
 
 /* `size_max`: what one request may take in all; above it allocation returns NULL. */
@@ -31,3 +33,5 @@ int arena_defer(struct arena *arena, void (*fn)(void *thing), void *thing) must_
 bool arena_undefer(struct arena *arena, void (*fn)(void *thing), const void *thing);
 
 size_t arena_size(const struct arena *arena);
+
+C_LINKAGE_END

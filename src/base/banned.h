@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Functions that have no maximum, no re-entrancy or no error do not compile. Use span, buf, snprintf and the
- * functions of base/text.h. C only: the standard headers of C++ name some of these. rand() and random() are left to tools/tidy,
- * because libuv, libsodium and OpenSSL use these names for other things.
+ * functions of base/text.h. C only: the standard headers of C++ name some of these. rand() and random() are left to
+ * tools/tidy, because libuv, libsodium and OpenSSL use these names for other things.
  */
 #pragma once
 

@@ -9,6 +9,8 @@
 
 #include "base/span.h"
 
+C_LINKAGE_BEGIN
+
 struct buf {
     char *ptr;
     size_t len;
@@ -66,3 +68,5 @@ static inline struct span buf_span(const struct buf *buf)
 
 /* The content, terminated by a zero byte that does not count; "" when empty or failed. */
 const char *buf_cstr(struct buf *buf);
+
+C_LINKAGE_END

@@ -6,5 +6,9 @@
 
 #include "base/macros.h"
 
+C_LINKAGE_BEGIN
+
 uint64_t clock_mono_us(void); /* CLOCK_MONOTONIC, microseconds */
 uint64_t clock_wall_ms(void); /* CLOCK_REALTIME, milliseconds since 1970 */
+
+C_LINKAGE_END

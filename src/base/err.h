@@ -7,6 +7,8 @@
 
 #include "base/macros.h"
 
+C_LINKAGE_BEGIN
+
 struct err {
     char text[320]; /* always terminated; cut when longer */
 };
@@ -19,3 +21,5 @@ int err_errno(struct err *err, int code, const char *format, ...) printf_like(3,
 
 /* Puts `format` and ": " in front of what is there; returns `code`. */
 int err_prefix(struct err *err, int code, const char *format, ...) printf_like(3, 4);
+
+C_LINKAGE_END

@@ -12,6 +12,8 @@
 
 #include "base/buf.h"
 
+C_LINKAGE_BEGIN
+
 #define JSON_OUT_DEPTH_MAX 32
 
 struct json_out {
@@ -39,3 +41,5 @@ void json_out_raw(struct json_out *out, struct span json);
 
 /* Only the escaped inside of a string, without quotes. */
 void json_escape(struct buf *buf, struct span text);
+
+C_LINKAGE_END

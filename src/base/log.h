@@ -8,8 +8,12 @@
 
 #include "base/macros.h"
 
+C_LINKAGE_BEGIN
+
 enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR };
 
 /* The name shown in every line, a literal: "supervisor", "gateway". Level below which nothing is written. */
 void log_setup(const char *role, enum log_level least);
 void log_line(enum log_level level, const char *format, ...) printf_like(2, 3);
+
+C_LINKAGE_END

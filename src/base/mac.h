@@ -7,6 +7,8 @@
 
 #include "base/span.h"
 
+C_LINKAGE_BEGIN
+
 #define MAC_KEY_BYTES 16
 #define SHA256_BYTES 32
 
@@ -17,3 +19,5 @@ struct mac_key {
 uint64_t mac_64(const struct mac_key *key, struct span bytes);
 void mac_128(const struct mac_key *key, struct span bytes, unsigned char ret_mac[16]);
 void sha256(struct span bytes, unsigned char ret_digest[SHA256_BYTES]);
+
+C_LINKAGE_END

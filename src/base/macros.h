@@ -49,5 +49,16 @@
             check_failed(#cond, __FILE__, __LINE__, __func__);                                     \
     } while (0)
 
+/* The one C++ file of the project calls the functions of base too. */
+#ifdef __cplusplus
+#define C_LINKAGE_BEGIN extern "C" {
+#define C_LINKAGE_END }
+#else
+#define C_LINKAGE_BEGIN
+#define C_LINKAGE_END
+#endif
+
+C_LINKAGE_BEGIN
 __attribute__((noreturn, cold)) void check_failed(const char *condition, const char *file, int line,
                                                   const char *function);
+C_LINKAGE_END

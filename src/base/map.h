@@ -8,6 +8,8 @@
 
 #include "base/span.h"
 
+C_LINKAGE_BEGIN
+
 struct map;
 
 /* `key_len` 1 … 64. NULL when out of memory. */
@@ -23,3 +25,5 @@ void *map_remove(struct map *map, const void *key);
 size_t map_count(const struct map *map);
 /* Walks all entries in no order: start with *at = 0; false at the end. The map must not change meanwhile. */
 bool map_next(const struct map *map, size_t *at, const void **ret_key, void **ret_value);
+
+C_LINKAGE_END

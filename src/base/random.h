@@ -7,6 +7,8 @@
 
 #include "base/macros.h"
 
+C_LINKAGE_BEGIN
+
 /* Never fails: a kernel without getrandom stops the process at the first draw. */
 void random_bytes(void *ret_bytes, size_t len);
 uint64_t random_u64(void);
@@ -15,3 +17,5 @@ uint32_t random_below(uint32_t limit);
 
 void random_seed(uint64_t seed);
 void random_unseed(void);
+
+C_LINKAGE_END

@@ -10,6 +10,8 @@
 
 #include "base/span.h"
 
+C_LINKAGE_BEGIN
+
 #define REASON_TABLE(REASON)                                                                       \
     REASON(OK, 200, "", "", "")                                                                    \
     /* the client's request */                                                                     \
@@ -88,3 +90,5 @@ struct reason_info {
 
 /* Always a valid pointer to a constant; `reason` out of range gives INTERNAL. */
 const struct reason_info *reason_info(enum reason reason);
+
+C_LINKAGE_END

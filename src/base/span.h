@@ -9,6 +9,8 @@
 
 #include <string.h>
 
+C_LINKAGE_BEGIN
+
 struct span {
     const char *ptr;
     size_t len;
@@ -76,3 +78,5 @@ bool span_split(struct span *rest, char separator, struct span *ret_part);
 
 /* Compares in a time that depends on the lengths only. For secrets. */
 bool span_eq_constant_time(struct span a, struct span b);
+
+C_LINKAGE_END

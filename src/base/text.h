@@ -6,6 +6,8 @@
 
 #include "base/buf.h"
 
+C_LINKAGE_BEGIN
+
 /* Decimal digits only, no sign, no space, no overflow: 0, or -EINVAL / -ERANGE. */
 int text_to_u64(struct span text, uint64_t *ret_value) must_check;
 /* The same with an optional '-'. */
@@ -36,3 +38,5 @@ void text_http_date(uint64_t wall_ms, char ret_text[TEXT_HTTP_DATE_BYTES]);
 /* ISO 8601 date or date-time in UTC ("2026-12-31", "2026-12-31T10:00:00Z", also what text_time()
  * writes), from 1970 on: 0 or -EINVAL. */
 int text_parse_time(struct span text, uint64_t *ret_wall_ms) must_check;
+
+C_LINKAGE_END
