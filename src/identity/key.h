@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * API keys: their text, and how a forged one is told from ours without looking anything up.
+ *
+ *     sk-sw-IIIIIIIIIII-SSSSSSSSSSSSSSSSSSSSSSMMMMMMMMMMM      (KEY_TEXT_BYTES characters)
+ *           id: 64 bits  secret: 128 bits      MAC: SipHash-2-4 of all before it, 64 bits
+ *                        (all base62, 11 characters for each 64 bits)
+ *
+ * The MAC's key is a file of the data folder, made at the first start. A 64-bit MAC lets one forgery in 2^64 tries through to the
+ * look-up, where the secret's digest decides: the MAC makes refusing cheap, it is not what a key's safety rests on.
+ * Keys brought from elsewhere have any form; they are known by their SHA-256.
+ */
+#pragma once
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/mac.h"
+#include "base/reason.h"
+
+#define KEY_TEXT_BYTES 51
+#define KEY_NAME_BYTES_MAX 100
+#define KEY_MODELS_MAX 64
+#define KEY_IMPORTED_TEXT_MIN 16
+#define KEY_IMPORTED_TEXT_MAX 512
+
+/* One key as it is known in memory. Never changes, but for the two atomics; shared by all workers; lives in one or more key rings. */
+struct key {
+    uint64_t id;                          /* of our own: in the text; of imported ones: drawn at import */
+    unsigned char digest[SHA256_BYTES];   /* SHA-256 of the whole text */
+    char name[KEY_NAME_BYTES_MAX + 1];
+    char hint[5];                         /* the text's last four characters, or "" */
+    bool imported;
+    bool disabled;
+    uint64_t created_ms, expires_ms;      /* wall clock; expires 0: never */
+    size_t models_count;                  /* 0: all models */
+    char **models;                        /* public names; allocated with the key */
+    _Atomic uint64_t last_used_ms;        /* wall clock; 0: never */
+    _Atomic uint64_t proven;              /* SipHash under a key of this process of the text whose digest matched; 0: none yet */
+    _Atomic uint32_t references;
+};
+
+/* A copy with its own memory, one reference. `models` as strings. NULL when out of memory or a value passes its maximum. */
+struct key *key_new(uint64_t id, const unsigned char digest[SHA256_BYTES], struct span name, struct span hint, bool imported, bool disabled,
+                    uint64_t created_ms, uint64_t expires_ms, const char *const *models, size_t models_count) must_check;
+struct key *key_ref(struct key *key);
+void key_unref(struct key *key);
+
+bool key_allows_model(const struct key *key, struct span model);
+
+/* A new key's text (terminated, KEY_TEXT_BYTES + 1) and its id. */
+void key_generate(const struct mac_key *mac, char ret_text[KEY_TEXT_BYTES + 1], uint64_t *ret_id);
+/* Is this a text of our form with a right MAC? 1 and *ret_id; 0 when it has our form and a wrong MAC; -EINVAL when it has another form. */
+int key_check_text(const struct mac_key *mac, struct span text, uint64_t *ret_id) must_check;
+
+/* The id for people: "key_" and 11 characters. Room for 16. */
+void key_format_id(uint64_t id, char ret_text[16]);
+int key_parse_id(struct span text, uint64_t *ret_id) must_check;

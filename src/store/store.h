@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What must outlive the process: keys and the ledger, in SQLite (WAL).
+ *
+ * Every function blocks and belongs on the store thread (loop/mailbox.h: helper). The rest of the service works without it: a missing, locked
+ * or full database is an -errno here and never a refusal of a valid key there. Times are wall-clock milliseconds.
+ *
+ * The database reopens by itself: after -EIO, -EROFS, -ENOSPC or a file that vanished the next call opens or makes it again.
+ */
+#pragma once
+
+#include "base/err.h"
+#include "base/span.h"
+
+struct store;
+
+#define STORE_BUSY_MS 2000 /* how long a call waits for another process's lock; then -EBUSY */
+
+/* Makes the file and its tables when missing; moves older tables forward. A store object is made even when the file cannot be opened: then
+ * *ret_error is < 0 and calls try again. NULL only when out of memory. */
+struct store *store_new(const char *path, int *ret_error, struct err *err) must_check;
+void store_free(struct store *store);
+
+struct store_key {
+    uint64_t id;
+    const unsigned char *digest; /* 32 bytes */
+    const char *name;
+    const char *hint;
+    const char *models; /* names joined by newlines; "" means all */
+    bool imported, disabled;
+    uint64_t created_ms, expires_ms, last_used_ms;
+};
+
+/* Calls `each` for every key, in order of creation; a negative result ends the walk and is returned. */
+int store_keys_read(struct store *store, int (*each)(void *arg, const struct store_key *key), void *arg, struct err *err) must_check;
+/* All or none. -EEXIST when an id or digest is there already. */
+int store_keys_add(struct store *store, const struct store_key *keys, size_t count, struct err *err) must_check;
+/* -ENOENT when there is no such key. */
+int store_key_set_disabled(struct store *store, uint64_t id, bool disabled, struct err *err) must_check;
+int store_key_set_expiry(struct store *store, uint64_t id, uint64_t expires_ms, struct err *err) must_check;
+/* Sets last_used_ms of many keys; ids that are gone are passed over. */
+int store_keys_used(struct store *store, const uint64_t *ids, const uint64_t *times_ms, size_t count, struct err *err) must_check;
+
+/* The ledger: what each key used of each model in each hour. */
+struct store_usage {
+    uint64_t key_id;      /* 0: no key */
+    const char *model;
+    uint64_t hour_ms;     /* start of the hour */
+    uint64_t requests, failed, cut;
+    uint64_t prompt_tokens, completion_tokens, disputed_tokens;
+};
+
+/*
+ * Adds the rows to the ledger and sets the marks in one transaction. `marks` are the tallies (see record/tally.h) that these rows bring the ledger up to:
+ * what a crash lost is the tally file's numbers minus the marks.
+ */
+struct store_mark {
+    uint64_t requests, prompt_tokens, completion_tokens;
+};
+int store_ledger_add(struct store *store, const struct store_usage *rows, size_t count, const struct store_mark *mark,
+                     struct err *err) must_check;
+int store_ledger_mark(struct store *store, struct store_mark *ret_mark, struct err *err) must_check;
+
+struct store_usage_query {
+    uint64_t from_ms, to_ms; /* hours that start in [from, to) */
+    uint64_t key_id;         /* 0: all */
+    const char *model;       /* NULL: all */
+    bool by_key, by_model, by_day, by_hour; /* what to group by */
+};
+int store_usage_read(struct store *store, const struct store_usage_query *query,
+                     int (*each)(void *arg, const struct store_usage *row), void *arg, struct err *err) must_check;
