@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Looking in and turning screws from outside: one JSON API over HTTP on a UNIX socket (0600: whoever may open it is the operator), and the metrics page.
+ * The `seawall` tool uses only this. Runs on the control thread; what touches the database goes to the store thread and answers by message.
+ *
+ *   GET  /status                 version, uptime, restarts, workers, models with their backends, trouble
+ *   GET  /top                    counters now (the caller takes differences)
+ *   GET  /keys  GET /keys/ID     never a key's text
+ *   POST /keys                   {"name","models":[],"expires":"2027-01-01"} → the text, once
+ *   POST /keys/ID/disable | /enable | /rotate {"overlap_s":0}
+ *   POST /keys/import            {"keys":[{"key"|"sha256","name","models","expires"}]}: all or none
+ *   GET  /usage?from=&to=&key=&model=&by=key,model,day,hour
+ *   POST /reload
+ * Errors: {"error":{"message":…}} with 400, 404, 405, 409 (exists), 413, 503 (database).
+ */
+#pragma once
+
+#include "base/err.h"
+#include "identity/keyring.h"
+#include "loop/mailbox.h"
+#include "record/recorder.h"
+#include "relay/pool.h"
+#include "store/store.h"
+
+#define ADMIN_CONNECTIONS_MAX 32
+#define ADMIN_BODY_BYTES_MAX (64U << 20) /* imports */
+#define ADMIN_IMPORT_KEYS_MAX 1000000
+
+struct admin;
+
+struct admin_model {
+    struct span name, pool;
+};
+
+/* What the corridor offers to it. All run on the control thread. */
+struct admin_events {
+    /* Keys changed: the new ring is to reach every worker (takes a reference). 0 or -ENOSPC. */
+    int (*keys_changed)(void *owner, struct keyring *ring);
+    /* Reload; `done(arg, error text or NULL)` comes later, exactly once. */
+    void (*reload)(void *owner, void (*done)(void *arg, const char *error), void *arg);
+    /* For /status and /metrics. Pools stay valid during the call only. */
+    size_t (*pools)(void *owner, struct pool **ret_pools, size_t max);
+    size_t (*models)(void *owner, struct admin_model *ret_models, size_t max);
+};
+
+struct admin_spec {
+    struct loop *loop;
+    int listener;             /* UNIX socket; -1: none */
+    int metrics_listener;     /* TCP; -1: none. Serves GET /metrics and nothing else */
+    struct helper *store_helper;
+    struct store *store;      /* used on the helper only */
+    struct record_hub *record_hub;
+    const struct mac_key *key_mac;
+    const char *state_folder; /* keys.snapshot lives here */
+    uint32_t restarts, workers;
+    struct span lost;         /* what the last crash took; "" nothing */
+    const struct admin_events *events;
+    void *owner;
+};
+
+struct admin *admin_new(const struct admin_spec *spec, struct err *err) must_check;
+void admin_free(struct admin *admin);
+
+/*
+ * The key ring at start: from the database; if it cannot be read, from keys.snapshot; if that is gone too, empty and trusting keys of ours by
+ * their MAC. Blocks (before the workers start). *ret_trouble says what was wrong, "" when nothing.
+ */
+struct keyring *admin_load_keys(const struct admin_spec *spec, struct err *ret_trouble) must_check;
