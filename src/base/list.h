@@ -52,6 +52,6 @@ static inline struct list *list_first(const struct list *list)
 #define list_entry(link, type, member) container_of(link, type, member)
 
 /* The body may remove `at`, nothing else. */
-#define list_each(at, list)                                                                        \
-    for (struct list *at = (list)->next, *next_##at = at->next; at != (list);                      \
+#define list_each(at, head)                                                                        \
+    for (struct list *at = (head)->next, *next_##at = at->next; at != (head);                      \
          at = next_##at, next_##at = at->next)
