@@ -15,7 +15,7 @@ struct child_spec {
     const char *path;        /* the executable */
     const char *const *argv; /* NULL-terminated, argv[0] included */
     const char *const *env;  /* NULL-terminated "NAME=value"; NULL: an empty environment but PATH, HOME, LANG, TZ */
-    const int *fds;          /* become 0, 1, 2, 3 … in the child; -1 gives /dev/null */
+    const int *fds;          /* become 0, 1, 2, 3 … in the child; -1 gives /dev/null; 0, 1 and 2 are made blocking */
     size_t fds_count;
     uint32_t uid, gid;       /* 0: unchanged */
 };
@@ -27,5 +27,5 @@ struct child *child_start(struct loop *loop, const struct child_spec *spec,
 int child_pid(const struct child *child);
 /* Ignored when it is gone already. */
 void child_signal(struct child *child, int signum);
-/* Forgets it: no callback comes any more; the process goes on. */
+/* Forgets it: no callback comes any more; the process goes on, and its end is still waited for. Accepts NULL. */
 void child_free(struct child *child);

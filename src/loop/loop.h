@@ -13,7 +13,9 @@
 struct loop;
 
 struct loop *loop_new(void) must_check;
-/* Only after loop_run() has returned; closes what is still open on it. Accepts NULL. */
+/* Only after loop_run() has returned. Closes and frees what is still open on it without a callback: sockets, listeners,
+ * attempts, ticks, signals, children (which go on). Mailboxes and helpers fall silent and stay until they are freed, deadlines
+ * and soons are taken out. Waits for a name look-up that runs. Accepts NULL. */
 void loop_free(struct loop *loop);
 /* Returns after loop_stop(). */
 void loop_run(struct loop *loop);
@@ -35,6 +37,7 @@ struct deadline {
 };
 
 void deadline_init(struct deadline *deadline, void (*fn)(struct deadline *deadline));
+/* Replaces what was set; 0 clears. */
 void deadline_set(struct loop *loop, struct deadline *deadline, uint64_t due_ms);
 void deadline_clear(struct deadline *deadline);
 
@@ -43,7 +46,8 @@ struct tick;
 struct tick *tick_new(struct loop *loop, uint32_t every_ms, void (*fn)(void *arg), void *arg) must_check;
 void tick_free(struct tick *tick);
 
-/* Calls fn(arg) at the end of this iteration, after all I/O callbacks; asking twice calls once. The struct is a member of its owner. */
+/* Calls fn(arg) at the end of this iteration, after all I/O callbacks; asking twice calls once, asking from `fn` itself
+ * calls in the next iteration, which then does not wait. The struct is a member of its owner. */
 struct soon {
     struct list link;
     void (*fn)(struct soon *soon);

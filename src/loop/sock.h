@@ -31,20 +31,28 @@ struct sock_events {
 /* Binds an owner to a socket and starts to read. 0 or -errno. */
 int sock_start(struct sock *sock, const struct sock_events *events, void *owner) must_check;
 
-/* Total bytes of `parts` are taken, always all or nothing. Returns how many bytes are queued now (0: all written),
- * -ENOBUFS (the queue would pass its maximum: nothing taken), -EPIPE and other -errno when the socket is broken. */
+/*
+ * Total bytes of `parts` are taken, always all or nothing. Returns how many bytes are queued now (0: all written);
+ * -ENOBUFS: nothing was taken, because what is queued and this would pass the queue's maximum if the socket took none
+ * of it (so one message longer than the maximum never goes: raise it first);
+ * -EPIPE, -ECONNRESET, -ENOMEM and so on: nothing can be written any more. Reading goes on, since the other side may
+ * have answered before it closed; on_error does not repeat what this returned.
+ * Also works before sock_start().
+ */
 ssize_t sock_write(struct sock *sock, const struct span *parts, size_t count) must_check;
 size_t sock_queued(const struct sock *sock);
 void sock_queue_max(struct sock *sock, size_t bytes_max); /* 256 KB unless told */
 
-/* Stops and resumes `on_read`; both may be repeated. While stopped, the end of the stream and a reset go unseen, unless `watch_hangup`
- * was asked for: then a peer that has closed both ways or reset is still told (on_error, -ECONNRESET). */
+/* Stops and resumes `on_read`; both may be repeated, and both within one iteration cost no system call. While stopped,
+ * the end of the stream and a reset go unseen, unless `watch_hangup` was asked for: then a peer that closes (FIN) or
+ * resets is told by on_error, mostly -ECONNRESET. After on_end, on_error still tells of a reset. */
 void sock_read_stop(struct sock *sock, bool watch_hangup);
 void sock_read_start(struct sock *sock);
 
-/* Sends FIN after what is queued; reading goes on. */
+/* Sends FIN after what is queued; reading goes on, writing gives -EPIPE. */
 void sock_shutdown(struct sock *sock);
-/* Gone at once; what is queued is dropped. Accepts NULL. */
+/* Gone at once; what is queued is dropped. The kernel sends RST instead of FIN when bytes were not read yet: to be sure
+ * that a last answer arrives, shut down and read to the end before. Accepts NULL; works in any callback. */
 void sock_close(struct sock *sock);
 /* The same with RST instead of FIN, so that the kernel keeps nothing. TCP only; else as sock_close(). */
 void sock_reset(struct sock *sock);
@@ -55,7 +63,8 @@ void sock_peer(const struct sock *sock, struct sockaddr_storage *ret_address);
 /*
  * Accepting. The descriptor is already listening (see net/listen.h) and stays the caller's: sock_listener_free() does not close it.
  * `on_accept` gets a socket that is not started; it starts or closes it. When descriptors run out the listener keeps one in
- * reserve, tells `on_short` (may be NULL) and closes the newcomer, so it never spins.
+ * reserve, tells `on_short` (may be NULL) and closes the newcomer, so it never spins. At most 16 are accepted in one
+ * iteration.
  */
 struct sock_listener;
 struct sock_listener *sock_listener_new(struct loop *loop, int fd,
@@ -80,10 +89,13 @@ struct sock_connect *sock_connect_new(struct loop *loop, const struct sockaddr *
 void sock_connect_cancel(struct sock_connect *connect);
 
 /*
- * Names to addresses, on libuv's threads. At most `addresses_max` come back, IPv4 and IPv6 as the system orders them.
+ * Names to addresses, on libuv's threads; numbers and "localhost" need none, but are told later all the same. At most
+ * RESOLVE_ADDRESSES_MAX come back, IPv4 and IPv6 as the system orders them ("localhost": IPv4 first).
+ * `port` is a number. `error`: 0, -ENOENT (no such name), -EAGAIN (no name server answered), -ENOMEM.
  */
 #define RESOLVE_ADDRESSES_MAX 8
 struct resolve;
+/* NULL when out of memory. */
 struct resolve *resolve_new(struct loop *loop, const char *host, const char *port,
                             void (*done)(void *owner, int error, const struct sockaddr_storage *addresses,
                                          size_t count),
