@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Reading JSON: simdjson's DOM behind a C header, with what it does not check: duplicate keys at every level (compared after their
- * escapes are undone), depth, lone surrogates. One document at a time for each parser; reading the next makes all values
+ * escapes are undone) and the exact depth. Refused too: lone surrogates, numbers that are not finite as a double, integers
+ * beyond 64 bits, a byte order mark. Accepted: U+0000 as an escape, so strings may hold zero bytes. One document at a time for each parser; reading the next makes all values
  * and strings of the one before stale. A parser belongs to one worker thread.
  *
  * Because a document that passed is valid in the whole grammar, json_members() may walk its text with a few lines and hand out
@@ -12,8 +13,12 @@
 #include "base/err.h"
 #include "base/span.h"
 
+C_LINKAGE_BEGIN
+
 #ifdef __cplusplus
-extern "C" {
+/* A struct and the function that starts it share their name: usual in C, a shadow in C++. */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wshadow"
 #endif
 
 #define JSON_PADDING 64      /* readable bytes behind the text */
@@ -69,5 +74,7 @@ bool json_members_next(struct json_members *members, struct span *ret_raw_key, s
 bool json_elements_next(struct json_members *elements, struct span *ret_raw_value);
 
 #ifdef __cplusplus
-}
+#pragma GCC diagnostic pop
 #endif
+
+C_LINKAGE_END
