@@ -31,7 +31,9 @@ struct record {
     /* tokens; settled (dialect/meter.h) */
     uint64_t prompt_tokens, completion_tokens;
     int64_t completion_difference;
-    bool disputed, charged;         /* charged: an engine worked for it */
+    bool disputed;
+    bool called;                    /* recorder_call_begins() was called for it */
+    bool charged;                   /* its tokens enter the ledger */
     /* times: monotonic µs; 0 when it did not happen */
     uint64_t began_us, head_us, body_us, queued_us, picked_us, connected_us, first_byte_us, first_token_us, last_token_us, ended_us;
     uint64_t wall_ms;               /* at the end */

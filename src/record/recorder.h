@@ -45,7 +45,7 @@ void record_hub_counters(struct record_hub *hub, struct metrics_counters *ret_su
 struct recorder *recorder_new(struct record_hub *hub, struct loop *loop, uint32_t index) must_check;
 void recorder_free(struct recorder *recorder); /* hands over what it holds */
 
-/* A call to an engine begins: it is in the tally until record_request() with charged set. */
+/* A call to an engine begins: it counts as under way until recorder_request() of a record with `called` set. */
 void recorder_call_begins(struct recorder *recorder);
 /* The request is over. */
 void recorder_request(struct recorder *recorder, const struct record *record);

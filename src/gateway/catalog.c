@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "gateway/catalog.h"
+
+#include "base/alloc.h"
+#include "base/arena.h"
+
+#include <stdatomic.h>
+
+#define CATALOG_MEMORY_MAX (16U << 20)
+#define DISCOVERED_CHOICES_MAX 8 /* `n` of a model that no configuration names */
+
+static enum upstream_stream upstream_stream(enum config_upstream_stream stream)
+{
+    switch (stream) {
+    case CONFIG_STREAM_ALWAYS:
+        return UPSTREAM_STREAM_ALWAYS;
+    case CONFIG_STREAM_NEVER:
+        return UPSTREAM_STREAM_NEVER;
+    case CONFIG_STREAM_AUTO:
+        break;
+    }
+    return UPSTREAM_STREAM_AUTO;
+}
+
+static struct pool *make_pool(const struct config_pool *config, struct err *err)
+{
+    struct backend_spec backends[CONFIG_BACKENDS_MAX];
+    for (size_t i = 0; i < config->backends_count; i++) {
+        const struct config_backend *backend = &config->backends[i];
+        backends[i] = (struct backend_spec){backend->url, backend->weight, backend->api_key, backend->ca_pem,
+                                            backend->embedded};
+    }
+    return pool_new(&(struct pool_spec){.name = config->name,
+                                        .backends = backends,
+                                        .backends_count = config->backends_count,
+                                        .upstream_stream = upstream_stream(config->upstream_stream),
+                                        .probe_models = config->probe != CONFIG_PROBE_OFF,
+                                        .probe_tokens = config->probe == CONFIG_PROBE_TOKENS,
+                                        .connect_ms = config->connect_ms,
+                                        .first_byte_ms = config->first_byte_ms,
+                                        .idle_ms = config->idle_ms,
+                                        .probe_every_ms = config->probe_every_ms,
+                                        .probe_timeout_ms = config->probe_timeout_ms,
+                                        .breaker_failures = config->breaker_failures,
+                                        .breaker_pause_ms = config->breaker_pause_ms,
+                                        .retries_max = config->retries_max,
+                                        .retry_budget_percent = config->retry_budget_percent,
+                                        .idle_connections_max = config->idle_connections_max},
+                    err);
+}
+
+static bool same_backend(const struct config_backend *a, const struct config_backend *b)
+{
+    return span_eq(a->url, b->url) && a->weight == b->weight && span_eq(a->api_key, b->api_key) &&
+           span_eq(a->ca_pem, b->ca_pem) && a->embedded == b->embedded;
+}
+
+static bool same_pool(const struct config_pool *a, const struct config_pool *b)
+{
+    if (!span_eq(a->name, b->name) || a->backends_count != b->backends_count ||
+        a->upstream_stream != b->upstream_stream || a->connect_ms != b->connect_ms ||
+        a->first_byte_ms != b->first_byte_ms || a->idle_ms != b->idle_ms || a->probe != b->probe ||
+        a->probe_every_ms != b->probe_every_ms || a->probe_timeout_ms != b->probe_timeout_ms ||
+        a->breaker_failures != b->breaker_failures || a->breaker_pause_ms != b->breaker_pause_ms ||
+        a->retries_max != b->retries_max || a->retry_budget_percent != b->retry_budget_percent ||
+        a->idle_connections_max != b->idle_connections_max)
+        return false;
+    for (size_t i = 0; i < a->backends_count; i++)
+        if (!same_backend(&a->backends[i], &b->backends[i]))
+            return false;
+    return true;
+}
+
+/* The pool of the old catalog that has the same settings, or NULL. */
+static struct pool *kept_pool(const struct catalog *before, const struct config_pool *config)
+{
+    if (!before)
+        return NULL;
+    for (size_t i = 0; i < before->pools_count; i++)
+        if (same_pool(&before->config->pools[i], config))
+            return pool_ref(before->pools[i]);
+    return NULL;
+}
+
+static int compare_models(const void *a, const void *b)
+{
+    struct span x = ((const struct catalog_model *)a)->name;
+    struct span y = ((const struct catalog_model *)b)->name;
+    int order = memcmp(x.ptr, y.ptr, MIN(x.len, y.len));
+    return order ? order : (x.len > y.len) - (x.len < y.len);
+}
+
+static struct pool *pool_named(const struct catalog *catalog, struct span name)
+{
+    for (size_t i = 0; i < catalog->pools_count; i++)
+        if (span_eq(catalog->config->pools[i].name, name))
+            return catalog->pools[i];
+    return NULL;
+}
+
+/* The context that the pool's engine reports for a model whose operator gave none. */
+static uint64_t reported_context(struct pool *pool, struct span upstream_model)
+{
+    char names[POOL_MODELS_MAX][POOL_MODEL_NAME_MAX];
+    uint64_t contexts[POOL_MODELS_MAX];
+    size_t count = pool_models(pool, names, contexts, POOL_MODELS_MAX);
+    for (size_t i = 0; i < count; i++)
+        if (span_eq(span_str(names[i]), upstream_model))
+            return contexts[i];
+    return 0;
+}
+
+static int add_configured(struct catalog *catalog)
+{
+    const struct config *config = catalog->config;
+    catalog->models = arena_zalloc(catalog->memory, (config->models_count + 1) * sizeof(*catalog->models));
+    if (!catalog->models)
+        return -ENOMEM;
+    for (size_t i = 0; i < config->models_count; i++) {
+        const struct config_model *model = &config->models[i];
+        struct pool *pool = pool_named(catalog, model->pool);
+        check(pool); /* config_parse() has made sure */
+        uint64_t context = model->context_tokens_max ? model->context_tokens_max
+                                                     : reported_context(pool, model->upstream_model);
+        catalog->models[catalog->models_count++] = (struct catalog_model){
+            .name = model->name,
+            .upstream_model = model->upstream_model,
+            .pool = pool,
+            .caps = {.engine_fields = model->engine_fields,
+                     .engine_fields_count = model->engine_fields_count,
+                     .output_tokens_max = model->output_tokens_max,
+                     .context_tokens_max = context,
+                     .choices_max = model->choices_max}};
+    }
+    return 0;
+}
+
+/* A file's path on the engine's disk is nobody's business: its name is enough. */
+static struct span public_name(struct span reported)
+{
+    if (!span_ends(reported, SPAN(".gguf")))
+        return reported;
+    for (size_t i = reported.len; i > 0; i--)
+        if (reported.ptr[i - 1] == '/')
+            return span_take(span_skip(reported, i), reported.len - i - 5);
+    return span_take(reported, reported.len - 5);
+}
+
+static int add_discovered(struct catalog *catalog)
+{
+    char names[POOL_MODELS_MAX][POOL_MODEL_NAME_MAX];
+    uint64_t contexts[POOL_MODELS_MAX];
+
+    catalog->models =
+        arena_zalloc(catalog->memory, (catalog->pools_count * POOL_MODELS_MAX + 1) * sizeof(*catalog->models));
+    if (!catalog->models)
+        return -ENOMEM;
+    for (size_t p = 0; p < catalog->pools_count; p++) {
+        size_t count = pool_models(catalog->pools[p], names, contexts, POOL_MODELS_MAX);
+        for (size_t i = 0; i < count; i++) {
+            struct span reported = arena_copy(catalog->memory, span_str(names[i]));
+            if (span_is_null(reported))
+                return -ENOMEM;
+            /* The first pool that has a name serves it. */
+            bool known = false;
+            for (size_t m = 0; m < catalog->models_count && !known; m++)
+                known = span_eq(catalog->models[m].name, public_name(reported));
+            if (known)
+                continue;
+            catalog->models[catalog->models_count++] = (struct catalog_model){
+                .name = public_name(reported),
+                .upstream_model = reported,
+                .pool = catalog->pools[p],
+                .caps = {.context_tokens_max = contexts[i], .choices_max = DISCOVERED_CHOICES_MAX}};
+        }
+    }
+    return 0;
+}
+
+static struct catalog *build(struct config *config, struct catalog *before, uint64_t created_s, struct err *err)
+{
+    struct arena *memory = arena_new(CATALOG_MEMORY_MAX);
+    struct catalog *catalog = memory ? arena_zalloc(memory, sizeof(*catalog)) : NULL;
+    if (!catalog) {
+        arena_free(memory);
+        err_set(err, -ENOMEM, "out of memory");
+        return NULL;
+    }
+    catalog->references = 1;
+    catalog->memory = memory;
+    catalog->config = config_ref(config);
+    catalog->created_s = created_s;
+    catalog->discovers = config->models_count == 0;
+    catalog->pools = arena_zalloc(memory, (config->pools_count + 1) * sizeof(*catalog->pools));
+    if (!catalog->pools)
+        goto no_memory;
+    for (size_t i = 0; i < config->pools_count; i++) {
+        struct pool *pool = kept_pool(before, &config->pools[i]);
+        if (!pool)
+            pool = make_pool(&config->pools[i], err);
+        if (!pool)
+            goto failed;
+        catalog->pools[catalog->pools_count++] = pool;
+    }
+    if ((catalog->discovers ? add_discovered(catalog) : add_configured(catalog)) < 0)
+        goto no_memory;
+    qsort(catalog->models, catalog->models_count, sizeof(*catalog->models), compare_models);
+    return catalog;
+
+no_memory:
+    err_set(err, -ENOMEM, "out of memory");
+failed:
+    catalog_unref(catalog);
+    return NULL;
+}
+
+struct catalog *catalog_new(struct config *config, struct catalog *before, uint64_t wall_s, struct err *err)
+{
+    return build(config, before, wall_s, err);
+}
+
+struct catalog *catalog_rediscover(struct catalog *catalog)
+{
+    return build(catalog->config, catalog, catalog->created_s, NULL);
+}
+
+struct catalog *catalog_ref(struct catalog *catalog)
+{
+    atomic_fetch_add_explicit(&catalog->references, 1, memory_order_relaxed);
+    return catalog;
+}
+
+void catalog_unref(struct catalog *catalog)
+{
+    if (!catalog || atomic_fetch_sub_explicit(&catalog->references, 1, memory_order_acq_rel) != 1)
+        return;
+    for (size_t i = 0; i < catalog->pools_count; i++)
+        pool_unref(catalog->pools[i]);
+    config_unref(catalog->config);
+    arena_free(catalog->memory); /* the catalog itself lies in it */
+}
+
+const struct catalog_model *catalog_find(const struct catalog *catalog, struct span name)
+{
+    struct catalog_model wanted = {.name = name};
+    if (span_is_null(name) || catalog->models_count == 0)
+        return NULL;
+    return bsearch(&wanted, catalog->models, catalog->models_count, sizeof(wanted), compare_models);
+}
+
+uint64_t catalog_version(const struct catalog *catalog)
+{
+    uint64_t sum = 0;
+    for (size_t i = 0; i < catalog->pools_count; i++)
+        sum += pool_models_version(catalog->pools[i]);
+    return sum;
+}

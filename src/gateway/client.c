@@ -1,0 +1,428 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "gateway/client.h"
+
+#include "base/alloc.h"
+#include "gateway/response_path.h"
+#include "gateway/worker.h"
+
+enum client_state { CLIENT_IDLE, CLIENT_HEAD, CLIENT_REQUEST, CLIENT_FLUSH, CLIENT_LINGER, CLIENT_CLOSED };
+
+struct client {
+    struct list link; /* in worker->connections */
+    struct worker *worker;
+    struct sock *sock;
+    struct http_request *reader;
+    struct request *request; /* under way, or NULL */
+    enum client_state state;
+    bool advancing;      /* client_advance() is on the stack */
+    bool keep;           /* after FLUSH: another request may follow */
+    bool reading;        /* false while a pipeline waits */
+    bool draining;
+    uint32_t bytes_read; /* of the body under way, for the rate; saturates */
+    uint64_t bytes_written;  /* handed to the socket, queued or not */
+    uint64_t delivered_seen; /* bytes that had left the queue at the last look of the stall deadline */
+    size_t memory_seen;  /* of the reader, as counted in worker->body_memory */
+    uint64_t body_began_ms;
+    struct deadline deadline;      /* of the state */
+    struct deadline send_deadline; /* while something is queued */
+    struct soon free_soon;
+    struct sockaddr_storage peer;
+};
+
+static void client_advance(struct client *client);
+
+/* ---- state -------------------------------------------------------------------------------------- */
+
+static bool legal(enum client_state from, enum client_state to)
+{
+    switch (to) {
+    case CLIENT_IDLE:
+        return from == CLIENT_FLUSH || from == CLIENT_REQUEST;
+    case CLIENT_HEAD:
+        return from == CLIENT_IDLE;
+    case CLIENT_REQUEST:
+        return from == CLIENT_IDLE || from == CLIENT_HEAD;
+    case CLIENT_FLUSH:
+        return from == CLIENT_REQUEST;
+    case CLIENT_LINGER:
+        return from == CLIENT_FLUSH || from == CLIENT_REQUEST;
+    case CLIENT_CLOSED:
+        return from != CLIENT_CLOSED;
+    }
+    return false;
+}
+
+/* The one place where the state changes; each state begins with its deadline. */
+static void client_enter_state(struct client *client, enum client_state state)
+{
+    const struct config *config = worker_config(client->worker);
+    uint64_t now = loop_now_ms(client->worker->loop);
+
+    check(legal(client->state, state));
+    client->state = state;
+    switch (state) {
+    case CLIENT_IDLE:
+        deadline_set(client->worker->loop, &client->deadline,
+                     now + (client->draining ? MIN(config->keep_alive_ms, CLIENT_LINGER_MS) : config->keep_alive_ms));
+        break;
+    case CLIENT_HEAD:
+        deadline_set(client->worker->loop, &client->deadline, now + config->head_ms);
+        break;
+    case CLIENT_LINGER:
+        deadline_set(client->worker->loop, &client->deadline, now + CLIENT_LINGER_MS);
+        break;
+    case CLIENT_REQUEST: /* while it receives: client_expect_body() */
+    case CLIENT_FLUSH:   /* send_deadline */
+    case CLIENT_CLOSED:
+        deadline_clear(&client->deadline);
+        break;
+    }
+}
+
+/* ---- memory of bodies ---------------------------------------------------------------------------- */
+
+static void count_memory(struct client *client)
+{
+    size_t now = http_request_memory(client->reader);
+    client->worker->body_memory += now - client->memory_seen;
+    METRIC_ADD(recorder_counters(client->worker->recorder), body_memory, now - client->memory_seen);
+    client->memory_seen = now;
+}
+
+/* ---- the end ------------------------------------------------------------------------------------- */
+
+static void client_free(struct soon *soon)
+{
+    struct client *client = container_of(soon, struct client, free_soon);
+    http_request_free(client->reader);
+    mem_free(client);
+}
+
+void client_close(struct client *client, enum reason reason)
+{
+    struct worker *worker = client->worker;
+    if (client->state == CLIENT_CLOSED)
+        return;
+    client_enter_state(client, CLIENT_CLOSED);
+    deadline_clear(&client->send_deadline);
+    if (reason == REASON_CLIENT_STALLED)
+        sock_reset(TAKE(client->sock));
+    else
+        sock_close(TAKE(client->sock));
+    if (client->request)
+        request_abort(client->request, reason);
+    worker->body_memory -= client->memory_seen;
+    METRIC_SUB(recorder_counters(worker->recorder), body_memory, client->memory_seen);
+    METRIC_SUB(recorder_counters(worker->recorder), connections_open, 1);
+    clients_leave(worker->clients, &client->peer);
+    list_remove(&client->link);
+    soon_call(worker->loop, &client->free_soon);
+    worker_connection_gone(worker);
+}
+
+/* What is queued goes out, then FIN; what still comes in is thrown away, so that a RST does not destroy the answer on its way. */
+static void linger(struct client *client)
+{
+    client_enter_state(client, CLIENT_LINGER);
+    sock_shutdown(client->sock);
+    sock_read_start(client->sock);
+}
+
+/* ---- deadlines ----------------------------------------------------------------------------------- */
+
+/* A body that is too slow, by its whole time or by its rate, ends like one that never came. */
+static void body_deadline(struct client *client)
+{
+    const struct config *config = worker_config(client->worker);
+    uint64_t now = loop_now_ms(client->worker->loop);
+    uint64_t took = now - client->body_began_ms;
+    bool slow = took > CLIENT_RATE_GRACE_MS && (uint64_t)client->bytes_read * 1000 / took < config->body_rate_min;
+
+    if (took < config->body_ms && !slow) {
+        deadline_set(client->worker->loop, &client->deadline, now + 1000);
+        return;
+    }
+    client->request->keep_alive = false;
+    (void)request_refuse(client->request, REASON_REQUEST_TIMEOUT, NULL);
+    request_over(client->request);
+}
+
+static void on_deadline(struct deadline *deadline)
+{
+    struct client *client = container_of(deadline, struct client, deadline);
+    switch (client->state) {
+    case CLIENT_REQUEST:
+        body_deadline(client);
+        break;
+    case CLIENT_HEAD: {
+        struct request *request = request_begin_refused(client, REASON_REQUEST_TIMEOUT);
+        if (!request) {
+            client_close(client, REASON_CLIENT_GONE);
+            break;
+        }
+        client->request = request;
+        client_enter_state(client, CLIENT_REQUEST);
+        request_run(request);
+        break;
+    }
+    case CLIENT_IDLE:
+    case CLIENT_FLUSH:
+    case CLIENT_LINGER:
+        client_close(client, REASON_CLIENT_GONE);
+        break;
+    case CLIENT_CLOSED:
+        break;
+    }
+}
+
+/* Something has been queued for a whole stall time. Progress, however slow, gives it another one. */
+static void on_send_deadline(struct deadline *deadline)
+{
+    struct client *client = container_of(deadline, struct client, send_deadline);
+    uint64_t delivered = client->bytes_written - sock_queued(client->sock);
+    if (delivered == client->delivered_seen) {
+        client_close(client, REASON_CLIENT_STALLED);
+        return;
+    }
+    client->delivered_seen = delivered;
+    deadline_set(client->worker->loop, &client->send_deadline,
+                 loop_now_ms(client->worker->loop) + worker_config(client->worker)->send_stall_ms);
+}
+
+/* ---- the socket's events -------------------------------------------------------------------------- */
+
+static void on_read(void *owner, char *bytes, size_t len)
+{
+    struct client *client = owner;
+    if (client->state == CLIENT_LINGER)
+        return;
+    if (client->state == CLIENT_IDLE)
+        client_enter_state(client, CLIENT_HEAD);
+    if (client->state == CLIENT_REQUEST)
+        client->bytes_read += (uint32_t)len;
+
+    http_request_feed(client->reader, bytes, len);
+    client_advance(client);
+    if (client->state == CLIENT_CLOSED)
+        return;
+    if (http_request_park(client->reader) < 0) {
+        client_close(client, REASON_OVERLOADED);
+        return;
+    }
+    count_memory(client);
+    if (client->request && http_request_unread(client->reader) > PIPELINE_BYTES_MAX) {
+        client->reading = false;
+        sock_read_stop(client->sock, true);
+    }
+}
+
+static void on_end(void *owner)
+{
+    client_close(owner, REASON_CLIENT_GONE);
+}
+
+static void on_error(void *owner, int error)
+{
+    (void)error;
+    client_close(owner, REASON_CLIENT_GONE);
+}
+
+static void on_drain(void *owner)
+{
+    struct client *client = owner;
+    deadline_clear(&client->send_deadline);
+    if (client->request)
+        response_drained(client->request);
+    else if (client->state == CLIENT_FLUSH)
+        client_advance(client);
+}
+
+static const struct sock_events events = {on_read, on_end, on_error, on_drain};
+
+/* ---- requests, one after the other ------------------------------------------------------------------ */
+
+/* The head is read, or refused: the request begins. */
+static void begin_request(struct client *client, enum http_request_state reader_state)
+{
+    struct worker *worker = client->worker;
+    struct request *request;
+
+    if (reader_state == HTTP_REQUEST_REFUSED)
+        request = request_begin_refused(client, http_request_refusal(client->reader));
+    else if (worker->body_memory > worker_config(worker)->body_memory_max)
+        request = request_begin_refused(client, REASON_OVERLOADED);
+    else
+        request = request_begin(client);
+    if (!request) {
+        client_close(client, REASON_OVERLOADED);
+        return;
+    }
+    client->request = request;
+    client_enter_state(client, CLIENT_REQUEST);
+    request_run(request);
+}
+
+/* From the end of one request to the wait for the next, or to the end of the connection. */
+static void after_request(struct client *client)
+{
+    if (!client->keep) {
+        linger(client);
+        return;
+    }
+    if (sock_queued(client->sock) > 0) {
+        if (client->state == CLIENT_REQUEST)
+            client_enter_state(client, CLIENT_FLUSH);
+        return; /* on_drain goes on */
+    }
+    http_request_next(client->reader);
+    count_memory(client);
+    client_enter_state(client, CLIENT_IDLE);
+    if (http_request_started(client->reader))
+        client_enter_state(client, CLIENT_HEAD);
+    if (!client->reading) {
+        client->reading = true;
+        sock_read_start(client->sock);
+    }
+}
+
+/* Moves on as far as the bytes that are here allow. */
+static void client_advance(struct client *client)
+{
+    if (client->advancing)
+        return;
+    client->advancing = true;
+    for (;;) {
+        if (client->state == CLIENT_CLOSED || client->state == CLIENT_LINGER)
+            break;
+        if (client->request) {
+            /* A request that waits for its body hears of it; any other has its own alarm clock. */
+            bool receiving = client->body_began_ms > 0;
+            if (!receiving || http_request_state(client->reader) == HTTP_REQUEST_BODY)
+                break;
+            request_run(client->request);
+            continue;
+        }
+        if (client->state == CLIENT_REQUEST || client->state == CLIENT_FLUSH) {
+            after_request(client);
+            if (client->state == CLIENT_FLUSH)
+                break;
+            continue;
+        }
+        enum http_request_state state = http_request_state(client->reader);
+        if (state == HTTP_REQUEST_HEAD)
+            break;
+        begin_request(client, state);
+    }
+    client->advancing = false;
+}
+
+void client_request_over(struct client *client, bool keep)
+{
+    client->request = NULL;
+    client->keep = keep && !client->draining;
+    client->body_began_ms = 0;
+    if (client->state != CLIENT_CLOSED)
+        client_advance(client);
+}
+
+void client_expect_body(struct client *client)
+{
+    client->body_began_ms = loop_now_ms(client->worker->loop);
+    client->bytes_read = 0;
+    deadline_set(client->worker->loop, &client->deadline, client->body_began_ms + 1000);
+}
+
+void client_body_received(struct client *client)
+{
+    client->body_began_ms = 0;
+    deadline_clear(&client->deadline);
+}
+
+ssize_t client_write(struct client *client, const struct span *parts, size_t count)
+{
+    if (client->state == CLIENT_CLOSED)
+        return -EPIPE;
+    ssize_t queued = sock_write(client->sock, parts, count);
+    if (queued < 0)
+        return queued;
+    for (size_t i = 0; i < count; i++)
+        client->bytes_written += parts[i].len;
+    if (queued > 0 && client->send_deadline.due_ms == 0) {
+        client->delivered_seen = client->bytes_written - (size_t)queued;
+        deadline_set(client->worker->loop, &client->send_deadline,
+                     loop_now_ms(client->worker->loop) + worker_config(client->worker)->send_stall_ms);
+    }
+    return queued;
+}
+
+/* ---- small things ------------------------------------------------------------------------------------ */
+
+void client_accept(struct worker *worker, struct sock *sock)
+{
+    const struct config *config = worker_config(worker);
+    struct metrics_counters *counters = recorder_counters(worker->recorder);
+    struct sockaddr_storage peer;
+    sock_peer(sock, &peer);
+    if (clients_enter(worker->clients, &peer) != CLIENTS_WELCOME) {
+        METRIC_ADD(counters, connections_refused, 1);
+        sock_reset(sock);
+        return;
+    }
+    struct client *client = mem_zalloc(sizeof(*client));
+    if (client)
+        client->reader = http_request_new(&(struct http_request_limits){config->head_bytes_max, config->body_bytes_max});
+    if (!client || !client->reader || sock_start(sock, &events, client) < 0) {
+        if (client)
+            http_request_free(client->reader);
+        mem_free(client);
+        clients_leave(worker->clients, &peer);
+        METRIC_ADD(counters, connections_refused, 1);
+        sock_close(sock);
+        return;
+    }
+    client->worker = worker;
+    client->sock = sock;
+    client->peer = peer;
+    client->reading = true;
+    deadline_init(&client->deadline, on_deadline);
+    deadline_init(&client->send_deadline, on_send_deadline);
+    soon_init(&client->free_soon, client_free);
+    sock_queue_max(sock, config->answer_bytes_max + config->send_queue_bytes_max);
+    list_push_back(&worker->connections, &client->link);
+    METRIC_ADD(counters, connections_open, 1);
+    METRIC_ADD(counters, connections_total, 1);
+    /* A connection that says nothing gets the time of a head, not of a keep-alive. */
+    deadline_set(worker->loop, &client->deadline, loop_now_ms(worker->loop) + config->head_ms);
+}
+
+void client_drain(struct client *client)
+{
+    client->draining = true;
+    if (client->state == CLIENT_IDLE)
+        deadline_set(client->worker->loop, &client->deadline, loop_now_ms(client->worker->loop) + CLIENT_LINGER_MS);
+}
+
+struct client *client_of_link(struct list *link)
+{
+    return list_entry(link, struct client, link);
+}
+
+struct http_request *client_reader(struct client *client)
+{
+    return client->reader;
+}
+
+const struct sockaddr_storage *client_peer(const struct client *client)
+{
+    return &client->peer;
+}
+
+struct worker *client_worker(struct client *client)
+{
+    return client->worker;
+}
+
+size_t client_queued(const struct client *client)
+{
+    return client->sock ? sock_queued(client->sock) : 0;
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One client connection: bytes in, requests one after the other, bytes out, deadlines.
+ *
+ *             ┌────────────── keep-alive, all written ───────────────┐
+ *             ▼                                                      │
+ *   accept ─▶ IDLE ─first byte─▶ HEAD ─head read─▶ REQUEST ─over─▶ FLUSH ─▶ LINGER ─▶ closed
+ *                                  └─ refused, timeout ──────────────▲         (answered while input was still to come, or closing)
+ *
+ *   state    what holds                                          deadline
+ *   IDLE     no request, no byte of one                          keep_alive
+ *   HEAD     no request, bytes of a head                         head, absolute
+ *   REQUEST  one request under way                               body (absolute and rate) while it is received; send stall
+ *   FLUSH    no request; the last answer is not all written      send stall
+ *   LINGER   FIN sent; input is thrown away                      2 s
+ *
+ * A client that closes (FIN or RST) while its request is under way has gone: the engine's work stops at once. Pipelined bytes wait in the reader; above
+ * PIPELINE_BYTES_MAX nothing more is read until their turn comes.
+ */
+#pragma once
+
+#include "gateway/request.h"
+#include "loop/sock.h"
+
+#define PIPELINE_BYTES_MAX 65536
+#define CLIENT_LINGER_MS 2000U
+#define CLIENT_RATE_GRACE_MS 5000
+
+struct client;
+
+/* Takes over the socket; closes it when there is no room. */
+void client_accept(struct worker *worker, struct sock *sock);
+/* Closes the connection; a request under way ends with `reason`. The struct goes at the end of the iteration. */
+void client_close(struct client *client, enum reason reason);
+/* Nothing new: an idle connection closes soon, one with a request after its answer. */
+void client_drain(struct client *client);
+
+/* The connection whose link in worker->connections this is. */
+struct client *client_of_link(struct list *link);
+
+/* For the path. */
+struct http_request *client_reader(struct client *client);
+const struct sockaddr_storage *client_peer(const struct client *client);
+struct worker *client_worker(struct client *client);
+/* Writes to the wire: bytes queued now (0: all written), or -errno: the client is gone. */
+ssize_t client_write(struct client *client, const struct span *parts, size_t count) must_check;
+size_t client_queued(const struct client *client);
+/* The body is to be received now: its deadlines begin. */
+void client_expect_body(struct client *client);
+void client_body_received(struct client *client);
+/* The request is recorded and gone. `keep`: another may follow on this connection. */
+void client_request_over(struct client *client, bool keep);

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One request on its way through the rooms: what each room has found out about it, in the order of the path.
+ *
+ * A request is born when a head has been read (client.c), walks request_path.c down to `relay`, comes back through response_path.c,
+ * and ends in `record`; then its arena is cleared and the struct waits for the next one. All of it belongs to one worker thread.
+ *
+ *   request_begin ─▶ request_run ─▶ … steps … ─▶ record ─▶ client_request_over
+ *                       ▲  │ WAIT: parked
+ *                       └──┘ woken by the body's end (client.c) or the answer's end (response_path.c)
+ *
+ * What always holds: `call` is NULL or under way; after `record` nothing of the request is referenced by any room.
+ */
+#pragma once
+
+#include "base/arena.h"
+#include "dialect/answer.h"
+#include "dialect/endpoint.h"
+#include "dialect/refusal.h"
+#include "gateway/catalog.h"
+#include "http/request.h"
+#include "http/sse.h"
+#include "identity/keyring.h"
+#include "identity/request_id.h"
+#include "record/record.h"
+#include "relay/relay.h"
+
+struct client;
+struct request;
+struct worker;
+
+enum step_result {
+    STEP_NEXT,    /* on to the next room */
+    STEP_WAIT,    /* parked; its room will wake it */
+    STEP_ANSWERED /* an answer is on the wire, or the client is gone: on to `record` */
+};
+
+struct step {
+    const char *name;
+    enum step_result (*fn)(struct request *request);
+};
+
+/* Why the way back stopped its relay. */
+enum answer_stop { STOP_NONE, STOP_CLIENT, STOP_REFUSED, STOP_CUT };
+
+/* How the engine's answer becomes the client's. */
+enum answer_form { FORM_STREAM, FORM_GATHER, FORM_WHOLE };
+
+struct request {
+    struct worker *worker;
+    struct client *client;
+    struct arena *arena; /* lives from begin to record */
+    const struct step *at;
+
+    /* http */
+    enum http_method method;
+    bool http_1_0;
+    bool keep_alive;      /* may the connection serve another one after this? */
+    struct span origin;   /* allowed by the CORS settings; null when none */
+    char id[REQUEST_ID_BYTES + 1];
+
+    /* dialect, identity */
+    enum endpoint endpoint;
+    struct span model_in_path; /* of GET /v1/models/{id} */
+    struct key *key;           /* counted; NULL: none needed, or unlisted */
+    uint64_t key_id;
+    const struct catalog_model *model; /* lives in `catalog` */
+    struct catalog *catalog;           /* the one this request was judged by; counted */
+    bool stream;                       /* the client asked for a stream */
+
+    /* relay and the way back */
+    struct buf ask;           /* headroom and the engine's body, until the first byte of its answer */
+    struct relay_call *call;
+    enum answer_form form;
+    struct answer *answer;
+    struct sse_splitter splitter;
+    struct buf whole;         /* an engine's body that is not a stream of events, or its error */
+    unsigned engine_status;
+    enum answer_stop stop;
+    bool answer_done;         /* the engine said [DONE] */
+    bool head_sent;           /* of our answer to the client */
+    bool end_sent;            /* our answer is complete on the wire */
+    bool client_gone;
+    bool paused;              /* the relay waits for the client to read */
+
+    struct refusal refusal;   /* reason OK unless something went wrong */
+    struct record record;
+};
+
+/* A request for the head that `client` has read: OK to run. NULL when out of memory. */
+struct request *request_begin(struct client *client) must_check;
+/* A request that cannot be read; it has a refusal from the start and only answers and records. NULL when out of memory. */
+struct request *request_begin_refused(struct client *client, enum reason reason) must_check;
+/* Walks on from where it stands until it waits or is over (then it is gone: client_request_over() was called). */
+void request_run(struct request *request);
+/* The answer is over, however: on to `record`. */
+void request_over(struct request *request);
+/* The client has gone or does not read: stops the engine now and records. */
+void request_abort(struct request *request, enum reason reason);
+
+/* Sets the refusal unless there is one already; STEP_ANSWERED after answering it (reply.c). */
+enum step_result request_refuse(struct request *request, enum reason reason, const char *format, ...) printf_like(3, 4);

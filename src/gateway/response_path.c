@@ -1,0 +1,406 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The way back. Stages in order: relay events (bytes of the engine) → splitter (events) → answer (the client's text) → frame → wire.
+ *
+ * Rule of this file: inside a relay callback nothing is freed and no request ends; a stage that cannot go on returns < 0, the relay
+ * stops and calls on_failed, and only on_done and on_failed end the request.
+ */
+#include "gateway/response_path.h"
+
+#include "gateway/client.h"
+#include "gateway/reply.h"
+#include "gateway/worker.h"
+#include "http/answer.h"
+
+#define ENGINE_ERROR_BYTES_MAX 65536 /* of an engine's error body; the rest says nothing more */
+
+static int on_head(void *owner, unsigned status, const struct http_response *head);
+static int on_body(void *owner, char *bytes, size_t len);
+static void on_done(void *owner);
+static void on_failed(void *owner, enum relay_failure failure, const struct err *detail);
+static int on_event(void *owner, struct span data, struct span event);
+static int on_comment(void *owner, struct span text);
+
+static const struct relay_events relay_events = {on_head, on_body, on_done, on_failed};
+static const struct sse_events splitter_events = {on_event, on_comment};
+
+enum step_result response_start(struct request *request)
+{
+    struct worker *worker = request->worker;
+    const struct config *config = request->catalog->config;
+    struct relay_ask ask = {.method = SPAN("POST"),
+                            .path = endpoint_engine_path(request->endpoint),
+                            .body = request->ask.ptr + RELAY_HEADROOM,
+                            .body_len = request->ask.len - RELAY_HEADROOM,
+                            .stream = request->form != FORM_WHOLE,
+                            .request_id = span_of(request->id, REQUEST_ID_BYTES)};
+
+    sse_splitter_init(&request->splitter, config->event_bytes_max, &splitter_events, request);
+    buf_init(&request->whole, config->answer_bytes_max);
+    request->record.queued_us = loop_now_us(worker->loop);
+    request->call = relay_call_new(worker->relay, request->model->pool, &ask, &relay_events, request);
+    if (!request->call)
+        return request_refuse(request, REASON_OVERLOADED, NULL);
+    recorder_call_begins(worker->recorder);
+    request->record.called = true;
+    request->record.charged = true;
+    return STEP_WAIT;
+}
+
+/* Notes what the call knows for the log, before it is freed. */
+static void note_call(struct request *request)
+{
+    struct relay_facts facts = relay_call_facts(request->call);
+    struct record *record = &request->record;
+    if (!span_is_null(facts.backend))
+        record->backend = arena_copy(request->arena, facts.backend);
+    record->tries = facts.tries;
+    record->picked_us = facts.picked_us;
+    record->connected_us = facts.connected_us;
+    record->first_byte_us = facts.first_byte_us;
+    record->reused_upstream = facts.reused_connection;
+}
+
+void response_stop(struct request *request)
+{
+    if (!request->call)
+        return;
+    note_call(request);
+    relay_cancel(TAKE(request->call));
+    METRIC_ADD(recorder_counters(request->worker->recorder), upstream_cancelled, 1);
+}
+
+void response_release(struct request *request)
+{
+    check(!request->call);
+    if (request->head_sent && request->stream)
+        METRIC_SUB(recorder_counters(request->worker->recorder), streams_open, 1);
+    answer_free(TAKE(request->answer));
+    sse_splitter_release(&request->splitter);
+    buf_release(&request->whole);
+    buf_release(&request->ask);
+}
+
+/* The engine works no more for this request. */
+static void end_call(struct request *request)
+{
+    note_call(request);
+    relay_call_free(TAKE(request->call));
+}
+
+/* ---- wire: the last stage -------------------------------------------------------------------- */
+
+static int write_to_client(struct request *request, const struct span *parts, size_t count)
+{
+    ssize_t queued = client_write(request->client, parts, count);
+    if (queued < 0) {
+        request->client_gone = true;
+        return -EPIPE;
+    }
+    if ((uint64_t)queued > request->catalog->config->send_queue_bytes_max && request->call && !request->paused) {
+        request->paused = true;
+        relay_pause(request->call);
+    }
+    return 0;
+}
+
+void response_drained(struct request *request)
+{
+    if (request->paused && request->call) {
+        request->paused = false;
+        relay_resume(request->call);
+    }
+}
+
+/* ---- frame: chunks for HTTP/1.1, plain bytes until close for 1.0 ------------------------------- */
+
+static void stream_head(struct request *request)
+{
+    struct buf *head = &request->worker->head;
+    buf_clear(head);
+    http_answer_start(head, 200, worker_date(request->worker));
+    reply_common_headers(request, head);
+    http_answer_header(head, SPAN("Content-Type"), SPAN("text/event-stream; charset=utf-8"));
+    http_answer_header(head, SPAN("Cache-Control"), SPAN("no-store"));
+    http_answer_header(head, SPAN("X-Accel-Buffering"), SPAN("no")); /* proxies in front of us: do not hold events back */
+    if (request->http_1_0)
+        request->keep_alive = false;
+    http_answer_end(head, request->http_1_0 ? HTTP_BODY_NONE : HTTP_BODY_CHUNKED, 0, request->keep_alive);
+    request->record.status = 200;
+    METRIC_ADD(recorder_counters(request->worker->recorder), streams_open, 1);
+}
+
+/* Sends `text` as the next piece of the stream, in front of it the head if it is the first, behind it the end if it is the last. One write. */
+static int send_piece(struct request *request, struct span text, bool last)
+{
+    struct span parts[5];
+    size_t count = 0;
+    char chunk[20];
+
+    if (!request->head_sent) {
+        stream_head(request);
+        if (buf_status(&request->worker->head) < 0)
+            return buf_status(&request->worker->head);
+        parts[count++] = buf_span(&request->worker->head);
+    }
+    if (request->http_1_0) {
+        parts[count++] = text;
+    } else {
+        if (text.len > 0) {
+            parts[count++] = span_of(chunk, http_chunk_head(text.len, chunk));
+            parts[count++] = text;
+            parts[count++] = HTTP_CHUNK_END;
+        }
+        if (last)
+            parts[count++] = HTTP_LAST_CHUNK;
+    }
+    request->head_sent = true;
+    request->end_sent = last;
+    request->record.bytes_out += text.len;
+    return count > 0 ? write_to_client(request, parts, count) : 0;
+}
+
+/* ---- translate: events and comments ----------------------------------------------------------- */
+
+static int stop_refused(struct request *request)
+{
+    request->stop = STOP_REFUSED;
+    if (request->refusal.reason == REASON_OK)
+        request->refusal.reason = REASON_BAD_ANSWER;
+    return -ECANCELED;
+}
+
+static int on_event(void *owner, struct span data, struct span event)
+{
+    struct request *request = owner;
+    struct worker *worker = request->worker;
+    enum answer_state state;
+    int result;
+    (void)event; /* engines of this dialect name no types */
+
+    if (request->answer_done)
+        return 0; /* behind [DONE] nothing counts */
+    if (request->form == FORM_GATHER)
+        result = answer_gather(request->answer, worker->parser, data, &state, &request->refusal);
+    else
+        result = answer_event(request->answer, worker->parser, data, &worker->out, &state, &request->refusal);
+    if (result < 0)
+        return stop_refused(request);
+    if (state == ANSWER_CUT) {
+        request->stop = STOP_CUT;
+        return -ECANCELED;
+    }
+    request->answer_done = state == ANSWER_DONE;
+    return 0;
+}
+
+/* Keep-alive comments of engines and proxies reach the client, so that its own timeouts rest. */
+static int on_comment(void *owner, struct span text)
+{
+    struct request *request = owner;
+    if (request->form == FORM_STREAM && !request->answer_done)
+        sse_write_comment(&request->worker->out, text);
+    return 0;
+}
+
+static void note_tokens(struct request *request, uint64_t before)
+{
+    struct worker *worker = request->worker;
+    if (answer_meter(request->answer)->events_counted == before)
+        return;
+    uint64_t now_us = loop_now_us(worker->loop);
+    if (request->record.first_token_us == 0)
+        request->record.first_token_us = now_us;
+    request->record.last_token_us = now_us;
+    backend_saw_token(relay_call_backend(request->call), loop_now_ms(worker->loop));
+}
+
+/* One piece of a stream of events: everything it completes leaves in one write. */
+static int take_events(struct request *request, char *bytes, size_t len)
+{
+    struct buf *out = &request->worker->out;
+    uint64_t before = answer_meter(request->answer)->events_counted;
+
+    buf_clear(out);
+    int result = sse_splitter_feed(&request->splitter, span_of(bytes, len));
+    if (result < 0 && request->stop == STOP_NONE)
+        return stop_refused(request); /* an event above its maximum */
+    note_tokens(request, before);
+    if (request->form == FORM_GATHER)
+        return result;
+    if (request->stop == STOP_CUT)
+        answer_finish(request->answer, true, out);
+    if (buf_status(out) < 0)
+        return stop_refused(request);
+    bool last = request->stop == STOP_CUT || request->answer_done;
+    if ((out->len > 0 || last) && !request->end_sent && send_piece(request, buf_span(out), last) < 0) {
+        request->stop = STOP_CLIENT;
+        return -EPIPE;
+    }
+    return result;
+}
+
+/* ---- relay: the first stage -------------------------------------------------------------------- */
+
+static bool is_type(struct span content_type, struct span wanted)
+{
+    struct span type;
+    return !span_is_null(content_type) && span_split(&content_type, ';', &type) &&
+           span_eq_nocase(span_trim(type), wanted);
+}
+
+static int on_head(void *owner, unsigned status, const struct http_response *head)
+{
+    struct request *request = owner;
+    struct span type = http_response_header(head, SPAN("content-type"));
+
+    buf_release(&request->ask);
+    buf_init(&request->ask, request->catalog->config->body_bytes_max);
+    request->engine_status = status;
+    if (status >= 400)
+        return 0;
+    if (status != 200)
+        return stop_refused(request);
+    if (request->form != FORM_WHOLE && !is_type(type, SPAN("text/event-stream"))) {
+        /* An engine that was asked for a stream and answers whole: good enough for a client that wanted it whole. */
+        if (request->form != FORM_GATHER || !is_type(type, SPAN("application/json")))
+            return stop_refused(request);
+        request->form = FORM_WHOLE;
+    }
+    return 0;
+}
+
+static int on_body(void *owner, char *bytes, size_t len)
+{
+    struct request *request = owner;
+
+    if (request->engine_status >= 400) {
+        buf_append(&request->whole, span_of(bytes, MIN(len, ENGINE_ERROR_BYTES_MAX - request->whole.len)));
+        return 0;
+    }
+    if (request->form != FORM_WHOLE)
+        return take_events(request, bytes, len);
+    buf_append(&request->whole, span_of(bytes, len));
+    if (buf_status(&request->whole) < 0) {
+        request->refusal.reason = REASON_ANSWER_TOO_LARGE;
+        return stop_refused(request);
+    }
+    return 0;
+}
+
+/* ---- the end ------------------------------------------------------------------------------------ */
+
+/* The answer failed: a refusal if nothing has been sent, else an error event and the end of the stream. */
+static void fail(struct request *request, enum reason reason)
+{
+    struct buf *out = &request->worker->out;
+    if (request->refusal.reason == REASON_OK)
+        request->refusal.reason = reason;
+    if (!request->head_sent) {
+        request->record.charged = false;
+        (void)request_refuse(request, reason, NULL);
+    } else if (!request->end_sent) {
+        buf_clear(out);
+        answer_fail(request->answer, &request->refusal, span_of(request->id, REQUEST_ID_BYTES), out);
+        request->keep_alive = false;
+        if (send_piece(request, buf_span(out), true) < 0)
+            request->client_gone = true;
+    }
+    request_over(request);
+}
+
+static void fail_with_engine_error(struct request *request)
+{
+    struct err detail = {""};
+    /* JSON_PADDING readable bytes must follow what is parsed. */
+    if (buf_reserve(&request->whole, JSON_PADDING) < 0) {
+        fail(request, REASON_ENGINE_ERROR);
+        return;
+    }
+    answer_engine_error(request->worker->parser, request->engine_status, buf_span(&request->whole), &request->refusal,
+                        &detail);
+    request->record.detail = arena_copy(request->arena, span_str(detail.text));
+    fail(request, REASON_ENGINE_ERROR);
+}
+
+/* The whole answer, gathered or passed on. */
+static void send_gathered(struct request *request, bool cut)
+{
+    struct worker *worker = request->worker;
+    int result;
+
+    buf_clear(&worker->out);
+    if (request->form == FORM_GATHER) {
+        result = answer_gathered(request->answer, cut, &worker->out, &request->refusal);
+    } else {
+        result = buf_reserve(&request->whole, JSON_PADDING);
+        if (result == 0)
+            result = answer_whole(request->answer, worker->parser, buf_span(&request->whole), &worker->out,
+                                  &request->refusal);
+    }
+    if (result < 0 || buf_status(&worker->out) < 0) {
+        fail(request, REASON_BAD_ANSWER);
+        return;
+    }
+    if (cut)
+        request->record.reason = REASON_CUT;
+    (void)reply_json(request, 200, buf_span(&worker->out));
+    request_over(request);
+}
+
+static void on_done(void *owner)
+{
+    struct request *request = owner;
+    end_call(request);
+    if (request->engine_status >= 400) {
+        fail_with_engine_error(request);
+    } else if (request->form != FORM_STREAM) {
+        send_gathered(request, false);
+    } else if (request->end_sent) {
+        request_over(request);
+    } else {
+        /* The engine ended its stream without [DONE]: half an answer, said as such. */
+        fail(request, REASON_BAD_ANSWER);
+    }
+}
+
+static enum reason reason_of(enum relay_failure failure)
+{
+    switch (failure) {
+    case RELAY_NO_BACKEND:
+        return REASON_NO_BACKEND;
+    case RELAY_CONNECT_FAILED:
+    case RELAY_BAD_ANSWER:
+    case RELAY_REFUSED:
+        return REASON_BAD_ANSWER;
+    case RELAY_FIRST_BYTE_TIMEOUT:
+        return REASON_FIRST_BYTE_TIMEOUT;
+    case RELAY_IDLE_TIMEOUT:
+        return REASON_IDLE_TIMEOUT;
+    }
+    return REASON_INTERNAL;
+}
+
+static void on_failed(void *owner, enum relay_failure failure, const struct err *detail)
+{
+    struct request *request = owner;
+    enum answer_stop stop = request->stop;
+
+    if (detail && detail->text[0])
+        request->record.detail = arena_copy(request->arena, span_str(detail->text));
+    end_call(request);
+    if (request->end_sent && stop != STOP_CUT) {
+        request_over(request); /* the answer was whole; how the engine hung up does not matter */
+    } else if (stop == STOP_CLIENT || request->client_gone) {
+        request->client_gone = true;
+        request->record.reason = REASON_CLIENT_GONE;
+        request_over(request);
+    } else if (request->form == FORM_GATHER && (stop == STOP_CUT || request->answer_done)) {
+        send_gathered(request, stop == STOP_CUT);
+    } else if (stop == STOP_CUT) {
+        request->record.reason = REASON_CUT;
+        request_over(request);
+    } else {
+        fail(request, reason_of(failure));
+    }
+}

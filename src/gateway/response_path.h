@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The way back: what the engine answers, stage by stage, to the wire.
+ *
+ *   relay ──bytes──▶ split (http/sse) ──event──▶ translate (dialect/answer) ──text──▶ frame (http/answer) ──bytes──▶ wire (client)
+ *
+ * Each call of the relay ends in at most one write. When more than send_queue_bytes_max wait for a client that reads slowly, the relay stops reading
+ * its engine until they are gone: a slow reader slows its own engine's stream and nobody else's.
+ */
+#pragma once
+
+#include "gateway/request.h"
+
+/* Starts the call; STEP_WAIT, or STEP_ANSWERED when it could not start. The ask's body is in request->ask behind RELAY_HEADROOM. */
+enum step_result response_start(struct request *request);
+/* The client has read what was queued. */
+void response_drained(struct request *request);
+/* Stops the engine, if one is at work. */
+void response_stop(struct request *request);
+/* Frees what the way back holds. */
+void response_release(struct request *request);

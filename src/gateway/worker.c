@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "gateway/worker.h"
+
+#include "base/alloc.h"
+#include "base/log.h"
+#include "gateway/client.h"
+
+#define MAILBOX_MESSAGES_MAX 64
+#define REQUEST_MEMORY_MAX 65536  /* an arena holds copies of short head fields and lists of models */
+#define ANSWER_HEAD_BYTES_MAX 16384
+#define ENGINE_HEAD_BYTES_MAX 32768
+
+/* ---- snapshots and orders from the control thread ------------------------------------------------- */
+
+static void begin_drain(struct worker *worker, uint64_t drain_ms)
+{
+    if (worker->draining)
+        return;
+    worker->draining = true;
+    for (size_t i = 0; i < worker->listeners_count; i++)
+        sock_listener_free(TAKE(worker->listeners[i]));
+    worker->listeners_count = 0;
+    list_each(at, &worker->connections)
+        client_drain(client_of_link(at));
+    deadline_set(worker->loop, &worker->drain, loop_now_ms(worker->loop) + drain_ms);
+    worker_connection_gone(worker);
+}
+
+/* The drain's time is over: what still runs is cut. */
+static void on_drain_deadline(struct deadline *deadline)
+{
+    struct worker *worker = container_of(deadline, struct worker, drain);
+    while (!list_empty(&worker->connections))
+        client_close(client_of_link(list_first(&worker->connections)), REASON_SHUTTING_DOWN);
+}
+
+void worker_connection_gone(struct worker *worker)
+{
+    if (worker->draining && list_empty(&worker->connections)) {
+        deadline_clear(&worker->drain);
+        worker->on_drained(worker);
+    }
+}
+
+static void apply_limits(struct worker *worker)
+{
+    const struct config *config = worker->catalog->config;
+    clients_set_limits(worker->clients,
+                       &(struct clients_limits){config->connections_max, config->connections_per_network_max});
+    worker->out.max = 2 * config->answer_bytes_max;
+}
+
+static void on_message(void *arg, void *content)
+{
+    struct worker *worker = arg;
+    struct worker_message *message = content;
+    switch (message->kind) {
+    case WORKER_CATALOG:
+        catalog_unref(worker->catalog);
+        worker->catalog = message->catalog;
+        apply_limits(worker);
+        relay_forget_idle(worker->relay);
+        break;
+    case WORKER_KEYRING:
+        keyring_unref(worker->keyring);
+        worker->keyring = message->keyring;
+        break;
+    case WORKER_DRAIN:
+        begin_drain(worker, message->drain_ms);
+        break;
+    case WORKER_STOP:
+        loop_stop(worker->loop);
+        break;
+    }
+    mem_free(message);
+}
+
+static void drop_message(void *content)
+{
+    struct worker_message *message = content;
+    if (message->kind == WORKER_CATALOG)
+        catalog_unref(message->catalog);
+    if (message->kind == WORKER_KEYRING)
+        keyring_unref(message->keyring);
+    mem_free(message);
+}
+
+int worker_post(struct worker *worker, const struct worker_message *message)
+{
+    struct worker_message *copy = mem_alloc(sizeof(*copy));
+    if (!copy)
+        return -ENOMEM;
+    *copy = *message;
+    int result = mailbox_post(worker->mailbox, copy);
+    if (result < 0)
+        mem_free(copy);
+    return result;
+}
+
+/* ---- the thread ------------------------------------------------------------------------------------ */
+
+static void on_accept(void *arg, struct sock *sock)
+{
+    client_accept(arg, sock);
+}
+
+static void on_short(void *arg)
+{
+    struct worker *worker = arg;
+    METRIC_ADD(recorder_counters(worker->recorder), connections_refused, 1);
+}
+
+static void *worker_main(void *arg)
+{
+    struct worker *worker = arg;
+    loop_run(worker->loop);
+    return NULL;
+}
+
+static int open_listeners(struct worker *worker, const struct worker_spec *spec)
+{
+    for (size_t i = 0; i < spec->listeners_count; i++) {
+        worker->listeners[i] = sock_listener_new(worker->loop, spec->listeners[i], on_accept, on_short, worker);
+        if (!worker->listeners[i])
+            return -ENOMEM;
+        worker->listeners_count++;
+    }
+    return 0;
+}
+
+static void worker_free(struct worker *worker)
+{
+    if (!worker)
+        return;
+    for (size_t i = 0; i < worker->listeners_count; i++)
+        sock_listener_free(worker->listeners[i]);
+    for (size_t i = 0; i < worker->kept_count; i++) {
+        arena_free(worker->kept[i]->arena);
+        mem_free(worker->kept[i]);
+    }
+    relay_free(worker->relay);
+    recorder_free(worker->recorder);
+    mailbox_free(worker->mailbox, drop_message);
+    clients_free(worker->clients);
+    json_parser_free(worker->parser);
+    buf_release(&worker->head);
+    buf_release(&worker->out);
+    loop_free(worker->loop);
+    catalog_unref(worker->catalog);
+    keyring_unref(worker->keyring);
+    mem_free(worker);
+}
+
+static int worker_build(struct worker *worker, const struct worker_spec *spec)
+{
+    const struct config *config = spec->catalog->config;
+
+    worker->loop = loop_new();
+    if (!worker->loop)
+        return -ENOMEM;
+    worker->mailbox = mailbox_new(worker->loop, MAILBOX_MESSAGES_MAX, on_message, worker);
+    worker->relay = relay_new(worker->loop, ENGINE_HEAD_BYTES_MAX);
+    worker->recorder = recorder_new(spec->record_hub, worker->loop, spec->index);
+    worker->clients = clients_new(&(struct clients_limits){config->connections_max, config->connections_per_network_max});
+    worker->parser = json_parser_new(MAX(config->body_bytes_max, config->answer_bytes_max), config->json_depth_max);
+    if (!worker->mailbox || !worker->relay || !worker->recorder || !worker->clients || !worker->parser)
+        return -ENOMEM;
+    return open_listeners(worker, spec);
+}
+
+struct worker *worker_start(const struct worker_spec *spec, struct err *err)
+{
+    struct worker *worker = mem_zalloc(sizeof(*worker));
+    if (!worker) {
+        err_set(err, -ENOMEM, "cannot start worker %u: out of memory", spec->index);
+        return NULL;
+    }
+    worker->index = spec->index;
+    worker->catalog = catalog_ref(spec->catalog);
+    worker->keyring = keyring_ref(spec->keyring);
+    worker->record_hub = spec->record_hub;
+    worker->on_drained = spec->on_drained;
+    list_init(&worker->connections);
+    deadline_init(&worker->drain, on_drain_deadline);
+    buf_init(&worker->head, ANSWER_HEAD_BYTES_MAX);
+    buf_init(&worker->out, 2 * spec->catalog->config->answer_bytes_max);
+
+    int result = worker_build(worker, spec);
+    if (result == 0)
+        result = -pthread_create(&worker->thread, NULL, worker_main, worker);
+    if (result < 0) {
+        err_errno(err, result, "cannot start worker %u", spec->index);
+        worker_free(worker);
+        return NULL;
+    }
+    return worker;
+}
+
+void worker_join(struct worker *worker)
+{
+    if (!worker)
+        return;
+    pthread_join(worker->thread, NULL);
+    worker_free(worker);
+}
+
+/* ---- what its requests use ------------------------------------------------------------------------- */
+
+struct span worker_date(struct worker *worker)
+{
+    uint64_t wall_ms = loop_wall_ms(worker->loop);
+    if (wall_ms / 1000 != worker->date_s) {
+        worker->date_s = wall_ms / 1000;
+        text_http_date(wall_ms, worker->date);
+    }
+    return span_of(worker->date, TEXT_HTTP_DATE_BYTES - 1);
+}
+
+const struct config *worker_config(const struct worker *worker)
+{
+    return worker->catalog->config;
+}
+
+struct request *worker_take_request(struct worker *worker)
+{
+    struct request *request;
+    if (worker->kept_count > 0) {
+        request = worker->kept[--worker->kept_count];
+    } else {
+        request = mem_alloc(sizeof(*request));
+        struct arena *arena = request ? arena_new(REQUEST_MEMORY_MAX) : NULL;
+        if (!arena) {
+            mem_free(request);
+            return NULL;
+        }
+        request->arena = arena;
+    }
+    struct arena *arena = request->arena;
+    *request = (struct request){.arena = arena, .worker = worker};
+    buf_init(&request->ask, RELAY_HEADROOM + 2 * worker_config(worker)->body_bytes_max);
+    buf_init(&request->whole, 1);
+    sse_splitter_init(&request->splitter, 1, NULL, NULL);
+    return request;
+}
+
+void worker_give_request(struct worker *worker, struct request *request)
+{
+    arena_clear(request->arena);
+    if (worker->kept_count < WORKER_REQUESTS_KEPT) {
+        worker->kept[worker->kept_count++] = request;
+        return;
+    }
+    arena_free(request->arena);
+    mem_free(request);
+}

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One worker thread: its loop, its listeners, its clients, its relay, and the snapshots it judges by.
+ *
+ * Everything in it is touched by its own thread only; others send messages (worker_post). Snapshots change between two requests, never within one.
+ */
+#pragma once
+
+#include "base/text.h"
+#include "gateway/catalog.h"
+#include "gateway/request.h"
+#include "loop/mailbox.h"
+#include "loop/sock.h"
+#include "net/clients.h"
+#include "record/recorder.h"
+
+#include <pthread.h>
+
+#define WORKER_REQUESTS_KEPT 256 /* structs that wait for the next request */
+#define WORKER_LISTENERS_MAX CONFIG_LISTEN_MAX
+
+struct worker {
+    uint32_t index;
+    pthread_t thread;
+    struct loop *loop;
+    struct mailbox *mailbox;
+    struct sock_listener *listeners[WORKER_LISTENERS_MAX];
+    size_t listeners_count;
+
+    struct catalog *catalog;
+    struct keyring *keyring;
+
+    struct relay *relay;
+    struct record_hub *record_hub;
+    struct recorder *recorder;
+    struct clients *clients; /* counts */
+    struct list connections; /* struct client */
+    uint64_t body_memory;    /* held by bodies that are being received */
+
+    /* Scratch of one callback. */
+    struct json_parser *parser;
+    struct inference inference;
+    struct buf head; /* heads of our answers */
+    struct buf out;  /* bodies and events on their way out */
+
+    struct request *kept[WORKER_REQUESTS_KEPT];
+    size_t kept_count;
+
+    uint64_t date_s;
+    char date[TEXT_HTTP_DATE_BYTES];
+
+    bool draining;
+    struct deadline drain;
+    void (*on_drained)(struct worker *worker);
+};
+
+enum worker_message_kind { WORKER_CATALOG, WORKER_KEYRING, WORKER_DRAIN, WORKER_STOP };
+
+struct worker_message {
+    enum worker_message_kind kind;
+    union {
+        struct catalog *catalog; /* a reference goes over */
+        struct keyring *keyring;
+        uint64_t drain_ms;
+    };
+};
+
+struct worker_spec {
+    uint32_t index;
+    const int *listeners;
+    size_t listeners_count;
+    struct catalog *catalog; /* takes a reference */
+    struct keyring *keyring;
+    struct record_hub *record_hub;
+    void (*on_drained)(struct worker *worker); /* on the worker's thread: no connection is left */
+};
+
+/* Starts the thread. NULL with *err. */
+struct worker *worker_start(const struct worker_spec *spec, struct err *err) must_check;
+/* Any thread. 0, or -ENOSPC: the message's reference stays the caller's. */
+int worker_post(struct worker *worker, const struct worker_message *message) must_check;
+/* Joins the thread, which must have been told to stop, and frees all. */
+void worker_join(struct worker *worker);
+
+/* On its thread. */
+struct span worker_date(struct worker *worker);
+const struct config *worker_config(const struct worker *worker);
+struct request *worker_take_request(struct worker *worker) must_check;
+void worker_give_request(struct worker *worker, struct request *request);
+/* A connection has gone. */
+void worker_connection_gone(struct worker *worker);
