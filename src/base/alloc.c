@@ -6,11 +6,14 @@
 #include "base/alloc.h"
 
 static _Thread_local uint64_t asked;
-static _Thread_local uint64_t allowed = UINT64_MAX;
+static _Thread_local uint64_t fail_from = UINT64_MAX; /* the first that fails */
+static _Thread_local uint64_t fail_until = UINT64_MAX;
+static _Thread_local int64_t live;
 
 static bool may_succeed(void)
 {
-    return asked++ < allowed;
+    uint64_t number = asked++;
+    return number < fail_from || number >= fail_until;
 }
 
 /* A request for nothing still yields a pointer of its own, so NULL always means failure. */
@@ -19,18 +22,26 @@ static size_t at_least_one(size_t size)
     return size ? size : 1;
 }
 
+static void *counted(void *ptr)
+{
+    live += ptr != NULL;
+    return ptr;
+}
+
 void *mem_alloc(size_t size)
 {
-    return may_succeed() ? malloc(at_least_one(size)) : NULL;
+    return may_succeed() ? counted(malloc(at_least_one(size))) : NULL;
 }
 
 void *mem_zalloc(size_t size)
 {
-    return may_succeed() ? calloc(1, at_least_one(size)) : NULL;
+    return may_succeed() ? counted(calloc(1, at_least_one(size))) : NULL;
 }
 
 void *mem_realloc(void *ptr, size_t size)
 {
+    if (!ptr)
+        return mem_alloc(size);
     return may_succeed() ? realloc(ptr, at_least_one(size)) : NULL;
 }
 
@@ -53,6 +64,7 @@ char *mem_strdup(const char *text)
 
 void mem_free(void *ptr)
 {
+    live -= ptr != NULL;
     free(ptr);
 }
 
@@ -70,18 +82,34 @@ void mem_free_secret(void *ptr, size_t size)
     mem_free(ptr);
 }
 
-void mem_fail_after(uint64_t successes)
+static void fail_between(uint64_t from, uint64_t until)
 {
     asked = 0;
-    allowed = successes;
+    fail_from = from;
+    fail_until = until;
+}
+
+void mem_fail_after(uint64_t successes)
+{
+    fail_between(successes, UINT64_MAX);
+}
+
+void mem_fail_once(uint64_t successes)
+{
+    fail_between(successes, successes + 1);
 }
 
 void mem_fail_never(void)
 {
-    mem_fail_after(UINT64_MAX);
+    fail_between(UINT64_MAX, UINT64_MAX);
 }
 
 uint64_t mem_fail_count(void)
 {
     return asked;
+}
+
+int64_t mem_live_count(void)
+{
+    return live;
 }

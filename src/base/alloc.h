@@ -24,10 +24,17 @@ void mem_freep(void *ptr_to_ptr);
 /* Wipes, then frees. For secrets. */
 void mem_free_secret(void *ptr, size_t size);
 
-/* Tests only. The allocation after `successes` further ones fails, and each after it too until mem_fail_never().
- * mem_fail_count() is how many allocations were asked for since the last call of either. */
+/*
+ * Tests only; each counts in the calling thread. mem_fail_after(): the allocation after `successes` further ones fails,
+ * and each after it too; mem_fail_once(): that one alone. Both hold until mem_fail_never(). mem_fail_count() is how many
+ * allocations were asked for since the last call of any of the three.
+ */
 void mem_fail_after(uint64_t successes);
+void mem_fail_once(uint64_t successes);
 void mem_fail_never(void);
 uint64_t mem_fail_count(void);
+
+/* Tests only: allocations made minus allocations given back, by the calling thread. */
+int64_t mem_live_count(void);
 
 C_LINKAGE_END

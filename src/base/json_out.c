@@ -177,8 +177,7 @@ void json_out_double(struct json_out *out, double value)
     int len = 0;
     for (int digits = 15; digits <= 17; digits++) {
         len = snprintf(text, sizeof(text), "%.*g", digits, value);
-        double back = strtod(text, NULL);
-        if (memcmp(&back, &value, sizeof(value)) == 0)
+        if (strtod(text, NULL) == value)
             break;
     }
     buf_append(out->buf, span_of(text, (size_t)len));

@@ -52,12 +52,13 @@ void text_hex(const void *bytes, size_t len, char *ret_text)
     ret_text[2 * len] = '\0';
 }
 
-static int hex_digit(char c)
+/* 16 when it is none. */
+static unsigned hex_digit(char c)
 {
     if (c >= '0' && c <= '9')
-        return c - '0';
+        return (unsigned)(c - '0');
     char lower = (char)(c | 0x20);
-    return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
+    return lower >= 'a' && lower <= 'f' ? (unsigned)(lower - 'a' + 10) : 16;
 }
 
 int text_unhex(struct span text, void *ret_bytes, size_t len)
@@ -65,7 +66,7 @@ int text_unhex(struct span text, void *ret_bytes, size_t len)
     if (text.len / 2 != len || text.len % 2 != 0)
         return -EINVAL;
     for (size_t i = 0; i < text.len; i++) {
-        if (hex_digit(text.ptr[i]) < 0)
+        if (hex_digit(text.ptr[i]) > 15)
             return -EINVAL;
     }
     unsigned char *to = ret_bytes;

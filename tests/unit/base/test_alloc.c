@@ -79,6 +79,42 @@ static void countdown_counts_and_stays_at_failure(void **state)
     mem_free(fifth);
 }
 
+static void countdown_can_fail_one_alone(void **state)
+{
+    (void)state;
+    mem_fail_once(1);
+    void *first = mem_alloc(1);
+    void *second = mem_alloc(1);
+    void *third = mem_alloc(1);
+    mem_fail_never();
+    assert_non_null(first);
+    assert_null(second);
+    assert_non_null(third);
+    mem_free(first);
+    mem_free(third);
+}
+
+static void live_count_follows_every_allocation(void **state)
+{
+    (void)state;
+    int64_t before = mem_live_count();
+    void *ptrs[] = {mem_alloc(1), mem_zalloc(1), mem_array(1, 1), mem_strdup("a"),
+                    mem_realloc(NULL, 1)};
+    assert_int_equal(mem_live_count(), before + 5);
+    ptrs[0] = mem_realloc(ptrs[0], 1000);
+    assert_int_equal(mem_live_count(), before + 5);
+    mem_fail_after(0);
+    assert_null(mem_alloc(1));
+    assert_null(mem_realloc(NULL, 1));
+    mem_fail_never();
+    assert_int_equal(mem_live_count(), before + 5);
+    for (size_t i = 1; i < COUNT_OF(ptrs); i++)
+        mem_free(ptrs[i]);
+    mem_free(NULL);
+    mem_free_secret(ptrs[0], 1000);
+    assert_int_equal(mem_live_count(), before);
+}
+
 static void freeing_nothing_is_allowed(void **state)
 {
     (void)state;
@@ -98,6 +134,8 @@ int main(void)
         cmocka_unit_test(strdup_is_a_copy),
         cmocka_unit_test(every_way_to_allocate_can_fail),
         cmocka_unit_test(countdown_counts_and_stays_at_failure),
+        cmocka_unit_test(countdown_can_fail_one_alone),
+        cmocka_unit_test(live_count_follows_every_allocation),
         cmocka_unit_test(freeing_nothing_is_allowed),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);
