@@ -138,12 +138,31 @@ static void deferring_all_day_does_not_grow(void **state)
     static char thing[] = "t";
     assert_int_equal(arena_defer(arena, write_trail, thing), 0);
     assert_true(arena_undefer(arena, write_trail, thing));
+    assert_int_equal(arena_defer(arena, write_trail, thing), 0);
+    assert_int_equal(arena_defer(arena, write_trail, one), 0);
     size_t size = arena_size(arena);
     for (int i = 0; i < 1000; i++) {
-        assert_int_equal(arena_defer(arena, write_trail, thing), 0);
         assert_true(arena_undefer(arena, write_trail, thing));
+        assert_true(arena_undefer(arena, write_trail, one));
+        assert_int_equal(arena_defer(arena, write_trail, thing), 0);
+        assert_int_equal(arena_defer(arena, write_trail, one), 0);
     }
     assert_int_equal(arena_size(arena), size);
+}
+
+static void entries_of_before_a_clear_are_gone(void **state)
+{
+    struct arena *arena = *state;
+    assert_int_equal(arena_defer(arena, write_trail, one), 0);
+    assert_true(arena_undefer(arena, write_trail, one));
+    arena_clear(arena);
+    unsigned char *bytes = arena_zalloc(arena, 100);
+    assert_non_null(bytes);
+    assert_int_equal(arena_defer(arena, write_trail, two), 0);
+    for (size_t i = 0; i < 100; i++)
+        assert_int_equal(bytes[i], 0);
+    arena_clear(arena);
+    assert_string_equal(trail, "2");
 }
 
 static struct arena *inner_arena;
@@ -197,11 +216,12 @@ int main(void)
 {
 #define IN_ARENA(test) cmocka_unit_test_setup_teardown(test, arena_setup, arena_teardown)
     const struct CMUnitTest tests[] = {
-        IN_ARENA(objects_are_aligned_and_apart),     IN_ARENA(zalloc_zeroes_used_memory_again),
-        IN_ARENA(size_is_bounded_and_counted),       IN_ARENA(copies_are_terminated),
-        IN_ARENA(actions_run_in_reverse_order_once), IN_ARENA(free_runs_actions_too),
-        IN_ARENA(undefer_takes_one_action_off),      IN_ARENA(deferring_all_day_does_not_grow),
-        IN_ARENA(action_may_use_the_arena),          IN_ARENA(full_arena_refuses_to_defer),
+        IN_ARENA(objects_are_aligned_and_apart),      IN_ARENA(zalloc_zeroes_used_memory_again),
+        IN_ARENA(size_is_bounded_and_counted),        IN_ARENA(copies_are_terminated),
+        IN_ARENA(actions_run_in_reverse_order_once),  IN_ARENA(free_runs_actions_too),
+        IN_ARENA(undefer_takes_one_action_off),       IN_ARENA(deferring_all_day_does_not_grow),
+        IN_ARENA(entries_of_before_a_clear_are_gone), IN_ARENA(action_may_use_the_arena),
+        IN_ARENA(full_arena_refuses_to_defer),
 #ifndef SEAWALL_SANITIZED
         IN_ARENA(cleared_arena_keeps_one_block),
 #endif

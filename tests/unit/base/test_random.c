@@ -59,6 +59,18 @@ static void below_is_bounded_and_even(void **state)
     random_unseed();
 }
 
+/* Without throwing draws away, every third result would come twice as often as the others. */
+static void below_is_even_for_large_limits(void **state)
+{
+    (void)state;
+    random_seed(2);
+    unsigned thirds = 0;
+    for (int i = 0; i < 30000; i++)
+        thirds += random_below(UINT32_C(3) << 30) % 3 == 0;
+    random_unseed();
+    assert_in_range(thirds, 9500, 10500);
+}
+
 static void seed_repeats_itself(void **state)
 {
     (void)state;
@@ -125,6 +137,7 @@ int main(void)
         cmocka_unit_test(draws_differ),
         cmocka_unit_test(every_byte_is_written),
         cmocka_unit_test(below_is_bounded_and_even),
+        cmocka_unit_test(below_is_even_for_large_limits),
         cmocka_unit_test(seed_repeats_itself),
         cmocka_unit_test(seed_belongs_to_one_thread),
         cmocka_unit_test(child_does_not_draw_its_parents_bytes),
