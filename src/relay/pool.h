@@ -5,11 +5,11 @@
  * Shared by all workers: counters and states are atomics, names and addresses never change after pool_new(). A new
  * configuration makes new pools; a pool lives until its last call ended (pool_ref/unref).
  *
- * A backend's state, changed only by backend_report():
+ * A backend's state, changed by backend_report() and by the active check (the whole machine is in breaker.h):
  *
  *   UNKNOWN ──success──▶ UP ──breaker_failures in a row, or a failed probe──▶ DOWN ──pause over──▶ TRIAL ──success──▶ UP
  *                                                                    ▲────────────failure──────────────┘
- * UNKNOWN takes calls like UP. TRIAL takes one call at a time. DOWN takes none. Pauses double up to 30 s.
+ * UNKNOWN takes calls like UP. TRIAL takes one call at a time. DOWN takes none. Pauses double up to 30 s. A good probe makes it UP from anywhere.
  *
  * Choice: among those that may take a call, the least (in flight + 1) / weight; ties by turn.
  */
@@ -17,6 +17,8 @@
 
 #include "base/err.h"
 #include "base/span.h"
+
+#define POOL_BACKENDS_MAX 64 /* one bit each in `tried` */
 
 struct pool;
 struct backend;
@@ -64,12 +66,15 @@ bool pool_wants_stream(const struct pool *pool);
  * call as in flight until backend_report(). */
 struct backend *pool_pick(struct pool *pool, uint64_t tried, uint64_t now_ms) must_check;
 
-/* Takes one retry out of the pool's budget: false when it is used up. */
+/* Takes one retry out of the pool's budget: false when it is used up. Each call pays retry_budget_percent of a retry in; ten retries are there
+ * from the start and come back at one a second, so that a quiet service can retry too. With 0 % there is none. */
 bool pool_take_retry(struct pool *pool);
 
 enum backend_outcome {
     BACKEND_GOOD,       /* an answer came that is the engine's own business (also a 4xx) */
-    BACKEND_FAILED,     /* no connection, no first byte in time, broken answer, 5xx */
+    BACKEND_FAILED,     /* no connection, no first byte in time, broken answer, 502, 504 and other 5xx of a server without an engine */
+    BACKEND_ERROR,      /* 500 or 501: counted as a failure, but it does not move the breaker: a caller's request can cause it (llama.cpp
+                         * answers 500 to an image it cannot read), and three of them must not take the model from everyone */
     BACKEND_BUSY,       /* 429 or 503: it lives, but is full */
     BACKEND_CANCELLED   /* we stopped it: says nothing */
 };
