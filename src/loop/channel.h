@@ -18,4 +18,6 @@ struct channel *channel_new(struct loop *loop, int fd, void (*on_message)(void *
                             void (*on_closed)(void *owner), void *owner) must_check;
 /* Queued when the socket is full, up to two payloads. 0 or -errno. */
 int channel_send(struct channel *channel, uint32_t type, struct span payload) must_check;
+/* Its descriptor, no longer close-on-exec: the other side sees it open until the process that inherits it closes it. -errno. */
+int channel_keep_over_exec(struct channel *channel) must_check;
 void channel_free(struct channel *channel);
