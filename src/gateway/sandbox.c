@@ -8,6 +8,7 @@
 #include <linux/landlock.h>
 #include <seccomp.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -80,7 +81,7 @@ static int restrict_files(const struct sandbox_spec *spec, struct err *err)
     if (version < 1)
         return 0;
     const uint64_t read_access = LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR;
-    const uint64_t all_access = LANDLOCK_ACCESS_FS_EXECUTE | (LANDLOCK_ACCESS_FS_MAKE_SYM << 1) - 1;
+    const uint64_t all_access = (LANDLOCK_ACCESS_FS_MAKE_SYM << 1) - 1;
     struct landlock_ruleset_attr attributes = {.handled_access_fs = all_access};
 
     int ruleset = (int)syscall(SYS_landlock_create_ruleset, &attributes, sizeof(attributes), 0);
