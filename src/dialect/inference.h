@@ -6,7 +6,9 @@
  * model; inference_allow() applies that model's caps and its table of engine-only fields; inference_write() builds the engine's body.
  *
  * Every top-level field is in one table (inference_fields.h): its name, for which endpoints, its type and range, and whether it passes, is set by
- * the door, or is an engine's own. A field that is in no table is refused. Nothing is guessed: `"max_tokens": "12"` is a 400.
+ * the door, is dropped, or is an engine's own. A field that is in no table is refused unless the operator's table names it. Nothing is
+ * guessed: `"max_tokens": "12"` is a 400. A `null` counts as absent. Below the top level what an engine acts on is checked, and members that
+ * are not known pass, because clients send back whole messages as they got them.
  *
  * Spans point into the body and into the parser: the inference lives until the parser reads its next document, but what
  * inference_write() built is whole. Belongs to one worker thread.
@@ -25,8 +27,25 @@
 
 struct inference_field {
     int known;            /* row of the field table, or -1 */
+    bool listed;          /* the operator's table names it; set by inference_allow() */
     struct span name;     /* unescaped */
     struct span raw;      /* value as written */
+};
+
+/* What messages hold beside text; each passes only where the operator's table names it, by these names. */
+#define INFERENCE_PARTS(PART)                                                                      \
+    PART(IMAGE, "image_url")                                                                       \
+    PART(AUDIO, "input_audio")                                                                     \
+    PART(AUDIO_URL, "audio_url")                                                                   \
+    PART(VIDEO, "video_url")                                                                       \
+    PART(FILE, "file")                                                                             \
+    PART(REMOTE_URL, "remote_url") /* a URL that is no data: URL, which the engine would fetch */
+
+enum inference_part {
+#define PART(name, text) PART_##name,
+    INFERENCE_PARTS(PART)
+#undef PART
+        PART_COUNT
 };
 
 struct inference {
@@ -35,7 +54,8 @@ struct inference {
     bool stream;
     bool include_usage;            /* the client asked for usage in its stream */
     bool has_tools, has_logprobs;
-    uint32_t choices;              /* n ≥ 1 */
+    uint32_t parts;                /* a bit for each enum inference_part that occurs */
+    uint32_t choices;              /* ≥ 1: `n` or `best_of`, times the prompts of a completion */
     uint64_t output_tokens_max;    /* max_completion_tokens or max_tokens; 0: not given */
     uint64_t prompt_bytes;         /* text of prompt, messages and tools, after escapes */
     uint64_t prompt_tokens_estimate; /* prompt_bytes × ratio, rounded up */
@@ -46,7 +66,7 @@ struct inference {
 struct inference_caps {
     const struct span *engine_fields; /* names that this model's operator lets pass */
     size_t engine_fields_count;
-    uint64_t output_tokens_max;       /* 0: no cap. A request above it is refused, one without a number gets it */
+    uint64_t output_tokens_max;       /* 0: no cap. A request above it is refused; one without a number gets it as its target's */
     uint64_t context_tokens_max;      /* 0: unknown */
     uint32_t choices_max;             /* ≥ 1 */
 };
@@ -55,7 +75,7 @@ struct inference_target {
     struct span model;      /* what the engine calls it */
     bool stream;            /* what the engine is asked for; may differ from what the client asked */
     bool ask_usage;         /* adds stream_options.include_usage when streaming */
-    uint64_t output_tokens_max; /* 0: leave as it is */
+    uint64_t output_tokens_max; /* 0: as the client wrote it; else the one limit that goes out, as `max_tokens` */
 };
 
 /* 0, or -EINVAL with *ret_refusal; -ENOMEM. `body` is followed by JSON_PADDING readable bytes. */

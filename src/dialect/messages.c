@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The messages of a chat: roles, contents and tool calls. What an engine's template acts on is checked; other members pass,
+ * because clients send back whole messages as they got them (`refusal`, `annotations`, …).
+ */
+#include "dialect/reading.h"
+
+/* What a template puts around each message: role and end markers. Chat templates in use need three to six. */
+#define MESSAGE_TOKENS 4
+/* A picture or a clip: vision models take 250 to 1,500 tokens for one. */
+#define MEDIA_TOKENS 1024
+
+static const struct {
+    struct span type;
+    bool has_url;
+} media[] = {
+    [PART_IMAGE] = {SPAN("image_url"), true},     [PART_AUDIO] = {SPAN("input_audio"), false},
+    [PART_AUDIO_URL] = {SPAN("audio_url"), true}, [PART_VIDEO] = {SPAN("video_url"), true},
+    [PART_FILE] = {SPAN("file"), false},
+};
+
+static int text_part(struct reading *reading, const struct place *place, struct json_value part,
+                     const char *member)
+{
+    struct span text;
+    int r = reading_string(reading, place, part, member, REQUIRED, &text);
+    if (r < 0)
+        return r;
+    reading->inference->prompt_bytes += text.len;
+    return 0;
+}
+
+/* {"image_url": {"url": …}} and, as some engines have it, {"image_url": …}. */
+static int media_url(struct reading *reading, const struct place *place, struct json_value part,
+                     const char *type)
+{
+    struct json_value body;
+    struct span url = SPAN_NULL;
+    int r = 0;
+    if (reading_member(part, type, &body) && json_kind(body) == JSON_STRING)
+        url = json_string(body);
+    else if ((r = reading_object(reading, place, part, type, REQUIRED, &body)) > 0)
+        r = reading_string(reading, PLACE_MEMBER(place, type), body, "url", REQUIRED, &url);
+    if (r < 0)
+        return r;
+    if (!span_eq_nocase(span_take(url, 5), SPAN("data:")))
+        reading->inference->parts |= 1u << PART_REMOTE_URL;
+    return 0;
+}
+
+static int media_part(struct reading *reading, const struct place *place, struct json_value part,
+                      struct span type)
+{
+    for (size_t i = 0; i < COUNT_OF(media); i++) {
+        if (!span_eq(type, media[i].type))
+            continue;
+        reading->inference->parts |= 1u << i;
+        reading->tokens += MEDIA_TOKENS;
+        struct json_value body;
+        int r = media[i].has_url
+                    ? media_url(reading, place, part, media[i].type.ptr)
+                    : reading_object(reading, place, part, media[i].type.ptr, REQUIRED, &body);
+        return r < 0 ? r : 0;
+    }
+    return reading_refuse(reading, PLACE_MEMBER(place, "type"), "'%.*s' is no known type of part",
+                          (int)MIN(type.len, (size_t)40), type.ptr);
+}
+
+static int content_part(struct reading *reading, const struct place *place, struct json_value part)
+{
+    if (json_kind(part) != JSON_OBJECT)
+        return reading_refuse(reading, place, "must be an object");
+    struct span type;
+    int r = reading_string(reading, place, part, "type", REQUIRED, &type);
+    if (r < 0)
+        return r;
+    if (span_eq(type, SPAN("text")))
+        return text_part(reading, place, part, "text");
+    if (span_eq(type, SPAN("refusal")))
+        return text_part(reading, place, part, "refusal");
+    return media_part(reading, place, part, type);
+}
+
+/* A string or parts. */
+static int content_read(struct reading *reading, const struct place *place,
+                        struct json_value content)
+{
+    if (json_kind(content) == JSON_STRING) {
+        reading->inference->prompt_bytes += json_string(content).len;
+        return 0;
+    }
+    if (json_kind(content) != JSON_ARRAY)
+        return reading_refuse(reading, place, "must be a string or an array of parts");
+    if (json_count(content) == 0)
+        return reading_refuse(reading, place, "must not be empty");
+    struct json_value part;
+    size_t i = 0;
+    for (struct json_walk walk = json_walk(content); json_walk_next(&walk, NULL, &part); i++) {
+        int r = content_part(reading, PLACE_ELEMENT(place, i), part);
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
+/* {"name": …, "arguments": "…"} */
+static int function_read(struct reading *reading, const struct place *place,
+                         struct json_value function)
+{
+    struct span name, arguments;
+    int r = reading_string(reading, place, function, "name", REQUIRED, &name);
+    if (r < 0)
+        return r;
+    r = reading_string(reading, place, function, "arguments", REQUIRED, &arguments);
+    if (r < 0)
+        return r;
+    reading->inference->prompt_bytes += name.len + arguments.len;
+    return 0;
+}
+
+static int tool_call_read(struct reading *reading, const struct place *place,
+                          struct json_value call)
+{
+    if (json_kind(call) != JSON_OBJECT)
+        return reading_refuse(reading, place, "must be an object");
+    struct span text;
+    int r = reading_string(reading, place, call, "id", REQUIRED, &text);
+    if (r < 0)
+        return r;
+    r = reading_string(reading, place, call, "type", OPTIONAL, &text);
+    if (r < 0)
+        return r;
+    if (r > 0 && !span_eq(text, SPAN("function")))
+        return reading_refuse(reading, PLACE_MEMBER(place, "type"), "must be 'function'");
+    struct json_value function;
+    r = reading_object(reading, place, call, "function", REQUIRED, &function);
+    return r < 0 ? r : function_read(reading, PLACE_MEMBER(place, "function"), function);
+}
+
+static int tool_calls_read(struct reading *reading, const struct place *place,
+                           struct json_value calls)
+{
+    if (json_kind(calls) != JSON_ARRAY)
+        return reading_refuse(reading, place, "must be an array");
+    struct json_value call;
+    size_t i = 0;
+    for (struct json_walk walk = json_walk(calls); json_walk_next(&walk, NULL, &call); i++) {
+        int r = tool_call_read(reading, PLACE_ELEMENT(place, i), call);
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
+/* What an assistant said beside its content. 1 when there was anything of it, 0, or -EINVAL. */
+static int assistant_read(struct reading *reading, const struct place *place,
+                          struct json_value message, bool is_last)
+{
+    static const char *const texts[] = {"reasoning_content", "reasoning", "refusal"};
+    bool anything = false, prefix = false;
+    struct json_value value;
+    struct span text;
+    int r;
+    for (size_t i = 0; i < COUNT_OF(texts); i++) {
+        r = reading_string(reading, place, message, texts[i], OPTIONAL, &text);
+        if (r < 0)
+            return r;
+        anything = anything || r > 0;
+        reading->inference->prompt_bytes += r > 0 ? text.len : 0;
+    }
+    if (reading_member(message, "tool_calls", &value)) {
+        r = tool_calls_read(reading, PLACE_MEMBER(place, "tool_calls"), value);
+        if (r < 0)
+            return r;
+        anything = anything || json_count(value) > 0;
+    }
+    r = reading_object(reading, place, message, "function_call", OPTIONAL, &value);
+    if (r > 0)
+        r = function_read(reading, PLACE_MEMBER(place, "function_call"), value) < 0 ? -EINVAL : 1;
+    if (r < 0)
+        return r;
+    anything = anything || r > 0;
+    /* DeepSeek: the answer goes on from this text. */
+    r = reading_flag(reading, place, message, "prefix", &prefix);
+    if (r >= 0 && prefix && !is_last)
+        r = reading_refuse(reading, PLACE_MEMBER(place, "prefix"), "is for the last message only");
+    return r < 0 ? r : anything;
+}
+
+/* Members that a role must have; "" when it must have none. Only an assistant may be without content. */
+static int role_read(struct reading *reading, const struct place *place, struct json_value message,
+                     bool is_last, bool *ret_may_be_silent)
+{
+    static const struct {
+        struct span role;
+        const char *must_have;
+        bool is_assistant;
+    } roles[] = {
+        {SPAN("user"), "", false},      {SPAN("assistant"), "", true},
+        {SPAN("system"), "", false},    {SPAN("tool"), "tool_call_id", false},
+        {SPAN("developer"), "", false}, {SPAN("function"), "name", false},
+    };
+    struct span role, text;
+    int r = reading_string(reading, place, message, "role", REQUIRED, &role);
+    if (r < 0)
+        return r;
+    for (size_t i = 0; i < COUNT_OF(roles); i++) {
+        if (!span_eq(role, roles[i].role))
+            continue;
+        r = roles[i].must_have[0]
+                ? reading_string(reading, place, message, roles[i].must_have, REQUIRED, &text)
+                : 0;
+        if (r >= 0 && roles[i].is_assistant)
+            r = assistant_read(reading, place, message, is_last);
+        *ret_may_be_silent = roles[i].is_assistant && r > 0;
+        return r < 0 ? r : 0;
+    }
+    return reading_refuse(reading, PLACE_MEMBER(place, "role"),
+                          "must be one of: developer, system, user, assistant, tool, function");
+}
+
+static int message_read(struct reading *reading, const struct place *place,
+                        struct json_value message, bool is_last)
+{
+    if (json_kind(message) != JSON_OBJECT)
+        return reading_refuse(reading, place, "must be an object");
+    bool may_be_silent = false;
+    struct json_value content;
+    struct span name;
+    int r = role_read(reading, place, message, is_last, &may_be_silent);
+    if (r < 0)
+        return r;
+    r = reading_string(reading, place, message, "name", OPTIONAL, &name);
+    if (r < 0)
+        return r;
+    reading->inference->prompt_bytes += r > 0 ? name.len : 0;
+    reading->tokens += MESSAGE_TOKENS;
+    if (reading_member(message, "content", &content))
+        return content_read(reading, PLACE_MEMBER(place, "content"), content);
+    if (may_be_silent)
+        return 0;
+    return reading_refuse(reading, PLACE_MEMBER(place, "content"), "is missing");
+}
+
+int messages_read(struct reading *reading, struct json_value messages)
+{
+    const struct place *place = PLACE_MEMBER(NULL, "messages");
+    size_t count = json_count(messages), i = 0;
+    struct json_value message;
+    for (struct json_walk walk = json_walk(messages); json_walk_next(&walk, NULL, &message); i++) {
+        int r = message_read(reading, PLACE_ELEMENT(place, i), message, i + 1 == count);
+        if (r < 0)
+            return r;
+    }
+    reading->has_input = true;
+    return 0;
+}
