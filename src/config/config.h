@@ -2,13 +2,14 @@
 /*
  * What the operator wants: a YAML file, read strictly, becomes one immutable struct.
  *
- * Every setting is a row of one table (settings.h): name, type, range, default, what it is for, whether a change needs a restart.
- * The table yields the parser, the defaults, `seawall check` and docs/configuration.md. Unknown key, wrong type, value out of range, duplicate key,
- * alias or tag: refused with file, line and what was expected. No file at all gives the defaults.
+ * Every setting is a row of one table (settings.h): name, type, range, default, what it is for,
+ * whether a change needs a restart. The table yields the parser, the defaults, `seawall check` and
+ * docs/configuration.md. Unknown key, wrong type, value out of range, duplicate key, alias or tag:
+ * refused with file, line and what was expected. No file at all gives the defaults.
  *
- * The supervisor reads files and environment into a bundle (config_bundle_read) and hands that text to the gateway, which parses it again
- * (config_parse): the sandboxed side never opens a configuration or a secret. A struct config is read by many threads and
- * never changed; config_ref/unref count.
+ * The supervisor reads files and environment into a bundle (config_bundle_read) and hands that to
+ * the gateway, which parses it again (config_parse): the sandboxed side never opens a configuration
+ * or a secret. A struct config is read by many threads and never changed; config_ref/unref count.
  */
 #pragma once
 
@@ -28,11 +29,11 @@ enum config_upstream_stream { CONFIG_STREAM_AUTO, CONFIG_STREAM_ALWAYS, CONFIG_S
 enum config_probe { CONFIG_PROBE_AUTO, CONFIG_PROBE_TOKENS, CONFIG_PROBE_MODELS, CONFIG_PROBE_OFF };
 
 struct config_backend {
-    struct span url;       /* http://host[:port] or https://host[:port], no path but an optional prefix */
-    uint32_t weight;       /* 1 … 1000 */
-    struct span api_key;   /* resolved; null when none */
-    struct span ca_pem;    /* resolved content of ca_file; null: the system's certificates */
-    bool embedded;         /* the supervised model */
+    struct span url; /* http://host[:port] or https://host[:port], no path but an optional prefix */
+    uint32_t weight; /* 1 … 1000 */
+    struct span api_key; /* resolved; null when none */
+    struct span ca_pem;  /* resolved content of ca_file; null: the system's certificates */
+    bool embedded;       /* the supervised model */
 };
 
 struct config_pool {
@@ -45,9 +46,9 @@ struct config_pool {
     uint32_t probe_every_ms, probe_timeout_ms;
     uint32_t breaker_failures; /* in a row */
     uint32_t breaker_pause_ms;
-    uint32_t retries_max;           /* further tries of one request, before the first byte */
-    uint32_t retry_budget_percent;  /* of the pool's requests */
-    uint32_t idle_connections_max;  /* kept for each backend and worker */
+    uint32_t retries_max;          /* further tries of one request, before the first byte */
+    uint32_t retry_budget_percent; /* of the pool's requests */
+    uint32_t idle_connections_max; /* kept for each backend and worker */
 };
 
 struct config_model {
@@ -67,13 +68,15 @@ struct config {
     size_t listen_count;
     struct span metrics_listen; /* empty: off */
     uint32_t workers;           /* 0: as many as processors */
-    struct span user;           /* the gateway's, when started as root; empty: "seawall" if there is one, else "nobody" */
+    struct span
+        user; /* to become when started as root; empty: "seawall" if it exists, else "nobody" */
     bool keys_required;
     struct span access_log; /* path inside the data folder, "-" for standard output, "off" */
     /* limits */
     uint32_t connections_max;
     uint32_t connections_per_network_max; /* 0: no limit */
-    uint64_t head_bytes_max, body_bytes_max, body_memory_max, answer_bytes_max, event_bytes_max, send_queue_bytes_max;
+    uint64_t head_bytes_max, body_bytes_max, body_memory_max, answer_bytes_max, event_bytes_max,
+        send_queue_bytes_max;
     uint32_t json_depth_max;
     /* deadlines, milliseconds */
     uint32_t head_ms, body_ms, keep_alive_ms, send_stall_ms, drain_ms;
@@ -91,27 +94,52 @@ struct config {
 
 /* What the command line and the supervisor add to the file. NULL or 0: nothing. */
 struct config_facts {
-    const char *port;             /* replaces the ports of `listen` by this one */
-    const char *upstream_url;     /* a pool "upstream" with this backend, in place of the file's pools */
-    const char *embedded_url;     /* the supervised model, in place of the file's pools unless the file names `embedded: true` */
+    /* Replaces the ports of `listen`. */
+    const char *port;
+    /* A pool "upstream" with this backend, in place of the file's pools and their models. */
+    const char *upstream_url;
+    /* The supervised model: a pool "embedded" when the file has no pools, else what `embedded:
+     * true` in the file means. A file with pools that do not name it has no use for the model. */
+    const char *embedded_url;
     const char *embedded_api_key;
-    const char *embedded_model;   /* its public name */
+    /* Its public name, when the file has neither pools nor models. */
+    const char *embedded_model;
 };
 
+/* For buf_init() of a bundle: more never comes. */
+#define CONFIG_BUNDLE_BYTES_MAX (16u << 20)
+
 /*
- * Reads `path` (NULL: no file) and every secret it names (api_key_file, api_key_env, ca_file), and writes one JSON document that
- * config_parse() takes. Secrets are in it: buffers that held it are wiped. 0, or -errno with *err ("seawall.yaml:12: …").
+ * Reads `path` (NULL: no file) and every secret it names (api_key_file, api_key_env, ca_file), and
+ * writes one document that config_parse() takes: a line of JSON, then the secrets' bytes; all of it
+ * is UTF-8 without zero bytes. What was in `ret_bundle` is replaced; give it back with
+ * config_bundle_release(). 0, or -errno with *err ("seawall.yaml:12: …") and an empty bundle. Here
+ * the file is only judged as far as it takes to find the secrets.
  */
-int config_bundle_read(const char *path, const struct config_facts *facts, struct buf *ret_bundle, struct err *err) must_check;
+int config_bundle_read(const char *path, const struct config_facts *facts, struct buf *ret_bundle,
+                       struct err *err) must_check;
+
+/* Wipes and releases it. */
+void config_bundle_release(struct buf *bundle);
 
 /* NULL with *err. The same bundle always gives the same result. */
 struct config *config_parse(struct span bundle, struct err *err) must_check;
 struct config *config_ref(struct config *config);
 void config_unref(struct config *config);
 
-/* What differs between the two and needs a restart to take effect (listen, workers, user, metrics): writes the names, comma-separated, into
- * ret_names; returns how many. */
-size_t config_needs_restart(const struct config *before, const struct config *after, char *ret_names, size_t size);
+/* What differs between the two and needs a restart to take effect (listen, workers, user, metrics):
+ * writes the names, comma-separated and cut to `size`, into ret_names; returns how many. */
+size_t config_needs_restart(const struct config *before, const struct config *after,
+                            char *ret_names, size_t size);
 
-/* The reference page, in Markdown. */
+/* Appends a line for each thing in a good bundle that is allowed but hardly wanted, such as a key
+ * file that everyone can read. 0, or -EINVAL, -ENOSPC or -ENOMEM. */
+int config_warnings(struct span bundle, struct buf *ret_warnings) must_check;
+
+/* `seawall check FILE`: reads and parses it as the service would, with its warnings. A model beside
+ * the service is taken for granted. 0, or -errno with *err. */
+int config_check(const char *path, struct buf *ret_warnings, struct err *err) must_check;
+
+/* The reference page, in Markdown, and a file with every setting: what `ninja docs` writes. */
 void config_write_reference(struct buf *buf);
+void config_write_full_example(struct buf *buf);

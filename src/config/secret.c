@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config/secret.h"
+
+#include "base/alloc.h"
+#include "base/text.h"
+#include "config/config.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+const char *secret_kind_name(enum secret_kind kind)
+{
+    static const char *const names[] = {[SECRET_KEY_FILE] = "key_file",
+                                        [SECRET_KEY_ENV] = "key_env",
+                                        [SECRET_CA_FILE] = "ca_file",
+                                        [SECRET_FACT] = "fact"};
+    return names[kind];
+}
+
+static void secret_release(struct secret *secret)
+{
+    mem_free(secret->name);
+    mem_free_secret(secret->bytes, secret->size);
+    *secret = (struct secret){0};
+}
+
+void secrets_release(struct secrets *secrets)
+{
+    if (!secrets)
+        return;
+    for (size_t i = 0; i < secrets->count; i++)
+        secret_release(&secrets->items[i]);
+    mem_free(secrets->items);
+    *secrets = (struct secrets){0};
+}
+
+static char *copy_terminated(struct span text)
+{
+    char *copy = mem_alloc(text.len + 1);
+    if (!copy)
+        return NULL;
+    if (text.len > 0)
+        memcpy(copy, text.ptr, text.len);
+    copy[text.len] = '\0';
+    return copy;
+}
+
+/* Whoever may change the file chooses the key; a certificate is public, so only strangers are
+ * kept off. */
+static int check_file(int fd, enum secret_kind kind, struct stat *ret_stat, struct err *err)
+{
+    struct stat st;
+    if (fstat(fd, &st) < 0)
+        return err_errno(err, -errno, "its file cannot be read");
+    if (!S_ISREG(st.st_mode))
+        return err_set(err, -EINVAL, "what it names is not a file");
+    if (kind == SECRET_KEY_FILE && st.st_mode & (S_IWGRP | S_IWOTH))
+        return err_set(err, -EPERM,
+                       "its file is writable by others than its owner (chmod go-w it)");
+    if (st.st_mode & S_IWOTH)
+        return err_set(err, -EPERM, "its file is writable by everyone (chmod o-w it)");
+    if (st.st_size > CONFIG_SECRET_BYTES_MAX)
+        return err_set(err, -EFBIG, "its file is larger than %d bytes", CONFIG_SECRET_BYTES_MAX);
+    *ret_stat = st;
+    return 0;
+}
+
+static int read_whole(int fd, struct secret *secret, struct err *err)
+{
+    while (secret->len < secret->size) {
+        ssize_t got = read(fd, secret->bytes + secret->len, secret->size - secret->len);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            return err_errno(err, -errno, "its file cannot be read");
+        if (got == 0)
+            return 0;
+        secret->len += (size_t)got;
+    }
+    return err_set(err, -EAGAIN, "its file grew while it was read");
+}
+
+static int read_file(struct secret *secret, const char *folder, struct err *err)
+{
+    char path[4096];
+    bool relative = folder && secret->name[0] != '/';
+    int len = snprintf(path, sizeof(path), "%s%s%s", relative ? folder : "", relative ? "/" : "",
+                       secret->name);
+    if (len < 0 || (size_t)len >= sizeof(path))
+        return err_set(err, -ENAMETOOLONG, "its file's name is too long");
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    if (fd < 0)
+        return err_errno(err, -errno, "its file cannot be opened");
+    struct stat st = {0};
+    int rc = check_file(fd, secret->kind, &st, err);
+    if (rc == 0) {
+        secret->readable_by_all = secret->kind == SECRET_KEY_FILE && st.st_mode & S_IROTH;
+        secret->size = (size_t)st.st_size + 1;
+        secret->bytes = mem_alloc(secret->size);
+        rc = secret->bytes ? read_whole(fd, secret, err) : err_set(err, -ENOMEM, "out of memory");
+    }
+    (void)close(fd);
+    return rc;
+}
+
+static int read_env(struct secret *secret, struct err *err)
+{
+    const char *value = getenv(secret->name);
+    if (!value)
+        return err_set(err, -ENOENT, "the environment has no such variable");
+    secret->len = strlen(value);
+    secret->size = secret->len + 1;
+    if (secret->len > CONFIG_SECRET_BYTES_MAX)
+        return err_set(err, -EFBIG, "the variable is larger than %d bytes",
+                       CONFIG_SECRET_BYTES_MAX);
+    secret->bytes = copy_terminated(span_of(value, secret->len));
+    return secret->bytes ? 0 : err_set(err, -ENOMEM, "out of memory");
+}
+
+/* A key goes into a header field, so a byte that would end the field must never be in it. */
+static int check_key(struct secret *secret, struct err *err)
+{
+    while (secret->len > 0 &&
+           (secret->bytes[secret->len - 1] == '\n' || secret->bytes[secret->len - 1] == '\r'))
+        secret->len--;
+    if (secret->len == 0)
+        return err_set(err, -EINVAL, "the key is empty");
+    if (secret->len > SECRET_KEY_BYTES_MAX)
+        return err_set(err, -EFBIG, "the key is longer than %d bytes", SECRET_KEY_BYTES_MAX);
+    for (size_t i = 0; i < secret->len; i++)
+        if (secret->bytes[i] <= ' ' || secret->bytes[i] >= 0x7f)
+            return err_set(err, -EINVAL,
+                           "the key holds a space, a line break or a byte that is not ASCII");
+    return 0;
+}
+
+static int check_content(struct secret *secret, struct err *err)
+{
+    if (secret->kind != SECRET_CA_FILE)
+        return check_key(secret, err);
+    struct span content = span_of(secret->bytes, secret->len);
+    if (span_find(content, SPAN("-----BEGIN CERTIFICATE-----")) < 0)
+        return err_set(err, -EINVAL, "its file holds no certificate in PEM form");
+    /* PEM is ASCII; what people write between the certificates must not break what carries it. */
+    if (!text_is_utf8(content) || memchr(content.ptr, '\0', content.len))
+        return err_set(err, -EINVAL, "its file is not text in UTF-8");
+    return 0;
+}
+
+/* Takes what is in *secret, or wipes it. */
+static int secrets_keep(struct secrets *secrets, struct secret *secret, struct err *err)
+{
+    int rc = 0;
+    if (secrets->count == SECRETS_MAX || secret->len > SECRETS_BYTES_MAX - secrets->bytes)
+        rc = err_set(err, -ENOSPC, "there are too many secrets");
+    if (rc == 0 && !secrets->items) {
+        secrets->items = mem_array(SECRETS_MAX, sizeof(*secrets->items));
+        if (!secrets->items)
+            rc = err_set(err, -ENOMEM, "out of memory");
+    }
+    if (rc < 0) {
+        secret_release(secret);
+        return rc;
+    }
+    secrets->items[secrets->count++] = *secret;
+    secrets->bytes += secret->len;
+    *secret = (struct secret){0};
+    return 0;
+}
+
+static const struct secret *secrets_find(const struct secrets *secrets, enum secret_kind kind,
+                                         struct span name)
+{
+    for (size_t i = 0; i < secrets->count; i++)
+        if (secrets->items[i].kind == kind && span_eq(span_str(secrets->items[i].name), name))
+            return &secrets->items[i];
+    return NULL;
+}
+
+int secrets_read(struct secrets *secrets, enum secret_kind kind, struct span name,
+                 const char *folder, const struct secret **ret_secret, struct err *err)
+{
+    const struct secret *known = secrets_find(secrets, kind, name);
+    if (!known) {
+        struct secret secret = {.kind = kind, .name = copy_terminated(name)};
+        if (!secret.name)
+            return err_set(err, -ENOMEM, "out of memory");
+        int rc = kind == SECRET_KEY_ENV ? read_env(&secret, err) : read_file(&secret, folder, err);
+        if (rc == 0)
+            rc = check_content(&secret, err);
+        if (rc < 0) {
+            secret_release(&secret);
+            return rc;
+        }
+        rc = secrets_keep(secrets, &secret, err);
+        if (rc < 0)
+            return rc;
+        known = &secrets->items[secrets->count - 1];
+    }
+    *ret_secret = known;
+    return 0;
+}
+
+int secrets_add(struct secrets *secrets, enum secret_kind kind, const char *name, struct span bytes,
+                struct err *err)
+{
+    struct secret secret = {.kind = kind, .name = mem_strdup(name), .len = bytes.len};
+    secret.size = bytes.len + 1;
+    secret.bytes = copy_terminated(bytes);
+    int rc = secret.name && secret.bytes ? check_content(&secret, err)
+                                         : err_set(err, -ENOMEM, "out of memory");
+    if (rc < 0) {
+        secret_release(&secret);
+        return rc;
+    }
+    return secrets_keep(secrets, &secret, err);
+}
