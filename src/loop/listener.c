@@ -118,18 +118,32 @@ static void listener_tell_short(struct sock_listener *listener)
         listener->on_short(listener->arg);
 }
 
-/* Trades the reserve for the newcomer and closes it. False when another thread was faster to the free descriptor, or
- * the reserve is used up: then nothing can be done but wait. */
-static bool listener_turn_away(struct sock_listener *listener)
+/*
+ * Trades the reserve for the newcomer and closes it: 1; 0 when nobody was waiting (accept4 asks for a descriptor first);
+ * -EMFILE when another thread was faster to the free descriptor, or the reserve is used up: then one can only wait.
+ */
+static int listener_turn_away(struct sock_listener *listener)
 {
     if (listener->reserve >= 0)
         close(listener->reserve);
     int fd = accept4(listener->fd, NULL, NULL, SOCK_CLOEXEC);
-    int error = errno;
+    int r = fd >= 0 ? 1 : -errno;
     if (fd >= 0)
         close(fd);
     listener->reserve = reserve_open();
-    return fd >= 0 || error == EAGAIN;
+    return r == -EAGAIN ? 0 : r;
+}
+
+/* The rare end of a turn: descriptors have run out. */
+static bool listener_accept_short(struct sock_listener *listener)
+{
+    int r = listener_turn_away(listener);
+    if (r == 0)
+        return false;
+    if (r < 0)
+        listener_rest(listener);
+    listener_tell_short(listener);
+    return r > 0;
 }
 
 /* One newcomer; false when this turn is over. */
@@ -151,13 +165,7 @@ static bool listener_accept(struct sock_listener *listener)
         return false;
     case EMFILE:
     case ENFILE:
-        if (!listener_turn_away(listener)) {
-            listener_rest(listener);
-            listener_tell_short(listener);
-            return false;
-        }
-        listener_tell_short(listener);
-        return true;
+        return listener_accept_short(listener);
     case ECONNABORTED:
     case EINTR:
     case EPERM:
