@@ -56,7 +56,7 @@ enum http_request_state http_request_feed(struct http_request *request, char *by
 /* From HEAD_DONE: goes on into the body. `bytes` of the last feed are still valid. */
 enum http_request_state http_request_read_body(struct http_request *request);
 
-/* From DONE: forgets this message and starts on the bytes that are left. */
+/* From DONE, or from HEAD_DONE when no body follows: forgets this message and starts on the bytes that are left. */
 enum http_request_state http_request_next(struct http_request *request);
 
 /* Before the fed bytes become invalid (at the end of the read callback): copies into the reader's own memory what is still
@@ -67,13 +67,15 @@ int http_request_park(struct http_request *request) must_check;
 size_t http_request_unread(const struct http_request *request);
 
 enum http_request_state http_request_state(const struct http_request *request);
+/* REASON_OK unless REFUSED. */
 enum reason http_request_refusal(const struct http_request *request);
 /* Has anything of a message come? Tells an idle keep-alive connection from a cut-off request. */
 bool http_request_started(const struct http_request *request);
 /* Bytes of memory the reader holds now, beside the struct. */
 size_t http_request_memory(const struct http_request *request);
 
-/* From HEAD_DONE on. Spans live until park, next or free. */
+/* From HEAD_DONE on; also when REFUSED for what a valid head asks for (an expectation, too long a body). Of any other head the spans
+ * are null and nothing is counted. Spans live until the next feed, park, next or free. */
 enum http_method http_request_method(const struct http_request *request);
 struct span http_request_method_text(const struct http_request *request);
 struct span http_request_path(const struct http_request *request);  /* target up to '?'; never empty */
@@ -84,9 +86,13 @@ struct http_header http_request_header_at(const struct http_request *request, si
  * single by their definition; http_request_header_count() tells. */
 struct span http_request_header(const struct http_request *request, struct span name);
 size_t http_request_header_count(const struct http_request *request, struct span name);
-bool http_request_keep_alive(const struct http_request *request);
-bool http_request_expects_continue(const struct http_request *request); /* Expect: 100-continue, and a body is still to come */
+/* Of an absolute target ("GET http://name/ HTTP/1.1") the authority stands for the value of Host. */
+bool http_request_keep_alive(const struct http_request *request); /* never for HTTP/1.0 */
+bool http_request_is_1_0(const struct http_request *request);
+bool http_request_expects_continue(const struct http_request *request); /* Expect: 100-continue, and the body is not whole */
 bool http_request_has_body(const struct http_request *request);
 
 /* From DONE: the body in one piece, chunks joined. 64 readable bytes follow it; it may be overwritten. */
 struct span http_request_body(const struct http_request *request);
+/* From DONE: the body is not needed any more; its memory is given back where it is the reader's own. The head stays. */
+void http_request_forget_body(struct http_request *request);

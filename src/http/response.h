@@ -3,7 +3,7 @@
  * HTTP/1.1 answers of a model's server from bytes, as strictly as requests: what an engine sends is not trusted either.
  *
  * Bytes in, events out. The body is handed on piece by piece as it arrives, without its chunk framing, in the memory that was
- * fed. 1xx answers are skipped. Belongs to one upstream connection.
+ * fed. 1xx answers are skipped. Belongs to one upstream connection. Events may not reset or free the response.
  */
 #pragma once
 
@@ -32,7 +32,8 @@ int http_response_feed(struct http_response *response, char *bytes, size_t len) 
  * when it cut one off. */
 int http_response_end(struct http_response *response) must_check;
 
+/* Of the head, from on_head until the next reset. */
 unsigned http_response_status(const struct http_response *response);
-struct span http_response_header(const struct http_response *response, struct span name); /* lower case; null if absent */
+struct span http_response_header(const struct http_response *response, struct span name); /* lower case; null if absent or more than one */
 bool http_response_keep_alive(const struct http_response *response); /* may the connection be used again */
 bool http_response_started(const struct http_response *response);    /* any byte of an answer came */

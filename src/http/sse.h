@@ -18,18 +18,22 @@ struct sse_events {
 };
 
 struct sse_splitter {
-    struct buf held;  /* the event under way, when it came in pieces */
-    struct buf data;  /* data lines joined, when there are several */
-    struct buf type;
-    unsigned flags;   /* of sse.c */
+    struct buf held;   /* the line under way, when it came in pieces */
+    struct buf data;   /* the event's data, when it came in pieces or in several lines */
+    struct buf type;   /* the event's type */
+    struct span first; /* the event's only data line so far, while it lies in the fed bytes */
+    size_t event_bytes;
+    size_t event_bytes_max;
+    unsigned flags; /* of sse.c */
     const struct sse_events *events;
     void *owner;
 };
 
-/* `event_bytes_max`: a longer event fails with -ENOSPC. Allocates nothing yet. */
+/* `event_bytes_max`, above 0: an event whose lines are longer together, or a longer comment, fails with -ENOSPC. Allocates
+ * nothing yet. */
 void sse_splitter_init(struct sse_splitter *splitter, size_t event_bytes_max, const struct sse_events *events, void *owner);
 void sse_splitter_release(struct sse_splitter *splitter);
-/* 0 when all was taken; -ENOSPC, -ENOMEM, or what a callback returned. */
+/* 0 when all was taken; -ENOSPC, -ENOMEM, or what a callback returned: then the stream is over, feed it no more. */
 int sse_splitter_feed(struct sse_splitter *splitter, struct span bytes) must_check;
 /* True when the stream ended inside an event (data came and no blank line): half an event is never handed on. */
 bool sse_splitter_unfinished(const struct sse_splitter *splitter);
