@@ -162,11 +162,20 @@ static int send_piece(struct request *request, struct span text, bool last)
 
 /* ---- translate: events and comments ----------------------------------------------------------- */
 
+/* What was wrong with the engine's answer, for the operator's log. */
+static void note_detail(struct request *request)
+{
+    const struct err *detail = answer_detail(request->answer);
+    if (detail->text[0])
+        request->record.detail = arena_copy(request->arena, span_str(detail->text));
+}
+
 static int stop_refused(struct request *request)
 {
     request->stop = STOP_REFUSED;
     if (request->refusal.reason == REASON_OK)
         request->refusal.reason = REASON_BAD_ANSWER;
+    note_detail(request);
     return -ECANCELED;
 }
 
@@ -339,6 +348,7 @@ static void send_gathered(struct request *request, bool cut)
                                   &request->refusal);
     }
     if (result < 0 || buf_status(&worker->out) < 0) {
+        note_detail(request);
         fail(request, REASON_BAD_ANSWER);
         return;
     }
@@ -386,7 +396,7 @@ static void on_failed(void *owner, enum relay_failure failure, const struct err 
     struct request *request = owner;
     enum answer_stop stop = request->stop;
 
-    if (detail && detail->text[0])
+    if (detail && detail->text[0] && span_is_null(request->record.detail))
         request->record.detail = arena_copy(request->arena, span_str(detail->text));
     end_call(request);
     if (request->end_sent && stop != STOP_CUT) {

@@ -8,7 +8,7 @@
 #include "base/span.h"
 #include "loop/loop.h"
 
-#define CHANNEL_PAYLOAD_MAX (16U << 20)
+#define CHANNEL_PAYLOAD_MAX (48U << 20) /* a bundle, escaped */
 
 struct channel;
 

@@ -22,7 +22,6 @@
 #define GOOD_LIFE_MS 10000     /* of a gateway; after it the pauses start small again */
 #define STOP_GRACE_MS 5000     /* beyond the drain's own deadline */
 #define DESCRIPTORS_WANTED 262144
-#define CHANNEL_BUNDLE_MAX (8U << 20)
 #define MODEL_SLOTS 4
 #define MODEL_CONTEXT_TOKENS 8192
 #define TAKEOVER_LISTENERS "SEAWALL_TAKEOVER_LISTENERS" /* environment, over an exec */
@@ -89,10 +88,8 @@ static int read_bundle(struct buf *ret_bundle, struct config **ret_config, struc
 
 static void wipe(struct buf *buf)
 {
-    if (buf->ptr)
-        explicit_bzero(buf->ptr, buf->cap);
-    buf_release(buf);
-    buf_init(buf, CHANNEL_BUNDLE_MAX);
+    config_bundle_release(buf);
+    buf_init(buf, CONFIG_BUNDLE_BYTES_MAX);
 }
 
 static uint32_t workers_of(const struct config *config)
@@ -137,7 +134,7 @@ static void adopt_bundle(void)
         return;
     wipe(&self.bundle);
     self.bundle = self.bundle_next;
-    buf_init(&self.bundle_next, CHANNEL_BUNDLE_MAX);
+    buf_init(&self.bundle_next, CONFIG_BUNDLE_BYTES_MAX);
 }
 
 static void release_old_gateway(void)
@@ -478,8 +475,8 @@ int supervisor_main(const char *binary, int argc, char **argv)
     self.restart_ms = RESTART_MS_FIRST;
     deadline_init(&self.restart, on_restart);
     deadline_init(&self.stop_deadline, on_stop_deadline);
-    buf_init(&self.bundle, CHANNEL_BUNDLE_MAX);
-    buf_init(&self.bundle_next, CHANNEL_BUNDLE_MAX);
+    buf_init(&self.bundle, CONFIG_BUNDLE_BYTES_MAX);
+    buf_init(&self.bundle_next, CONFIG_BUNDLE_BYTES_MAX);
 
     if (options_read(argc, argv, &self.options, &err) < 0) {
         fprintf(stderr, "seawalld: %s\n", err.text);
