@@ -154,6 +154,8 @@ static int read_into(struct reading *reading, const char *path, const struct con
         if (rc < 0)
             (void)err_prefix(reading->err, rc, "the embedded model's key");
     }
+    if (rc == 0 && buf_status(&reading->warnings) == -ENOMEM)
+        rc = err_set(reading->err, -ENOMEM, "%s: out of memory", reading->name);
     if (rc < 0)
         return rc;
     rc = bundle_write(ret_bundle, reading->name, buf_span(text), buf_span(&reading->warnings),
@@ -253,19 +255,28 @@ static int parse_bundle(struct bundle *bundle, struct config_whole *whole, struc
     return rc;
 }
 
+static int make_config(struct bundle *bundle, struct config **ret_config, struct err *err)
+{
+    struct config_whole *whole = whole_new(err);
+    if (!whole)
+        return -ENOMEM;
+    int rc = parse_bundle(bundle, whole, err);
+    if (rc < 0)
+        config_unref(&whole->config);
+    else
+        *ret_config = &whole->config;
+    return rc;
+}
+
 struct config *config_parse(struct span bundle, struct err *err)
 {
     struct bundle opened;
+    struct config *config = NULL;
     if (bundle_open(&opened, bundle, err) < 0)
         return NULL;
-    struct config_whole *whole = whole_new(err);
-    int rc = whole ? parse_bundle(&opened, whole, err) : -ENOMEM;
+    int rc = make_config(&opened, &config, err);
     bundle_release(&opened);
-    if (rc < 0 && whole) {
-        config_unref(&whole->config);
-        whole = NULL;
-    }
-    return whole ? &whole->config : NULL;
+    return rc == 0 ? config : NULL;
 }
 
 struct config *config_ref(struct config *config)
@@ -288,21 +299,29 @@ void config_unref(struct config *config)
 
 /* ---- judging ---- */
 
-int config_warnings(struct span bundle, struct buf *ret_warnings)
+static int judge(struct span bundle, struct buf *ret_warnings, struct err *err)
 {
     struct bundle opened;
-    int rc = bundle_open(&opened, bundle, NULL);
+    struct config *config = NULL;
+    int rc = bundle_open(&opened, bundle, err);
     if (rc < 0)
         return rc;
-    struct config *config = config_parse(bundle, NULL);
-    if (config) {
+    rc = make_config(&opened, &config, err);
+    if (rc == 0) {
         buf_append(ret_warnings, opened.warnings);
         agree_write_warnings(ret_warnings, config);
+        rc = buf_status(ret_warnings);
+        if (rc < 0)
+            (void)err_errno(err, rc, "cannot list the warnings");
     }
-    rc = config ? buf_status(ret_warnings) : -EINVAL;
     config_unref(config);
     bundle_release(&opened);
     return rc;
+}
+
+int config_warnings(struct span bundle, struct buf *ret_warnings)
+{
+    return judge(bundle, ret_warnings, NULL);
 }
 
 int config_check(const char *path, struct buf *ret_warnings, struct err *err)
@@ -313,11 +332,8 @@ int config_check(const char *path, struct buf *ret_warnings, struct err *err)
     struct buf bundle;
     buf_init(&bundle, CONFIG_BUNDLE_BYTES_MAX);
     int rc = config_bundle_read(path, &facts, &bundle, err);
-    if (rc == 0) {
-        struct config *config = config_parse(buf_span(&bundle), err);
-        rc = config ? config_warnings(buf_span(&bundle), ret_warnings) : -EINVAL;
-        config_unref(config);
-    }
+    if (rc == 0)
+        rc = judge(buf_span(&bundle), ret_warnings, err);
     config_bundle_release(&bundle);
     return rc;
 }
