@@ -128,29 +128,52 @@ static void queues_for_a_slow_reader_and_drains_once(void **state)
     assert_waits(f->loop);
 }
 
-/* Parts of several lengths, so that the socket stops taking somewhere inside one; every byte tells its place. */
+/*
+ * Parts of several lengths and a reader that takes little, so that the socket stops somewhere inside a part and the queue
+ * empties in pieces; the loop turns only now and then, so that the socket has room while the queue still waits. Every
+ * byte tells its place.
+ */
 static void keeps_order_across_the_queue(void **state)
 {
     struct fixture *f = *state;
-    static unsigned char sent[400 * 1000];
+    static unsigned char sent[3000 * 1000];
     for (size_t i = 0; i < sizeof(sent); i++)
         sent[i] = (unsigned char)(i * 2654435761u >> 13);
     sock_queue_max(f->us.sock, sizeof(sent));
     static unsigned char heard[sizeof(sent)];
     size_t given = 0, taken = 0;
-    while (taken < sizeof(sent)) {
-        size_t n = MIN(sizeof(sent) - given, (size_t)1000 + given % 7000);
+    for (int round = 0; taken < sizeof(sent); round++) {
+        size_t n = MIN(sizeof(sent) - given, (size_t)1000 + given % 70000);
         const struct span parts[] = {span_of(sent + given, n / 3),
                                      span_of(sent + given + n / 3, n - n / 3)};
         if (n > 0)
             assert_true(sock_write(f->us.sock, parts, 2) >= 0);
         given += n;
         ssize_t got =
-            recv(f->peer, heard + taken, MIN(sizeof(heard) - taken, (size_t)5000), MSG_DONTWAIT);
+            recv(f->peer, heard + taken, MIN(sizeof(heard) - taken, (size_t)20000), MSG_DONTWAIT);
         taken += got > 0 ? (size_t)got : 0;
-        turn(f->loop);
+        if (round % 3 == 0)
+            turn(f->loop);
     }
     assert_memory_equal(heard, sent, sizeof(sent));
+}
+
+static void nothing_overtakes_the_queue(void **state)
+{
+    struct fixture *f = *state;
+    size_t given = fill(f->us.sock);
+    size_t queued = sock_queued(f->us.sock);
+    static char bytes[65536];
+    struct pollfd room = {.fd = f->us.sock->fd, .events = POLLOUT};
+    while (poll(&room, 1, 0) == 0) {
+        ssize_t n = recv(f->peer, bytes, sizeof(bytes), MSG_DONTWAIT);
+        given -= n > 0 ? (size_t)n : 0;
+    }
+    assert_int_equal(write_text(f->us.sock, "last"), queued + 4);
+    peer_read(f, given);
+    turn_until(f->loop, f->us.drains == 1);
+    assert_int_equal(recv(f->peer, bytes, sizeof(bytes), 0), 4);
+    assert_memory_equal(bytes, "last", 4);
 }
 
 static void refuses_what_the_queue_has_no_room_for(void **state)
@@ -397,6 +420,18 @@ static void closes_in_on_read(void **state)
     assert_int_equal(f->us.ends + f->us.errors, 0);
 }
 
+/* What the stop would have changed must not be looked at after the socket is gone. */
+static void closes_in_on_read_after_a_stop(void **state)
+{
+    struct fixture *f = *state;
+    f->us.stop_in_read = true;
+    f->us.close_in_read = true;
+    send_text(f->peer, "x");
+    turn_until(f->loop, !f->us.sock);
+    turn_idle(f->loop);
+    assert_int_equal(f->us.reads, 1);
+}
+
 static void closes_in_on_read_before_a_reset(void **state)
 {
     struct fixture *f = *state;
@@ -590,6 +625,7 @@ int main(void)
         case_of(writes_many_parts_in_order),
         case_of(queues_for_a_slow_reader_and_drains_once),
         case_of(keeps_order_across_the_queue),
+        case_of(nothing_overtakes_the_queue),
         case_of(refuses_what_the_queue_has_no_room_for),
         case_of(tells_the_end_once_and_writes_on),
         case_of(drains_after_the_end),
@@ -608,6 +644,7 @@ int main(void)
         case_of(shuts_down_at_once),
         case_of(shuts_down_behind_the_queue),
         case_of(closes_in_on_read),
+        case_of(closes_in_on_read_after_a_stop),
         case_of(closes_in_on_read_before_a_reset),
         case_of(closes_in_on_end),
         case_of(closes_in_on_error),
