@@ -136,7 +136,7 @@ static void queues_for_a_slow_reader_and_drains_once(void **state)
 static void keeps_order_across_the_queue(void **state)
 {
     struct fixture *f = *state;
-    static unsigned char sent[3000 * 1000];
+    static unsigned char sent[1000 * 1000];
     for (size_t i = 0; i < sizeof(sent); i++)
         sent[i] = (unsigned char)(i * 2654435761u >> 13);
     sock_queue_max(f->us.sock, sizeof(sent));
