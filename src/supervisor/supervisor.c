@@ -414,6 +414,15 @@ static int start_model(struct err *err)
     return self.model ? 0 : -EIO;
 }
 
+static bool uses_model(const struct config *config)
+{
+    for (size_t p = 0; p < config->pools_count; p++)
+        for (size_t b = 0; b < config->pools[p].backends_count; b++)
+            if (config->pools[p].backends[b].embedded)
+                return true;
+    return false;
+}
+
 /* Everything that can be wrong with options, folders and configuration is found here, before anything is started. */
 static int prepare(struct err *err)
 {
@@ -445,6 +454,10 @@ static int start(struct err *err)
         result = read_bundle(&self.bundle, &config, err);
     if (result < 0)
         return result;
+    if (self.model && !uses_model(config)) {
+        log_line(LOG_INFO, "the configuration has no use for the embedded model");
+        model_child_free(TAKE(self.model));
+    }
     self.drain_ms = config->drain_ms;
     snprintf(admin_path, sizeof(admin_path), "%s/admin.sock", self.options.data_folder);
     if (!taken)
