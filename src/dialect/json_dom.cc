@@ -20,11 +20,13 @@
 #include "base/mac.h"
 #include "base/random.h"
 
+#include <cstdlib>
 #include <new>
 #include <simdjson.h>
 
-/* Also what simdjson allocates comes from base, so that the torture tests reach it. All of simdjson's own is nothrow; the
- * other form is here because whoever replaces one has to replace all. */
+/* Also what simdjson allocates comes from base, so that the torture tests reach it: all of it is nothrow, but for one small
+ * object at its first use, which lives as long as the process and has nobody to tell that memory is short. Whoever
+ * replaces one form of these has to replace all. */
 void *operator new(std::size_t size, const std::nothrow_t &) noexcept
 {
     return mem_alloc(size);
@@ -37,7 +39,7 @@ void *operator new[](std::size_t size, const std::nothrow_t &) noexcept
 
 void *operator new(std::size_t size)
 {
-    void *memory = mem_alloc(size);
+    void *memory = std::malloc(size ? size : 1);
     check(memory != nullptr);
     return memory;
 }

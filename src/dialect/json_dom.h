@@ -46,7 +46,9 @@ enum json_kind json_kind(struct json_value value);
 bool json_bool(struct json_value value);
 bool json_i64(struct json_value value, int64_t *ret_number);
 bool json_number(struct json_value value, double *ret_number); /* any of the three number kinds */
-struct span json_string(struct json_value value);              /* unescaped; null when not a string */
+/* Unescaped; null when not a string. Under a name of its own for the linker: jansson, which may be in the same program, has a
+ * json_string() too, and each would be called for the other. */
+struct span json_string(struct json_value value) __asm__("seawall_json_string");
 size_t json_count(struct json_value value);                    /* elements or members */
 
 /* Member of an object by unescaped key: true and *ret_value. */

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A request through its three verbs. The first byte of the input chooses the endpoint and the target, the rest is the body. What is
+ * written must be whole JSON for jansson too, hold exactly the members that the table lets pass, each with the client's
+ * value, and read again as the same request.
+ */
+#include "jansson_beside.h"
+
+#include "fuzz.h"
+
+#include "dialect/inference.h"
+
+#define BYTES_MAX (1 << 20)
+
+static const struct span listed[] = {SPAN("top_k"),     SPAN("n_predict"),  SPAN("best_of"),
+                                     SPAN("user"),      SPAN("own\"field"), SPAN("image_url"),
+                                     SPAN("functions"), SPAN("remote_url"), SPAN("file")};
+
+/* Members that the door sets: these and no other value. */
+static bool is_doors(const char *name, json_t *value, const struct inference_target *target)
+{
+    if (strcmp(name, "model") == 0)
+        return strcmp(json_string_value(value), "engine/\"model\"") == 0;
+    if (strcmp(name, "stream") == 0)
+        return target->stream && json_typeof(value) == JANSSON_TRUE;
+    if (strcmp(name, "stream_options") == 0)
+        return target->stream && json_object_size(value) == 1 &&
+               json_typeof(json_object_get(value, "include_usage")) == JANSSON_TRUE;
+    return target->output_tokens_max && strcmp(name, "max_tokens") == 0 &&
+           json_integer_value(value) == (json_int_t)target->output_tokens_max;
+}
+
+static void check_written(struct span body, struct span written,
+                          const struct inference_target *target)
+{
+    json_error_t error;
+    const size_t flags = JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL;
+    json_t *asked = json_loadb(body.ptr, body.len, flags, &error);
+    json_t *sent = json_loadb(written.ptr, written.len, flags, &error);
+    if (asked) {
+        const char *name;
+        json_t *value;
+        check(sent);
+        json_object_foreach(sent, name, value) check(
+            is_doors(name, value, target) ||
+            (json_object_get(asked, name) && json_equal(json_object_get(asked, name), value)));
+    }
+    json_decref(asked);
+    json_decref(sent);
+}
+
+static void check_again(struct json_parser *parser, const struct inference *first,
+                        const struct inference_caps *caps, const struct inference_target *target,
+                        struct span written)
+{
+    static struct inference second;
+    struct refusal refusal;
+    char *again = fuzz_copy(written, JSON_PADDING);
+    check(inference_read(parser, first->endpoint, span_of(again, written.len), &second, &refusal) ==
+          0);
+    check(inference_allow(&second, caps, &refusal) == 0);
+    check(span_eq(second.model, target->model));
+    check(second.choices == first->choices && second.parts == first->parts);
+    check(second.prompt_tokens_estimate == first->prompt_tokens_estimate);
+    check(second.has_tools == first->has_tools && second.has_logprobs == first->has_logprobs);
+    check(second.output_tokens_max ==
+          (target->output_tokens_max ? target->output_tokens_max : first->output_tokens_max));
+    check(second.stream == target->stream);
+    mem_free(again);
+}
+
+static void run(struct json_parser *parser, uint8_t choice, struct span body)
+{
+    static const enum endpoint endpoints[] = {ENDPOINT_CHAT, ENDPOINT_CHAT, ENDPOINT_COMPLETION,
+                                              ENDPOINT_EMBEDDING};
+    enum endpoint endpoint = endpoints[choice & 3];
+    bool generates = endpoint != ENDPOINT_EMBEDDING;
+    const struct inference_caps caps = {.engine_fields = listed,
+                                        .engine_fields_count = COUNT_OF(listed),
+                                        .choices_max = INFERENCE_CHOICES_MAX};
+    const struct inference_target target = {.model = SPAN("engine/\"model\""),
+                                            .stream = generates && (choice & 4),
+                                            .ask_usage = (choice & 8) != 0,
+                                            .output_tokens_max =
+                                                generates && (choice & 16) ? 77 : 0};
+    static struct inference inference;
+    struct refusal refusal = {.reason = REASON_OK};
+    int r = inference_read(parser, endpoint, body, &inference, &refusal);
+    if (r == 0)
+        r = inference_allow(&inference, &caps, &refusal);
+    if (r < 0) {
+        check(r == -EINVAL && refusal.reason != REASON_OK && refusal.message.text[0] != '\0');
+        return;
+    }
+    struct buf buf;
+    buf_init(&buf, 2 * BYTES_MAX);
+    inference_write(&inference, &target, &buf);
+    check(buf_status(&buf) == 0);
+    check_written(body, buf_span(&buf), &target);
+    check_again(parser, &inference, &caps, &target, buf_span(&buf));
+    buf_release(&buf);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static struct json_parser *parser;
+    if (size == 0 || size - 1 > BYTES_MAX / 8)
+        return 0;
+    if (!parser)
+        parser = json_parser_new(2 * BYTES_MAX, 32);
+    check(parser);
+    char *text = fuzz_copy(span_of(data + 1, size - 1), JSON_PADDING);
+    memset(text + size - 1, '}', JSON_PADDING); /* what lies behind the text must not matter */
+    run(parser, data[0], span_of(text, size - 1));
+    mem_free(text);
+    return 0;
+}

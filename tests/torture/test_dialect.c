@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "torture.h"
+
+#include "dialect/inference.h"
+
+#define BYTES_MAX (256 * 1024)
+
+static char body[BYTES_MAX + JSON_PADDING];
+static size_t body_len;
+
+/* A request that makes the parser grow and, by an object of many members, use its table of keys. */
+static void write_body(void)
+{
+    body_len =
+        (size_t)snprintf(body, BYTES_MAX,
+                         "{\"model\":\"m\",\"max_tokens\":7,\"messages\":[{\"role\":\"user\","
+                         "\"content\":\"%40000s\"}],\"logit_bias\":{",
+                         "x");
+    for (int i = 0; i < 1000; i++)
+        body_len +=
+            (size_t)snprintf(body + body_len, BYTES_MAX - body_len, "%s\"%d\":1", i ? "," : "", i);
+    body_len += (size_t)snprintf(body + body_len, BYTES_MAX - body_len, "}}");
+}
+
+/* From the text to the engine's body. */
+static int request(struct json_parser *parser, struct buf *buf)
+{
+    static struct inference inference;
+    struct refusal refusal = {.reason = REASON_OK};
+    const struct inference_caps caps = {.choices_max = 1, .output_tokens_max = 100};
+    const struct inference_target target = {.model = SPAN("engine"), .stream = true};
+    int r = inference_read(parser, ENDPOINT_CHAT, span_of(body, body_len), &inference, &refusal);
+    assert_int_equal(refusal.reason, REASON_OK); /* short memory is no fault of the request */
+    if (r < 0)
+        return r;
+    assert_int_equal(inference_allow(&inference, &caps, &refusal), 0);
+    inference_write(&inference, &target, buf);
+    if (buf_status(buf) == 0)
+        assert_true(span_ends(buf_span(buf), SPAN(",\"stream\":true}")));
+    return buf_status(buf);
+}
+
+static int request_scenario(void *given)
+{
+    (void)given;
+    struct buf buf;
+    buf_init(&buf, BYTES_MAX);
+    struct json_parser *parser = json_parser_new(BYTES_MAX, 16);
+    int r = parser ? request(parser, &buf) : -ENOMEM;
+    json_parser_free(parser);
+    buf_release(&buf);
+    return r;
+}
+
+static void a_request_fails_alone(void **state)
+{
+    (void)state;
+    assert_true(torture(request_scenario, NULL) > 10); /* what simdjson allocates is among them */
+}
+
+/* What failed for want of memory succeeds with the same parser when there is some. */
+static int again_scenario(void *given)
+{
+    struct buf buf;
+    buf_init(&buf, BYTES_MAX);
+    int r = request(given, &buf);
+    if (r == -ENOMEM) {
+        mem_fail_never();
+        buf_clear(&buf);
+        assert_int_equal(request(given, &buf), 0);
+    }
+    buf_release(&buf);
+    return r;
+}
+
+static void a_parser_recovers(void **state)
+{
+    (void)state;
+    for (uint64_t successes = 0;; successes++) {
+        struct json_parser *parser = json_parser_new(BYTES_MAX, 16);
+        assert_non_null(parser);
+        mem_fail_after(successes);
+        int r = again_scenario(parser);
+        mem_fail_never();
+        json_parser_free(parser);
+        if (r == 0) {
+            assert_true(successes > 3);
+            return;
+        }
+        assert_int_equal(r, -ENOMEM);
+    }
+}
+
+static int listing_scenario(void *given)
+{
+    (void)given;
+    struct buf buf;
+    struct refusal refusal;
+    const struct model_listing models[] = {{SPAN("a"), 1, 2}, {SPAN("b"), 3, 4}};
+    buf_init(&buf, BYTES_MAX);
+    models_write(&buf, models, COUNT_OF(models));
+    int r = percent_decode(&buf, SPAN("%61b%2Fcdefghijklmnopqrstuvwxyz"));
+    assert_int_equal(refuse(&refusal, REASON_BAD_FIELD, "n", "no"), -EINVAL);
+    refusal_write(&buf, &refusal, SPAN("request"));
+    if (r == 0)
+        r = buf_status(&buf);
+    buf_release(&buf);
+    return r;
+}
+
+static void small_writers_leave_it_to_the_buffer(void **state)
+{
+    (void)state;
+    torture(listing_scenario, NULL);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_request_fails_alone),
+        cmocka_unit_test(a_parser_recovers),
+        cmocka_unit_test(small_writers_leave_it_to_the_buffer),
+    };
+    write_body();
+    cmocka_set_message_output(CM_OUTPUT_TAP);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
