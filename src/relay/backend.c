@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One backend's counters and its breaker. Relaxed order is enough everywhere: each number stands for itself. */
+/* One backend's counters and its breaker. Relaxed order is enough everywhere: each number stands
+ * for itself. */
 #include "relay/backend.h"
 
 #include "base/alloc.h"
@@ -48,10 +49,11 @@ int backend_init(struct backend *backend, const struct backend_spec *spec, struc
     if (result < 0)
         return result;
     if (spec->weight == 0)
-        return err_set(err, -EINVAL, "the weight of '%s' is 0: leave the backend out instead", backend->url.authority);
+        return err_set(err, -EINVAL, "the weight of '%s' is 0: leave the backend out instead",
+                       backend->url.authority);
     if (spec->api_key.len > API_KEY_BYTES_MAX)
-        return err_set(err, -EINVAL, "the API key of '%s' is longer than %d bytes", backend->url.authority,
-                       API_KEY_BYTES_MAX);
+        return err_set(err, -EINVAL, "the API key of '%s' is longer than %d bytes",
+                       backend->url.authority, API_KEY_BYTES_MAX);
     if (!is_header_value(spec->api_key))
         return err_set(err, -EINVAL, "the API key of '%s' has a space or a control character in it",
                        backend->url.authority);
@@ -83,16 +85,19 @@ struct breaker backend_breaker(const struct backend *backend)
     return breaker_unpack(atomic_load_explicit(&backend->breaker, memory_order_relaxed));
 }
 
-/* Applies an event; returns the state before it. The word is written only when it changes: most calls find a backend UP and leave its cache line
- * shared. */
-static struct breaker breaker_apply(struct backend *backend, enum breaker_event event, uint64_t now_ms)
+/* Applies an event; returns the state before it. The word is written only when it changes: most
+ * calls find a backend UP and leave its cache line shared. */
+static struct breaker breaker_apply(struct backend *backend, enum breaker_event event,
+                                    uint64_t now_ms)
 {
     uint64_t word = atomic_load_explicit(&backend->breaker, memory_order_relaxed);
     uint64_t next;
     do {
-        next = breaker_pack(breaker_next(breaker_unpack(word), event, &backend->pool->breaker, now_ms));
-    } while (next != word && !atomic_compare_exchange_weak_explicit(&backend->breaker, &word, next, memory_order_relaxed,
-                                                                    memory_order_relaxed));
+        next = breaker_pack(
+            breaker_next(breaker_unpack(word), event, &backend->pool->breaker, now_ms));
+    } while (next != word &&
+             !atomic_compare_exchange_weak_explicit(&backend->breaker, &word, next,
+                                                    memory_order_relaxed, memory_order_relaxed));
     return breaker_unpack(word);
 }
 
@@ -149,7 +154,10 @@ void backend_answered(struct backend *backend, uint64_t first_byte_ms, uint64_t 
     uint32_t sample = (uint32_t)MIN(first_byte_ms, (uint64_t)UINT32_MAX / FIRST_BYTE_MEAN_OF);
     uint32_t mean = atomic_load_explicit(&backend->first_byte_ms_mean, memory_order_relaxed);
     /* Two workers at once may lose one sample of many. */
-    mean = mean == 0 ? sample : (uint32_t)(((uint64_t)mean * (FIRST_BYTE_MEAN_OF - 1) + sample) / FIRST_BYTE_MEAN_OF);
+    mean =
+        mean == 0
+            ? sample
+            : (uint32_t)(((uint64_t)mean * (FIRST_BYTE_MEAN_OF - 1) + sample) / FIRST_BYTE_MEAN_OF);
     atomic_store_explicit(&backend->first_byte_ms_mean, mean, memory_order_relaxed);
     atomic_store_explicit(&backend->last_good_ms, now_ms, memory_order_relaxed);
     breaker_apply(backend, BREAKER_GOOD, now_ms);
@@ -190,7 +198,8 @@ void backend_view(const struct backend *backend, struct backend_view *ret_view)
         .retries = atomic_load_explicit(&backend->retries, memory_order_relaxed),
         .last_good_ms = atomic_load_explicit(&backend->last_good_ms, memory_order_relaxed),
         .last_token_ms = atomic_load_explicit(&backend->last_token_ms, memory_order_relaxed),
-        .first_byte_ms_mean = atomic_load_explicit(&backend->first_byte_ms_mean, memory_order_relaxed),
+        .first_byte_ms_mean =
+            atomic_load_explicit(&backend->first_byte_ms_mean, memory_order_relaxed),
         .embedded = backend->embedded,
     };
 }

@@ -2,8 +2,9 @@
 /*
  * Inside the room: what a pool and its backends hold. pool.h is what others see.
  *
- * Everything above the atomics is set by pool_new() and never changes; the atomics belong to all threads. `models` is
- * guarded by the pool's models_lock, held for a copy of at most POOL_MODELS_MAX names.
+ * Everything above the atomics is set by pool_new() and never changes; the atomics belong to all
+ * threads. `models` is guarded by the pool's models_lock, held for a copy of at most
+ * POOL_MODELS_MAX names.
  */
 #pragma once
 
@@ -31,8 +32,8 @@ struct backend {
     size_t index;
     struct url url;
     char *url_text;
-    char *api_key; /* NULL: none */
-    size_t api_key_size; /* with its end */
+    char *api_key;          /* NULL: none */
+    size_t api_key_size;    /* with its end */
     struct ssl_ctx_st *tls; /* NULL: plain */
     bool system_ca;         /* `tls` trusts the system's certificates */
     uint32_t weight;
@@ -71,12 +72,15 @@ struct pool {
     struct backend backends[];
 };
 
-/* 0, or -errno with *err. The backend is zeroed and part of a pool; on failure backend_release() is still due. */
-int backend_init(struct backend *backend, const struct backend_spec *spec, struct err *err) must_check;
+/* 0, or -errno with *err. The backend is zeroed and part of a pool; on failure backend_release()
+ * is still due. */
+int backend_init(struct backend *backend, const struct backend_spec *spec,
+                 struct err *err) must_check;
 void backend_release(struct backend *backend);
 
 struct breaker backend_breaker(const struct backend *backend);
-/* Counts a call as in flight, and takes the trial of a backend whose pause is over. False: it takes no call now. */
+/* Counts a call as in flight, and takes the trial of a backend whose pause is over. False: it
+ * takes no call now. */
 bool backend_take(struct backend *backend, uint64_t now_ms);
 /* A call that was picked and then not sent: as if it had never been. */
 void backend_untake(struct backend *backend, uint64_t now_ms);

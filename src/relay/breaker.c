@@ -57,8 +57,8 @@ static void rise(struct breaker *breaker)
     *breaker = (struct breaker){.state = BACKEND_UP};
 }
 
-struct breaker breaker_next(struct breaker breaker, enum breaker_event event, const struct breaker_limits *limits,
-                            uint64_t now_ms)
+struct breaker breaker_next(struct breaker breaker, enum breaker_event event,
+                            const struct breaker_limits *limits, uint64_t now_ms)
 {
     bool down = breaker.state == BACKEND_DOWN;
     bool trial = breaker.state == BACKEND_TRIAL;
@@ -94,7 +94,8 @@ struct breaker breaker_next(struct breaker breaker, enum breaker_event event, co
     case BREAKER_DOUBT:
         if (trial) {
             breaker.state = BACKEND_DOWN;
-            breaker.until_ms = now_ms + MIN((uint64_t)limits->pause_ms, (uint64_t)BREAKER_PAUSE_MAX_MS);
+            breaker.until_ms =
+                now_ms + MIN((uint64_t)limits->pause_ms, (uint64_t)BREAKER_PAUSE_MAX_MS);
         }
         break;
     }

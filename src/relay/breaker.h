@@ -1,13 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The circuit breaker of one backend: its state as one 64-bit word, so that all workers change it without a lock.
+ * The circuit breaker of one backend: its state as one 64-bit word, so that all workers change it
+ * without a lock.
  *
- *   UNKNOWN ─good─▶ UP ─failures in a row, or a failed probe─▶ DOWN ─take, pause over─▶ TRIAL ─good─▶ UP
- *      └──────────────── the same ──────────────────────────────▲ └──── a good probe: UP ────┘ failed, given back: DOWN
+ *   UNKNOWN, UP ──failures in a row, or a failed probe──▶ DOWN
+ *   UNKNOWN     ──good──▶ UP
+ *   DOWN        ──take, when the pause is over──▶ TRIAL
+ *   TRIAL       ──good──▶ UP, ──failed, given back, doubt──▶ DOWN
+ *   any         ──good probe──▶ UP
  *
- * Pauses start at pause_ms and double with each fall up to BREAKER_PAUSE_MAX_MS; a good call of an UP backend ends the doubling.
- * A good word from a call that began before the fall is not believed while DOWN. A call that began before the trial may end the trial: nobody
- * tells them apart, and either way the next word decides.
+ * Pauses start at pause_ms and double with each fall up to BREAKER_PAUSE_MAX_MS; a good call of an
+ * UP backend ends the doubling. A good word from a call that began before the fall is not believed
+ * while DOWN. A call that began before the trial may end the trial: nobody tells them apart, and
+ * either way the next word decides.
  *
  * breaker_next() is the one function that makes transitions; it is pure.
  */
@@ -42,7 +47,7 @@ struct breaker_limits {
 
 uint64_t breaker_pack(struct breaker breaker);
 struct breaker breaker_unpack(uint64_t word);
-struct breaker breaker_next(struct breaker breaker, enum breaker_event event, const struct breaker_limits *limits,
-                            uint64_t now_ms);
+struct breaker breaker_next(struct breaker breaker, enum breaker_event event,
+                            const struct breaker_limits *limits, uint64_t now_ms);
 /* May a call be sent to it now? For DOWN: would BREAKER_TAKE make it TRIAL? */
 bool breaker_takes_calls(struct breaker breaker, uint64_t now_ms);

@@ -10,9 +10,11 @@
  *   IDLE      → READY      connection_take
  *   any       → CLOSED     connection_close
  *
- * `dial` is set only while DIALLING, `sock` from then on; `owner` is NULL only while IDLE and CLOSED.
+ * `dial` is set only while DIALLING, `sock` from then on; `owner` is NULL only while IDLE and
+ * CLOSED.
  *
- * Callbacks of the socket hold the connection (hold/let_go): an event's receiver may close it, and the code below the callback still looks at it.
+ * Callbacks of the socket hold the connection (hold/let_go): an event's receiver may close it, and
+ * the code below the callback still looks at it.
  */
 #include "relay/connection.h"
 
@@ -39,9 +41,9 @@ struct connection {
     struct deadline idle_deadline;
     struct soon pump; /* plaintext that waited for connection_resume() */
     unsigned holds;
-    bool unsent;   /* a part of the ask is queued */
-    bool stopped;  /* on_head or on_body returned < 0 */
-    bool spoilt;   /* more came than the answer, or the other side has ended: not to be used again */
+    bool unsent;  /* a part of the ask is queued */
+    bool stopped; /* on_head or on_body returned < 0 */
+    bool spoilt;  /* more came than the answer, or the other side has ended: not to be used again */
     bool paused;
 };
 
@@ -122,9 +124,20 @@ static void over(struct connection *connection, enum connection_end end, const s
     connection->events->on_over(connection->owner, end, what);
 }
 
-/* The other side, or the way to it, has gone. */
-static void lost(struct connection *connection, const struct err *what)
+static bool is_our_shortage(int error)
 {
+    return error == -ENOMEM || error == -EMFILE || error == -ENFILE || error == -ENOBUFS ||
+           error == -EADDRNOTAVAIL;
+}
+
+/* The other side, or the way to it, has gone. */
+static void lost(struct connection *connection, int error, const struct err *what)
+{
+    bool has_owner = connection->state <= ASKED;
+    if (has_owner && is_our_shortage(error)) {
+        over(connection, CONNECTION_NO_ROOM, what);
+        return;
+    }
     switch (connection->state) {
     case IDLE:
         connection_close(connection);
@@ -135,7 +148,8 @@ static void lost(struct connection *connection, const struct err *what)
         break;
     case READY:
     case ASKED:
-        over(connection, connection_answering(connection) ? CONNECTION_BROKEN : CONNECTION_SILENT, what);
+        over(connection, connection_answering(connection) ? CONNECTION_BROKEN : CONNECTION_SILENT,
+             what);
         break;
     case ANSWERED:
         connection->spoilt = true;
@@ -174,7 +188,8 @@ static int on_response_done(void *owner)
     return 0;
 }
 
-static const struct http_response_events response_events = {on_response_head, on_response_body, on_response_done};
+static const struct http_response_events response_events = {on_response_head, on_response_body,
+                                                            on_response_done};
 
 /* After the reader has had its bytes: `result` is its verdict. */
 static void judge(struct connection *connection, int result)
@@ -188,9 +203,13 @@ static void judge(struct connection *connection, int result)
         over(connection, CONNECTION_DONE, &what);
     } else if (connection->stopped) {
         over(connection, CONNECTION_STOPPED, &what);
+    } else if (is_our_shortage(result)) {
+        (void)err_set(&what, result, "out of memory");
+        over(connection, CONNECTION_NO_ROOM, &what);
     } else if (result < 0) {
         (void)err_set(&what, result, "'%s' %s", connection->lane->backend->url.authority,
-                      result == -ENOSPC ? "answered with a head that is too large" : "did not answer in valid HTTP");
+                      result == -ENOSPC ? "answered with a head that is too large"
+                                        : "did not answer in valid HTTP");
         over(connection, CONNECTION_BROKEN, &what);
     }
 }
@@ -206,9 +225,10 @@ static void ended(struct connection *connection)
             return;
         }
     }
-    (void)err_set(&what, -ECONNRESET, "'%s' closed the connection %s", connection->lane->backend->url.authority,
+    (void)err_set(&what, -ECONNRESET, "'%s' closed the connection %s",
+                  connection->lane->backend->url.authority,
                   connection_answering(connection) ? "in mid-answer" : "without an answer");
-    lost(connection, &what);
+    lost(connection, -ECONNRESET, &what);
 }
 
 static void plain_bytes(struct connection *connection, char *bytes, size_t len)
@@ -227,7 +247,7 @@ static void failed(struct connection *connection, int error, const char *step)
 {
     struct err what;
     (void)err_errno(&what, error, "%s '%s'", step, connection->lane->backend->url.authority);
-    lost(connection, &what);
+    lost(connection, error, &what);
 }
 
 /* Gives what TLS has produced to the socket. 0, 1 (queued), or < 0. */
@@ -265,7 +285,8 @@ int connection_ask(struct connection *connection, const struct span *parts, size
     connection->stopped = false;
     http_response_reset(connection->response, false);
     sock_queue_max(connection->sock, bytes);
-    ssize_t result = connection->tls ? send_tls(connection, parts, count) : sock_write(connection->sock, parts, count);
+    ssize_t result = connection->tls ? send_tls(connection, parts, count)
+                                     : sock_write(connection->sock, parts, count);
     if (result < 0)
         return (int)result;
     connection->unsent = result > 0;
@@ -293,7 +314,7 @@ static bool shake_hands(struct connection *connection)
     ssize_t sent = flush_tls(connection); /* an alert, too */
     if (result < 0) {
         (void)err_prefix(&what, result, "'%s'", connection->lane->backend->url.authority);
-        lost(connection, &what);
+        lost(connection, result, &what);
         return false;
     }
     if (sent < 0) {
@@ -321,7 +342,7 @@ static void pump_tls(struct connection *connection)
         }
         if (len < 0) {
             (void)err_prefix(&what, (int)len, "'%s'", connection->lane->backend->url.authority);
-            lost(connection, &what);
+            lost(connection, (int)len, &what);
             return;
         }
         plain_bytes(connection, plaintext, (size_t)len);
@@ -367,8 +388,9 @@ static void on_end(void *owner)
 {
     struct connection *connection = owner;
     hold(connection);
-    /* Without TLS, or after its goodbye, the end of the stream is the end of an answer of unknown length (RFC 9112 section 6.3). Under TLS
-     * anyone on the way can cut a connection, so there it is not (section 9.8). */
+    /* Without TLS, or after its goodbye, the end of the stream is the end of an answer of
+     * unknown length (RFC 9112 section 6.3). Under TLS anyone on the way can cut a connection,
+     * so there it is not (section 9.8). */
     connection->spoilt = true;
     if (connection->tls)
         failed(connection, -ECONNRESET, "connection cut by");
@@ -432,10 +454,9 @@ static void on_connected(void *owner, struct sock *sock)
 static void on_dial_failed(void *owner, int error, const struct err *what)
 {
     struct connection *connection = owner;
-    (void)error;
     connection->dial = NULL;
     hold(connection);
-    lost(connection, what);
+    lost(connection, error, what);
     let_go(connection);
 }
 
@@ -446,7 +467,8 @@ static void on_idle_over(struct deadline *deadline)
     connection_close(container_of(deadline, struct connection, idle_deadline));
 }
 
-struct connection *connection_new(struct lane *lane, const struct connection_events *events, void *owner)
+struct connection *connection_new(struct lane *lane, const struct connection_events *events,
+                                  void *owner)
 {
     const struct connection_home *home = lane->home;
     struct connection *connection = mem_zalloc(sizeof(*connection));
@@ -462,8 +484,8 @@ struct connection *connection_new(struct lane *lane, const struct connection_eve
 
     connection->response = http_response_new(home->head_bytes_max, &response_events, connection);
     if (connection->response)
-        connection->dial = dial_new(home->loop, &lane->backend->url, &lane->addresses, lane->backend->pool->connect_ms,
-                                    &dial_events, connection);
+        connection->dial = dial_new(home->loop, &lane->backend->url, &lane->addresses,
+                                    lane->backend->pool->connect_ms, &dial_events, connection);
     if (!connection->dial) {
         connection_close(connection);
         return NULL;
@@ -471,7 +493,8 @@ struct connection *connection_new(struct lane *lane, const struct connection_eve
     return connection;
 }
 
-struct connection *connection_take(struct lane *lane, const struct connection_events *events, void *owner)
+struct connection *connection_take(struct lane *lane, const struct connection_events *events,
+                                   void *owner)
 {
     struct list *first = list_first(&lane->idle);
     if (!first)
@@ -486,7 +509,8 @@ struct connection *connection_take(struct lane *lane, const struct connection_ev
     return connection;
 }
 
-/* Keep-Alive: timeout=N, of HTTP/1.0 times and still sent: llama.cpp's server says 5. We let go a second before. */
+/* Keep-Alive: timeout=N, of HTTP/1.0 times and still sent: llama.cpp's server says 5. We let go
+ * a second before. */
 static uint32_t idle_ms_of(const struct http_response *response)
 {
     struct span rest = http_response_header(response, SPAN("keep-alive"));
@@ -507,8 +531,9 @@ void connection_keep(struct connection *connection)
 {
     struct lane *lane = connection->lane;
     uint32_t idle_ms = idle_ms_of(connection->response);
-    bool may_keep = connection->state == ANSWERED && !connection->spoilt && !connection->unsent && idle_ms > 0 &&
-                    !lane->forgotten && lane->idle_count < lane->backend->pool->idle_connections_max &&
+    bool may_keep = connection->state == ANSWERED && !connection->spoilt && !connection->unsent &&
+                    idle_ms > 0 && !lane->forgotten &&
+                    lane->idle_count < lane->backend->pool->idle_connections_max &&
                     http_response_keep_alive(connection->response);
     if (!may_keep) {
         connection_close(connection);
@@ -520,7 +545,8 @@ void connection_keep(struct connection *connection)
     connection->owner = NULL;
     list_push_front(&lane->idle, &connection->link);
     lane->idle_count++;
-    deadline_set(lane->home->loop, &connection->idle_deadline, loop_now_ms(lane->home->loop) + idle_ms);
+    deadline_set(lane->home->loop, &connection->idle_deadline,
+                 loop_now_ms(lane->home->loop) + idle_ms);
 }
 
 void connection_pause(struct connection *connection)

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Inside the room: one connection to a model's server, and the lane of connections that a worker has to one backend.
+ * Inside the room: one connection to a model's server, and the lane of connections that a worker
+ * has to one backend.
  *
- *   DIALLING ─▶ HANDSHAKE ─▶ READY ─connection_ask()─▶ ASKED ─answer whole─▶ ANSWERED ─connection_keep()─▶ IDLE
- *       └─────────(plain)─────▲ ▲───────────────────────connection_take()─────────────────────────────────┘
+ *   DIALLING ─▶ HANDSHAKE ─▶ READY ──ask──▶ ASKED ──answer whole──▶ ANSWERED ──keep──▶ IDLE
+ *       └──────(plain)────────▲ ▲────────────────────take───────────────────────────────┘
  *   any ─▶ CLOSED
  *
- * While DIALLING to ANSWERED it has an owner, who hears of it through the events; on_over is the last of an ask. While IDLE it has none: whatever
- * comes from the other side, or its age, closes it.
- * connection_close() may be called from inside any event; the memory goes when the last of its callers has returned. Belongs to the loop's thread.
+ * While DIALLING to ANSWERED it has an owner, who hears of it through the events; on_over is the
+ * last of an ask. While IDLE it has none: whatever comes from the other side, or its age, closes
+ * it. connection_close() may be called from inside any event; the memory goes when the last of its
+ * callers has returned. Belongs to the loop's thread.
  */
 #pragma once
 
@@ -17,8 +19,8 @@
 #include "relay/backend.h"
 #include "relay/dial.h"
 
-#define CONNECTION_IDLE_MS 4000        /* engines close after 5 s */
-#define CONNECTION_IDLE_MAX_MS 60000   /* whatever an engine promises */
+#define CONNECTION_IDLE_MS 4000          /* engines close after 5 s */
+#define CONNECTION_IDLE_MAX_MS 60000     /* whatever an engine promises */
 #define CONNECTION_PLAINTEXT_BYTES 16384 /* one TLS record */
 
 /* What all connections of a worker share. */
@@ -48,35 +50,46 @@ enum connection_end {
     CONNECTION_NOT_MADE, /* no address, no connection, no TLS */
     CONNECTION_SILENT,   /* it ended before a byte of an answer */
     CONNECTION_BROKEN,   /* not HTTP, or cut off */
-    CONNECTION_STOPPED   /* on_head or on_body returned < 0 */
+    CONNECTION_STOPPED,  /* on_head or on_body returned < 0 */
+    CONNECTION_NO_ROOM   /* we ran out of memory, descriptors or ports: not the backend's fault */
 };
 
 struct connection;
 struct connection_events {
     void (*on_ready)(void *owner); /* not for a connection that was taken from the idle ones */
-    void (*on_sent)(void *owner);  /* all of what was asked has left, some time after connection_ask() returned 1 */
+    /* All of what was asked has left, some time after connection_ask() returned 1. */
+    void (*on_sent)(void *owner);
     int (*on_head)(void *owner, const struct http_response *response);
     int (*on_body)(void *owner, char *bytes, size_t len);
-    /* Nothing more comes. The owner keeps the connection (DONE only) or closes it. `what` is valid during the call. */
+    /* Nothing more comes. The owner keeps the connection (DONE only) or closes it. `what` is
+     * valid during the call. */
     void (*on_over)(void *owner, enum connection_end end, const struct err *what);
 };
 
-/* A new one, DIALLING; on_ready or on_over(NOT_MADE) follows. NULL when out of memory or descriptors. */
-struct connection *connection_new(struct lane *lane, const struct connection_events *events, void *owner) must_check;
+/* A new one, DIALLING; on_ready or on_over(NOT_MADE) follows. NULL when out of memory or
+ * descriptors. */
+struct connection *connection_new(struct lane *lane, const struct connection_events *events,
+                                  void *owner) must_check;
 /* An idle one, READY, or NULL. */
-struct connection *connection_take(struct lane *lane, const struct connection_events *events, void *owner) must_check;
+struct connection *connection_take(struct lane *lane, const struct connection_events *events,
+                                   void *owner) must_check;
 
-/* READY → ASKED. Sends it all: 0 when the kernel has everything, 1 when a rest is queued (a copy: the caller's memory is free again), < 0 when the
- * connection is broken (no event comes; the owner closes). */
-int connection_ask(struct connection *connection, const struct span *parts, size_t count) must_check;
+/* READY → ASKED. Sends it all: 0 when the kernel has everything, 1 when a rest is queued (a
+ * copy: the caller's memory is free again), < 0 when the connection is broken (no event comes;
+ * the owner closes). */
+int connection_ask(struct connection *connection, const struct span *parts,
+                   size_t count) must_check;
 /* Has any byte of an answer come? */
 bool connection_answering(const struct connection *connection);
 
-/* Stops and resumes reading. What was read already may still be handed on: at most SOCK_READ_BYTES. */
+/* Stops and resumes reading. What was read already may still be handed on: at most
+ * SOCK_READ_BYTES. */
 void connection_pause(struct connection *connection);
 void connection_resume(struct connection *connection);
 
-/* ANSWERED → IDLE when another ask may follow on it, else closes it. The connection is the lane's now. */
+/* ANSWERED → IDLE when another ask may follow on it, else closes it. The connection is the
+ * lane's now. */
 void connection_keep(struct connection *connection);
-/* Gone at once, with a reset when a call was under way: the engine sees it at its next look. Accepts NULL. */
+/* Gone at once, with a reset when a call was under way: the engine sees it at its next look.
+ * Accepts NULL. */
 void connection_close(struct connection *connection);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One address at a time: engines have one or two. A host whose IPv6 leads nowhere costs its share of the deadline once, then the address that worked
- * is remembered as the first.
+ * One address at a time: engines have one or two. A host whose IPv6 leads nowhere costs its share
+ * of the deadline once, then the address that worked is remembered as the first.
  */
 #include "relay/dial.h"
 
@@ -82,22 +82,26 @@ static const struct sock_connect_events connect_events = {on_connected, on_conne
 
 static socklen_t address_len(const struct sockaddr_storage *address)
 {
-    return address->ss_family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
+    return address->ss_family == AF_INET6 ? sizeof(struct sockaddr_in6)
+                                          : sizeof(struct sockaddr_in);
 }
 
 static int next_address(struct dial *dial)
 {
     struct dial_memory *memory = dial->memory;
-    const struct sockaddr_storage *address = &memory->addresses[(memory->first + dial->tried) % memory->count];
-    dial->connect = sock_connect_new(dial->loop, (const struct sockaddr *)address, address_len(address), &connect_events,
-                                     dial);
+    const struct sockaddr_storage *address =
+        &memory->addresses[(memory->first + dial->tried) % memory->count];
+    dial->connect = sock_connect_new(dial->loop, (const struct sockaddr *)address,
+                                     address_len(address), &connect_events, dial);
     if (!dial->connect)
         return -ENOMEM;
-    deadline_set(dial->loop, &dial->deadline, loop_now_ms(dial->loop) + dial->within_ms / memory->count);
+    deadline_set(dial->loop, &dial->deadline,
+                 loop_now_ms(dial->loop) + dial->within_ms / memory->count);
     return 0;
 }
 
-static void on_resolved(void *owner, int error, const struct sockaddr_storage *addresses, size_t count)
+static void on_resolved(void *owner, int error, const struct sockaddr_storage *addresses,
+                        size_t count)
 {
     struct dial *dial = owner;
     dial->resolve = NULL;
@@ -130,8 +134,8 @@ static void remember_numeric(const struct url *url, struct dial_memory *memory)
     memory->until_ms = UINT64_MAX;
 }
 
-struct dial *dial_new(struct loop *loop, const struct url *url, struct dial_memory *memory, uint32_t within_ms,
-                      const struct dial_events *events, void *owner)
+struct dial *dial_new(struct loop *loop, const struct url *url, struct dial_memory *memory,
+                      uint32_t within_ms, const struct dial_events *events, void *owner)
 {
     struct dial *dial = mem_zalloc(sizeof(*dial));
     if (!dial)

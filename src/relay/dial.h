@@ -2,9 +2,10 @@
 /*
  * Inside the room: from a backend's host and port to a connected socket.
  *
- * A numeric host connects at once. A name is resolved, and what came is remembered by the worker for some seconds; its addresses are tried one after
- * another, each for its share of the time, beginning with the one that last worked. Exactly one of the two callbacks comes, never from inside
- * dial_new(), unless dial_cancel() comes first. Belongs to the loop's thread.
+ * A numeric host connects at once. A name is resolved, and what came is remembered by the worker
+ * for some seconds; its addresses are tried one after another, each for its share of the time,
+ * beginning with the one that last worked. Exactly one of the two callbacks comes, never from
+ * inside dial_new(), unless dial_cancel() comes first. Belongs to the loop's thread.
  */
 #pragma once
 
@@ -27,7 +28,8 @@ struct dial_events {
     void (*on_failed)(void *owner, int error, const struct err *what);
 };
 
-/* `memory` outlives the dial. `within_ms` is divided among the addresses. NULL when out of memory or descriptors. */
-struct dial *dial_new(struct loop *loop, const struct url *url, struct dial_memory *memory, uint32_t within_ms,
-                      const struct dial_events *events, void *owner) must_check;
+/* `memory` outlives the dial. `within_ms` is divided among the addresses. NULL when out of
+ * memory or descriptors. */
+struct dial *dial_new(struct loop *loop, const struct url *url, struct dial_memory *memory,
+                      uint32_t within_ms, const struct dial_events *events, void *owner) must_check;
 void dial_cancel(struct dial *dial);

@@ -4,7 +4,8 @@
  *
  *   RESTING ─▶ MODELS ─▶ (TOKEN) ─▶ RESTING, with a verdict: good, failed or none
  *
- * A tick of 100 ms starts the checks, ends those that take too long and looks for changed states. Nothing here is hot.
+ * A tick of 100 ms starts the checks, ends those that take too long and looks for changed states.
+ * Nothing here is hot.
  */
 #include "relay/health.h"
 
@@ -32,7 +33,7 @@ struct probe {
     uint64_t next_ms, give_up_ms;
     uint64_t checked_ms; /* when the last check began */
     unsigned status;
-    char server[32];         /* of the answer under way */
+    char server[32]; /* of the answer under way */
     struct buf ask, answer;
     struct sse_splitter sse;
     bool got_token;
@@ -110,13 +111,14 @@ static const struct relay_events models_events, token_events;
 static void ask(struct probe *probe, enum probe_step step, const struct relay_ask *what)
 {
     struct health *health = probe->health;
+    buf_release(&probe->answer);
     buf_init(&probe->answer, LIST_BYTES_MAX);
     probe->step = step;
     probe->status = 0;
     probe->server[0] = '\0';
     probe->give_up_ms = loop_now_ms(health->loop) + probe->backend->pool->probe_timeout_ms;
-    probe->call = relay_call_new_to(health->relay, probe->backend, what, step == MODELS ? &models_events : &token_events,
-                                    probe);
+    probe->call = relay_call_new_to(health->relay, probe->backend, what,
+                                    step == MODELS ? &models_events : &token_events, probe);
     if (!probe->call)
         rest(probe); /* our own lack of memory: no verdict */
 }
@@ -213,8 +215,8 @@ static int take_list(struct probe *probe)
     struct model_list *list = mem_zalloc(sizeof(*list));
     int result = list ? buf_reserve(&probe->answer, JSON_PADDING) : -ENOMEM;
     if (result == 0)
-        result = models_parse(probe->health->parser, buf_span(&probe->answer), span_str(probe->server), list, &engine,
-                              &probe->why);
+        result = models_parse(probe->health->parser, buf_span(&probe->answer),
+                              span_str(probe->server), list, &engine, &probe->why);
     if (result == 0) {
         /* Only this thread writes backend->models. */
         if (!same_models(backend->models, list))
@@ -231,7 +233,8 @@ static int take_list(struct probe *probe)
 static int on_head(void *owner, unsigned status, const struct http_response *head)
 {
     struct probe *probe = owner;
-    struct span server = span_take(http_response_header(head, SPAN("server")), sizeof(probe->server) - 1);
+    struct span server =
+        span_take(http_response_header(head, SPAN("server")), sizeof(probe->server) - 1);
     probe->status = status;
     if (server.len)
         memcpy(probe->server, server.ptr, server.len);
@@ -316,7 +319,8 @@ static void on_failed(void *owner, enum relay_failure failure, const struct err 
     failed(probe);
 }
 
-static const struct relay_events models_events = {on_head, on_models_body, on_models_done, on_failed};
+static const struct relay_events models_events = {on_head, on_models_body, on_models_done,
+                                                  on_failed};
 static const struct relay_events token_events = {on_head, on_token_body, on_token_done, on_failed};
 
 /* The tick. */
@@ -334,7 +338,8 @@ static void look_for_change(struct probe *probe)
     if (view.state == probe->told)
         return;
     probe->told = view.state;
-    const char *why = view.state == BACKEND_DOWN && probe->why.text[0] ? probe->why.text : words[view.state];
+    const char *why =
+        view.state == BACKEND_DOWN && probe->why.text[0] ? probe->why.text : words[view.state];
     probe->health->events->on_change(probe->health->owner, probe->backend->pool, &view, why);
 }
 
@@ -356,7 +361,8 @@ static void on_tick(void *arg)
             relay_cancel(TAKE(probe->call));
             took_too_long(probe);
         }
-        if (!probe->call && now_ms >= probe->next_ms && (pool->probe_models || pool->probe_tokens)) {
+        if (!probe->call && now_ms >= probe->next_ms &&
+            (pool->probe_models || pool->probe_tokens)) {
             probe->next_ms = next_check_ms(pool, now_ms);
             ask_models(probe);
         }

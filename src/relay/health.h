@@ -1,20 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Active health checks, on the control thread: each backend is asked every `probe_every_ms` (± 10 %).
+ * Active health checks, on the control thread: each backend is asked every `probe_every_ms`, give or
+ * take a tenth.
  *
- * GET /v1/models tells which models it serves, their context where the engine says it, and which engine it is ("owned_by", the Server header). That
- * a server answers proves little: where the pool probes by tokens and no token came from real calls since the last check, a completion of one token is
- * asked for, and only a token counts as success. What other answers mean:
+ * GET /v1/models tells which models it serves, their context where the engine says it, and which
+ * engine it is ("owned_by", the Server header). That a server answers proves little: where the pool
+ * probes by tokens and no token came from real calls since the last check, a completion of one
+ * token is asked for, and only a token counts as success. What other answers mean:
  *
- *   429                                    nothing: it lives and is full
- *   404 to the list                        good, but its models are not known, so no token can be asked for
- *   400, 404, 405, 422, 501 to the token   good: it does not chat (embeddings, say); not asked again until its list changes
- *   no token in time, with calls in flight nothing, until it happened breaker_failures times in a row: a long prompt may hold it up
- *   all else                               failed
+ *   429                             nothing: it lives and is full
+ *   404 to the list                 good, but no token can be asked for
+ *   400, 404, 405, 422 or 501       good: it does not chat (embeddings, say); not asked again
+ *     to the token                  until its list changes
+ *   no token in time, with calls    nothing, until it happened breaker_failures times in a row:
+ *     in flight                     a long prompt may hold it up
+ *   all else                        failed
  *
- * `on_change` hears of each backend whose state changed, whoever changed it, and `on_embedded_dead` of an embedded backend that failed
- * breaker_failures checks in a row after it had been good (before that: HEALTH_LOAD_PATIENCE times as many, because large weights load slowly), so
- * that the supervisor may start it again. Both come from the tick of the loop; health_watch() and health_free() are not for them to call.
+ * `on_change` hears of each backend whose state changed, whoever changed it, and `on_embedded_dead`
+ * of an embedded backend that failed breaker_failures checks in a row after it had been good
+ * (before that: HEALTH_LOAD_PATIENCE times as many, because large weights load slowly), so that the
+ * supervisor may start it again. Neither of the two may call health_watch() or health_free().
  */
 #pragma once
 
@@ -26,13 +31,16 @@
 struct health;
 
 struct health_events {
-    void (*on_change)(void *owner, struct pool *pool, const struct backend_view *backend, const char *why);
+    void (*on_change)(void *owner, struct pool *pool, const struct backend_view *backend,
+                      const char *why);
     void (*on_embedded_dead)(void *owner, struct pool *pool);
 };
 
 /* `events` stays the caller's. NULL when out of memory. */
-struct health *health_new(struct loop *loop, const struct health_events *events, void *owner) must_check;
+struct health *health_new(struct loop *loop, const struct health_events *events,
+                          void *owner) must_check;
 /* Ends the checks under way. Accepts NULL. */
 void health_free(struct health *health);
-/* Checks these pools from now on (takes a reference to each), and none of before. 0 or -ENOMEM (then those of before). */
+/* Checks these pools from now on (takes a reference to each), and none of before. 0 or -ENOMEM
+ * (then those of before). */
 int health_watch(struct health *health, struct pool *const *pools, size_t count) must_check;

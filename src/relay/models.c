@@ -23,7 +23,8 @@ static uint64_t member_u64(struct json_value object, struct span key)
     return (uint64_t)number;
 }
 
-/* vLLM and SGLang say max_model_len. llama.cpp says n_ctx, what one of its slots has, and n_ctx_train, what the weights could. */
+/* vLLM and SGLang say max_model_len. llama.cpp says n_ctx, what one of its slots has, and
+ * n_ctx_train, what the weights could. */
 static uint64_t context_of(struct json_value model)
 {
     struct json_value meta;
@@ -63,13 +64,14 @@ static void list_add(struct model_list *list, struct span name, uint64_t context
     entry->context_tokens = context_tokens;
 }
 
-int models_parse(struct json_parser *parser, struct span body, struct span server, struct model_list *ret_list,
-                 enum engine_kind *ret_engine, struct err *err)
+int models_parse(struct json_parser *parser, struct span body, struct span server,
+                 struct model_list *ret_list, enum engine_kind *ret_engine, struct err *err)
 {
     struct json_value root, data, model;
     if (json_parse(parser, body, &root, err) < 0)
         return err_prefix(err, -EBADMSG, "the list of models");
-    if (json_kind(root) != JSON_OBJECT || !json_get(root, SPAN("data"), &data) || json_kind(data) != JSON_ARRAY)
+    if (json_kind(root) != JSON_OBJECT || !json_get(root, SPAN("data"), &data) ||
+        json_kind(data) != JSON_ARRAY)
         return err_set(err, -EBADMSG, "the list of models has no array 'data'");
 
     struct span owned_by = SPAN_NULL;
@@ -87,7 +89,8 @@ int models_parse(struct json_parser *parser, struct span body, struct span serve
     return 0;
 }
 
-/* Keeps `list` sorted by name. Where backends differ about a model's context, the smallest that is known counts: a call may go to any of them. */
+/* Keeps `list` sorted by name. Where backends differ about a model's context, the smallest that
+ * is known counts: a call may go to any of them. */
 static void list_merge(struct model_list *list, const struct model_entry *entry)
 {
     size_t at = 0;
@@ -149,8 +152,8 @@ int backend_set_models(struct backend *backend, const struct model_list *models)
     return 0;
 }
 
-size_t pool_models(struct pool *pool, char (*ret_names)[POOL_MODEL_NAME_MAX], uint64_t *ret_context_tokens,
-                   size_t names_max)
+size_t pool_models(struct pool *pool, char (*ret_names)[POOL_MODEL_NAME_MAX],
+                   uint64_t *ret_context_tokens, size_t names_max)
 {
     (void)pthread_mutex_lock(&pool->models_lock);
     size_t count = MIN(pool->models.count, names_max);

@@ -2,16 +2,17 @@
 /*
  * Choice, retry budget and model list of a pool.
  *
- * A choice reads each backend's counters once without a lock: two workers may choose the same backend at the same moment and be wrong by one call,
- * which the next choice evens out. Only a trial is exact.
+ * A choice reads each backend's counters once without a lock: two workers may choose the same
+ * backend at the same moment and be wrong by one call, which the next choice evens out. Only a
+ * trial is exact.
  */
 #include "relay/backend.h"
 
 #include "base/alloc.h"
 
-#define RETRY_UNITS 100          /* one retry */
-#define RETRY_FLOOR 10           /* retries there from the start, and by time */
-#define RETRY_REFILL_MS 1000     /* one retry each, up to the floor */
+#define RETRY_UNITS 100            /* one retry */
+#define RETRY_FLOOR 10             /* retries there from the start, and by time */
+#define RETRY_REFILL_MS 1000       /* one retry each, up to the floor */
 #define RETRY_CALLS_REMEMBERED 100 /* what the last so many calls paid in can be saved up */
 
 static void pool_free(struct pool *pool)
@@ -44,10 +45,12 @@ static void pool_copy_settings(struct pool *pool, const struct pool_spec *spec)
 struct pool *pool_new(const struct pool_spec *spec, struct err *err)
 {
     if (spec->backends_count < 1 || spec->backends_count > POOL_BACKENDS_MAX) {
-        (void)err_set(err, -EINVAL, "a pool has 1 to %d backends, not %zu", POOL_BACKENDS_MAX, spec->backends_count);
+        (void)err_set(err, -EINVAL, "a pool has 1 to %d backends, not %zu", POOL_BACKENDS_MAX,
+                      spec->backends_count);
         return NULL;
     }
-    struct pool *pool = mem_zalloc(sizeof(*pool) + spec->backends_count * sizeof(pool->backends[0]));
+    struct pool *pool =
+        mem_zalloc(sizeof(*pool) + spec->backends_count * sizeof(pool->backends[0]));
     if (!pool) {
         (void)err_set(err, -ENOMEM, "out of memory");
         return NULL;
@@ -132,21 +135,25 @@ bool pool_wants_stream(const struct pool *pool)
         break;
     }
     for (size_t i = 0; i < pool->backends_count; i++)
-        if (!engine_stops_calls(atomic_load_explicit(&pool->backends[i].engine, memory_order_relaxed)))
+        if (!engine_stops_calls(
+                atomic_load_explicit(&pool->backends[i].engine, memory_order_relaxed)))
             return true;
     return false;
 }
 
 /* The least (in flight + 1) / weight among those whose bit is not in `passed_over`. */
-static struct backend *least_loaded(struct pool *pool, uint64_t passed_over, uint32_t turn, uint64_t now_ms)
+static struct backend *least_loaded(struct pool *pool, uint64_t passed_over, uint32_t turn,
+                                    uint64_t now_ms)
 {
     struct backend *best = NULL;
     uint64_t best_load = 0;
     for (size_t i = 0; i < pool->backends_count; i++) {
         struct backend *backend = &pool->backends[(turn + i) % pool->backends_count];
-        if (passed_over >> backend->index & 1 || !breaker_takes_calls(backend_breaker(backend), now_ms))
+        if (passed_over >> backend->index & 1 ||
+            !breaker_takes_calls(backend_breaker(backend), now_ms))
             continue;
-        uint64_t load = (uint64_t)atomic_load_explicit(&backend->in_flight, memory_order_relaxed) + 1;
+        uint64_t load =
+            (uint64_t)atomic_load_explicit(&backend->in_flight, memory_order_relaxed) + 1;
         if (!best || load * best->weight < best_load * backend->weight) {
             best = backend;
             best_load = load;
@@ -159,7 +166,8 @@ struct backend *pool_pick_untried(struct pool *pool, uint64_t tried, uint64_t no
 {
     uint32_t turn = atomic_fetch_add_explicit(&pool->turn, 1, memory_order_relaxed);
     struct backend *backend;
-    /* Another worker may take the trial between the look and the taking: then look again, at most once for each backend. */
+    /* Another worker may take the trial between the look and the taking: then look again, at
+     * most once for each backend. */
     while ((backend = least_loaded(pool, tried, turn, now_ms))) {
         if (backend_take(backend, now_ms))
             return backend;
@@ -173,20 +181,23 @@ static void retry_budget_fill(struct pool *pool, uint64_t now_ms)
 {
     if (pool->retry_budget_percent == 0)
         return;
-    int64_t cap = RETRY_FLOOR * RETRY_UNITS + (int64_t)pool->retry_budget_percent * RETRY_CALLS_REMEMBERED;
+    int64_t cap =
+        RETRY_FLOOR * RETRY_UNITS + (int64_t)pool->retry_budget_percent * RETRY_CALLS_REMEMBERED;
     int64_t units = atomic_load_explicit(&pool->retry_units, memory_order_relaxed);
     if (units < cap)
-        units = atomic_fetch_add_explicit(&pool->retry_units, pool->retry_budget_percent, memory_order_relaxed);
+        units = atomic_fetch_add_explicit(&pool->retry_units, pool->retry_budget_percent,
+                                          memory_order_relaxed);
 
     uint64_t refilled = atomic_load_explicit(&pool->retry_refilled_ms, memory_order_relaxed);
     if (now_ms < refilled + RETRY_REFILL_MS)
         return;
     /* One worker wins and fills for all. After a quiet time the floor is there again at once. */
-    if (!atomic_compare_exchange_strong_explicit(&pool->retry_refilled_ms, &refilled, now_ms, memory_order_relaxed,
-                                                 memory_order_relaxed))
+    if (!atomic_compare_exchange_strong_explicit(&pool->retry_refilled_ms, &refilled, now_ms,
+                                                 memory_order_relaxed, memory_order_relaxed))
         return;
     int64_t missing = RETRY_FLOOR * RETRY_UNITS - units;
-    int64_t due = (int64_t)MIN((now_ms - refilled) / RETRY_REFILL_MS, (uint64_t)RETRY_FLOOR) * RETRY_UNITS;
+    int64_t due =
+        (int64_t)MIN((now_ms - refilled) / RETRY_REFILL_MS, (uint64_t)RETRY_FLOOR) * RETRY_UNITS;
     if (missing > 0)
         atomic_fetch_add_explicit(&pool->retry_units, MIN(missing, due), memory_order_relaxed);
 }

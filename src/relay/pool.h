@@ -2,14 +2,19 @@
 /*
  * A pool: the backends that can serve a model, which of them works, and which takes the next call.
  *
- * Shared by all workers: counters and states are atomics, names and addresses never change after pool_new(). A new
- * configuration makes new pools; a pool lives until its last call ended (pool_ref/unref).
+ * Shared by all workers: counters and states are atomics, names and addresses never change after
+ * pool_new(). A new configuration makes new pools; a pool lives until its last call ended
+ * (pool_ref/unref).
  *
- * A backend's state, changed by backend_report() and by the active check (the whole machine is in breaker.h):
+ * A backend's state, changed by backend_report() and by the active check (the whole machine is in
+ * breaker.h):
  *
- *   UNKNOWN ──success──▶ UP ──breaker_failures in a row, or a failed probe──▶ DOWN ──pause over──▶ TRIAL ──success──▶ UP
- *                                                                    ▲────────────failure──────────────┘
- * UNKNOWN takes calls like UP. TRIAL takes one call at a time. DOWN takes none. Pauses double up to 30 s. A good probe makes it UP from anywhere.
+ *   UNKNOWN ──success──▶ UP
+ *   UP      ──breaker_failures in a row, or a failed probe──▶ DOWN ──pause over──▶ TRIAL
+ *   TRIAL   ──success──▶ UP, ──failure──▶ DOWN
+ *
+ * UNKNOWN takes calls like UP. TRIAL takes one call at a time. DOWN takes none. Pauses double up to
+ * 30 s. A good probe makes it UP from anywhere.
  *
  * Choice: among those that may take a call, the least (in flight + 1) / weight; ties by turn.
  */
@@ -58,25 +63,29 @@ size_t pool_backends(const struct pool *pool);
 struct backend *pool_backend(struct pool *pool, size_t index);
 /* May any backend take a call now? */
 bool pool_available(const struct pool *pool, uint64_t now_ms);
-/* True when calls that are not streamed are to be asked for as streams: `always`, or `auto` with a backend whose engine is
- * not known to stop such a call when its client goes. */
+/* True when calls that are not streamed are to be asked for as streams: `always`, or `auto` with
+ * a backend whose engine is not known to stop such a call when its client goes. */
 bool pool_wants_stream(const struct pool *pool);
 
-/* The backend for the next try, or NULL. `tried`: a bit for each index that this call has tried already; those come last. A chosen backend counts the
- * call as in flight until backend_report(). */
+/* The backend for the next try, or NULL. `tried`: a bit for each index that this call has tried
+ * already; those come last. A chosen backend counts the call as in flight until
+ * backend_report(). */
 struct backend *pool_pick(struct pool *pool, uint64_t tried, uint64_t now_ms) must_check;
 
-/* Takes one retry out of the pool's budget: false when it is used up. Each call pays retry_budget_percent of a retry in; ten retries are there
- * from the start and come back at one a second, so that a quiet service can retry too. With 0 % there is none. */
+/* Takes one retry out of the pool's budget: false when it is used up. Each call pays
+ * retry_budget_percent of a retry in; ten retries are there from the start and come back at one
+ * a second, so that a quiet service can retry too. With 0 % there is none. */
 bool pool_take_retry(struct pool *pool);
 
 enum backend_outcome {
-    BACKEND_GOOD,       /* an answer came that is the engine's own business (also a 4xx) */
-    BACKEND_FAILED,     /* no connection, no first byte in time, broken answer, 502, 504 and other 5xx of a server without an engine */
-    BACKEND_ERROR,      /* 500 or 501: counted as a failure, but it does not move the breaker: a caller's request can cause it (llama.cpp
-                         * answers 500 to an image it cannot read), and three of them must not take the model from everyone */
-    BACKEND_BUSY,       /* 429 or 503: it lives, but is full */
-    BACKEND_CANCELLED   /* we stopped it: says nothing */
+    BACKEND_GOOD,   /* an answer came that is the engine's own business (also a 4xx) */
+    BACKEND_FAILED, /* no connection, no first byte in time, broken answer, 502, 504 and the like */
+    /* 500 or 501: counted as a failure, but it does not move the breaker: a caller's request can
+     * cause it (llama.cpp answers 500 to an image it cannot read), and three of them must not take
+     * the model from everyone. A backend that really is broken is found by the active check. */
+    BACKEND_ERROR,
+    BACKEND_BUSY,     /* 429 or 503: it lives, but is full */
+    BACKEND_CANCELLED /* we stopped it: says nothing */
 };
 void backend_report(struct backend *backend, enum backend_outcome outcome, uint64_t now_ms);
 
@@ -95,10 +104,12 @@ void backend_view(const struct backend *backend, struct backend_view *ret_view);
 void backend_saw_token(struct backend *backend, uint64_t now_ms);
 void backend_set_engine(struct backend *backend, enum engine_kind kind);
 
-/* Models that the pool's backends say they serve (from the active check): a copy of the list, sorted, without doubles; names are the engine's own.
- * Any thread. Returns the count; `ret_names` holds terminated strings of at most POOL_MODEL_NAME_MAX bytes. */
+/* Models that the pool's backends say they serve (from the active check): a copy of the list,
+ * sorted, without doubles; names are the engine's own. Any thread. Returns the count;
+ * `ret_names` holds terminated strings of at most POOL_MODEL_NAME_MAX bytes. */
 #define POOL_MODELS_MAX 64
 #define POOL_MODEL_NAME_MAX 256
-size_t pool_models(struct pool *pool, char (*ret_names)[POOL_MODEL_NAME_MAX], uint64_t *ret_context_tokens, size_t names_max);
+size_t pool_models(struct pool *pool, char (*ret_names)[POOL_MODEL_NAME_MAX],
+                   uint64_t *ret_context_tokens, size_t names_max);
 /* A number that changes when the list changes. */
 uint64_t pool_models_version(const struct pool *pool);

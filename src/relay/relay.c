@@ -9,9 +9,10 @@
  *   AWAIT_HEAD → BODY        on_head                    → PICK   retry
  *   any        → OVER        end_done, end_failed, relay_cancel
  *
- * What holds: `backend` is taken (counted as in flight) from PICK's end to the next PICK or OVER; `connection` is set in CONNECT to BODY only; the
- * deadline is set in CONNECT to BODY, but not while a paused BODY rests. Callbacks to the owner are the last thing a function does with a call, because
- * the owner may free it there.
+ * What holds: `backend` is taken (counted as in flight) from PICK's end to the next PICK or OVER;
+ * `connection` is set in CONNECT to BODY only; the deadline is set in CONNECT to BODY, but not
+ * while a paused BODY rests. Callbacks to the owner are the last thing a function does with a call,
+ * because the owner may free it there.
  */
 #include "relay/relay.h"
 
@@ -20,7 +21,7 @@
 #include "http/answer.h"
 #include "relay/connection.h"
 
-#define LANES_MAX 4096      /* backends that one worker talks to between two reloads */
+#define LANES_MAX 4096       /* backends that one worker talks to between two reloads */
 #define HEAD_BYTES_MAX 16384 /* of an ask; an API key can take half of it */
 
 struct relay {
@@ -190,7 +191,8 @@ static int write_head(struct relay_call *call)
     http_ask_start(head, ask->method, buf_span(value), span_str(backend->url.authority));
     if (ask->body)
         http_ask_header(head, SPAN("Content-Type"), SPAN("application/json"));
-    http_ask_header(head, SPAN("Accept"), ask->stream ? SPAN("text/event-stream") : SPAN("application/json"));
+    http_ask_header(head, SPAN("Accept"),
+                    ask->stream ? SPAN("text/event-stream") : SPAN("application/json"));
     if (backend->api_key) {
         buf_clear(value);
         buf_append(value, SPAN("Bearer "));
@@ -246,7 +248,8 @@ static void send_ask(struct relay_call *call)
     struct err what = {""};
     int result = write_head(call);
     if (result < 0) {
-        (void)err_errno(&what, result, "cannot write a request for '%s'", call->backend->url.authority);
+        (void)err_errno(&what, result, "cannot write a request for '%s'",
+                        call->backend->url.authority);
         leave_backend(call, BACKEND_CANCELLED);
         end_failed(call, RELAY_CONNECT_FAILED, &what);
         return;
@@ -313,6 +316,7 @@ static int on_body(void *owner, char *bytes, size_t len)
 static void on_over(void *owner, enum connection_end end, const struct err *what)
 {
     struct relay_call *call = owner;
+    enum relay_failure failure;
     switch (end) {
     case CONNECTION_DONE:
         end_done(call, outcome_of(call->status));
@@ -334,10 +338,16 @@ static void on_over(void *owner, enum connection_end end, const struct err *what
         else
             end_failed(call, RELAY_REFUSED, what);
         break;
+    case CONNECTION_NO_ROOM:
+        failure = call->state == BODY ? RELAY_BAD_ANSWER : RELAY_CONNECT_FAILED;
+        leave_backend(call, BACKEND_CANCELLED);
+        end_failed(call, failure, what);
+        break;
     }
 }
 
-static const struct connection_events connection_events = {on_ready, on_sent, on_head, on_body, on_over};
+static const struct connection_events connection_events = {on_ready, on_sent, on_head, on_body,
+                                                           on_over};
 
 static void on_deadline(struct deadline *deadline)
 {
@@ -346,17 +356,20 @@ static void on_deadline(struct deadline *deadline)
     struct err what;
     switch (call->state) {
     case CONNECT:
-        (void)err_set(&what, -ETIMEDOUT, "no connection to '%s' within %u ms", host, call->pool->connect_ms);
+        (void)err_set(&what, -ETIMEDOUT, "no connection to '%s' within %u ms", host,
+                      call->pool->connect_ms);
         try_failed(call, false, &what);
         break;
     case SEND:
     case AWAIT_HEAD:
-        (void)err_set(&what, -ETIMEDOUT, "no answer from '%s' within %u ms", host, call->pool->first_byte_ms);
+        (void)err_set(&what, -ETIMEDOUT, "no answer from '%s' within %u ms", host,
+                      call->pool->first_byte_ms);
         leave_backend(call, BACKEND_FAILED);
         end_failed(call, RELAY_FIRST_BYTE_TIMEOUT, &what);
         break;
     case BODY:
-        (void)err_set(&what, -ETIMEDOUT, "nothing more from '%s' for %u ms", host, call->pool->idle_ms);
+        (void)err_set(&what, -ETIMEDOUT, "nothing more from '%s' for %u ms", host,
+                      call->pool->idle_ms);
         leave_backend(call, BACKEND_FAILED);
         end_failed(call, RELAY_IDLE_TIMEOUT, &what);
         break;
@@ -467,8 +480,9 @@ void relay_free(struct relay *relay)
     mem_free(relay);
 }
 
-static struct relay_call *call_new(struct relay *relay, struct pool *pool, const struct relay_ask *ask,
-                                   const struct relay_events *events, void *owner)
+static struct relay_call *call_new(struct relay *relay, struct pool *pool,
+                                   const struct relay_ask *ask, const struct relay_events *events,
+                                   void *owner)
 {
     struct relay_call *call = mem_zalloc(sizeof(*call));
     if (!call)
@@ -485,14 +499,16 @@ static struct relay_call *call_new(struct relay *relay, struct pool *pool, const
     return call;
 }
 
-struct relay_call *relay_call_new(struct relay *relay, struct pool *pool, const struct relay_ask *ask,
-                                  const struct relay_events *events, void *owner)
+struct relay_call *relay_call_new(struct relay *relay, struct pool *pool,
+                                  const struct relay_ask *ask, const struct relay_events *events,
+                                  void *owner)
 {
     return call_new(relay, pool, ask, events, owner);
 }
 
-struct relay_call *relay_call_new_to(struct relay *relay, struct backend *backend, const struct relay_ask *ask,
-                                     const struct relay_events *events, void *owner)
+struct relay_call *relay_call_new_to(struct relay *relay, struct backend *backend,
+                                     const struct relay_ask *ask, const struct relay_events *events,
+                                     void *owner)
 {
     struct relay_call *call = call_new(relay, backend->pool, ask, events, owner);
     if (call) {

@@ -1,25 +1,31 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Calls to a pool's backends: one for each admitted request, from choosing a backend to the last byte of its answer.
+ * Calls to a pool's backends: one for each admitted request, from choosing a backend to the last
+ * byte of its answer.
  *
- * A relay belongs to one worker and keeps that worker's idle connections. A call picks a backend, takes an idle connection or makes one (plain or
- * TLS with verification), sends head and body in one write, and hands on the answer as it arrives. Until the first byte of an answer it tries
+ * A relay belongs to one worker and keeps that worker's idle connections. A call picks a backend,
+ * takes an idle connection or makes one (plain or TLS with verification), sends head and body in
+ * one write, and hands on the answer as it arrives. Until the first byte of an answer it tries
  * again, within the request's and the pool's budget:
  *
- *   what happened                                        tried again on
- *   a keep-alive connection that the engine had closed   a new connection to the same backend; costs no budget
- *   no connection, in time or at all                     a backend that was not tried yet
- *   closed without a byte                                any backend that takes calls, those not tried first
- *   answered 429 or 503                                  a backend that was not tried yet; if there is none, the answer is handed over
+ *   what happened               tried again on
+ *   a keep-alive connection     a new connection to the same backend; this costs no budget
+ *     that the engine closed
+ *   no connection               a backend that was not tried yet
+ *   closed without a byte       any backend that takes calls, those not tried first
+ *   answered 429 or 503         a backend that was not tried yet; if there is none, the answer is
+ *                               handed over
  *
- * A call whose first byte does not come in time is not tried again: the engine may be working on it. From the first byte on nothing is.
+ * A call whose first byte does not come in time is not tried again: the engine may be working on
+ * it. From the first byte on nothing is.
  *
  *   PICK ─▶ CONNECT ─▶ SEND ─▶ AWAIT_HEAD ─▶ BODY ─▶ over
  *     ▲────────┴─────────┴─────────┘ retry          any ─▶ over (failed, cancelled)
  *
- * relay_cancel() in any state closes the connection at once (with a reset), so that the engine stops. Deadlines: connect (name, TCP and TLS
- * together), first byte (from when all was sent; while sending, from the start), idle.
- * No callback comes from inside relay_call_new() or after relay_cancel() / the final callback. One thread.
+ * relay_cancel() in any state closes the connection at once (with a reset), so that the engine
+ * stops. Deadlines: connect (name, TCP and TLS together), first byte (from when all was sent; while
+ * sending, from the start), idle. No callback comes from inside relay_call_new() or after
+ * relay_cancel() / the final callback. One thread.
  */
 #pragma once
 
@@ -33,7 +39,8 @@ struct relay_call;
 struct relay *relay_new(struct loop *loop, size_t head_bytes_max) must_check;
 /* No call may be under way. Closes idle connections. */
 void relay_free(struct relay *relay);
-/* Closes all idle connections and forgets the addresses of names: after a reload. Calls under way go on, on pools that live as long as they do. */
+/* Closes all idle connections and forgets the addresses of names: after a reload. Calls under
+ * way go on, on pools that live as long as they do. */
 void relay_forget_idle(struct relay *relay);
 
 enum relay_failure {
@@ -46,7 +53,8 @@ enum relay_failure {
 };
 
 struct relay_events {
-    /* The final head (not one that is tried again), of any status: a 429, 500 or 503 too. < 0 ends the call with RELAY_REFUSED. */
+    /* The final head (not one that is tried again), of any status: a 429, 500 or 503 too. < 0
+     * ends the call with RELAY_REFUSED. */
     int (*on_head)(void *owner, unsigned status, const struct http_response *head);
     /* Valid during the call; may be overwritten. < 0 as above. */
     int (*on_body)(void *owner, char *bytes, size_t len);
@@ -54,9 +62,10 @@ struct relay_events {
     void (*on_failed)(void *owner, enum relay_failure failure, const struct err *detail);
 };
 
-/* What is asked. The memory stays the caller's and in place until on_head or the end of the call: a retry sends it again. Only our own header fields go to
- * an engine; they are written into the RELAY_HEADROOM bytes before `body`, so that one piece holds both (a head with a very long API key is
- * sent from elsewhere). */
+/* What is asked. The memory stays the caller's and in place until on_head or the end of the
+ * call: a retry sends it again. Only our own header fields go to an engine; they are written
+ * into the RELAY_HEADROOM bytes before `body`, so that one piece holds both (a head with a very
+ * long API key is sent from elsewhere). */
 #define RELAY_HEADROOM 1024
 struct relay_ask {
     struct span method; /* "POST" */
@@ -68,28 +77,36 @@ struct relay_ask {
 };
 
 /* NULL when out of memory. */
-struct relay_call *relay_call_new(struct relay *relay, struct pool *pool, const struct relay_ask *ask,
-                                  const struct relay_events *events, void *owner) must_check;
+struct relay_call *relay_call_new(struct relay *relay, struct pool *pool,
+                                  const struct relay_ask *ask, const struct relay_events *events,
+                                  void *owner) must_check;
 
-/* For the active check: a call to this backend, whatever its state. Only a stale keep-alive connection is tried again; nothing is reported. */
-struct relay_call *relay_call_new_to(struct relay *relay, struct backend *backend, const struct relay_ask *ask,
-                                     const struct relay_events *events, void *owner) must_check;
+/* For the active check: a call to this backend, whatever its state. Only a stale keep-alive
+ * connection is tried again; nothing is reported. */
+struct relay_call *relay_call_new_to(struct relay *relay, struct backend *backend,
+                                     const struct relay_ask *ask, const struct relay_events *events,
+                                     void *owner) must_check;
 
-/* Back-pressure: while paused nothing is read from the engine, and the idle deadline rests. What was read before is still handed on: at most
- * SOCK_READ_BYTES, and then on_done if that was all. Before the head a pause has no effect yet. Both may be repeated. */
+/* Back-pressure: while paused nothing is read from the engine, and the idle deadline rests. What
+ * was read before is still handed on: at most SOCK_READ_BYTES, and then on_done if that was all.
+ * Before the head a pause has no effect yet. Both may be repeated. */
 void relay_pause(struct relay_call *call);
 void relay_resume(struct relay_call *call);
 
-/* The client has gone, or the answer was cut: the connection closes now and the backend is told so. Frees the call. Accepts NULL. */
+/* The client has gone, or the answer was cut: the connection closes now and the backend is told
+ * so. Frees the call. Accepts NULL. */
 void relay_cancel(struct relay_call *call);
-/* After on_done or on_failed: gives the call back. A connection that may be used again has been kept. */
+/* After on_done or on_failed: gives the call back. A connection that may be used again has been
+ * kept. */
 void relay_call_free(struct relay_call *call);
 
-/* Facts for the log; valid until the call is freed. Times are monotonic µs, 0 when it did not happen. */
+/* Facts for the log; valid until the call is freed. Times are monotonic µs, 0 when it did not
+ * happen. */
 struct relay_facts {
     struct span backend; /* URL of the last try; null when none was picked */
     uint32_t tries;
-    uint64_t picked_us, connected_us, first_byte_us; /* of the last try; the first byte counts when the head is whole */
+    /* Of the last try; the first byte counts when the head is whole. */
+    uint64_t picked_us, connected_us, first_byte_us;
     bool reused_connection;
 };
 struct relay_facts relay_call_facts(const struct relay_call *call);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * No session cache and no tickets kept: connections are kept alive instead, and a resumed session would skip the look at the certificate.
- * OpenSSL allocates by itself, beside base/alloc.h.
+ * No session cache and no tickets kept: connections are kept alive instead, and a resumed session
+ * would skip the look at the certificate. OpenSSL allocates by itself, beside base/alloc.h.
  */
 #include "relay/tls.h"
 
@@ -17,7 +17,8 @@ struct tls {
     BIO *outgoing;
 };
 
-/* The first error of OpenSSL's queue in words; empties the queue, which is the thread's and would be read by the next user. */
+/* The first error of OpenSSL's queue in words; empties the queue, which is the thread's and
+ * would be read by the next user. */
 static int fail(struct err *err, const char *what)
 {
     unsigned long code = ERR_get_error();
@@ -26,7 +27,8 @@ static int fail(struct err *err, const char *what)
     return err_set(err, -EPROTO, "%s: %s", what, reason ? reason : "no reason given");
 }
 
-/* Every certificate of the text; a text with none, or with a broken one behind good ones, is refused. */
+/* Every certificate of the text; a text with none, or with a broken one behind good ones, is
+ * refused. */
 static int add_ca_pem(SSL_CTX *context, struct span pem, struct err *err)
 {
     X509_STORE *store = SSL_CTX_get_cert_store(context);
@@ -46,7 +48,8 @@ static int add_ca_pem(SSL_CTX *context, struct span pem, struct err *err)
     unsigned long code = ERR_peek_last_error();
     bool at_end = ERR_GET_LIB(code) == ERR_LIB_PEM && ERR_GET_REASON(code) == PEM_R_NO_START_LINE;
     if (added == 0 || !at_end)
-        return fail(err, added ? "a CA certificate behind the first is broken" : "the CA file has no certificate");
+        return fail(err, added ? "a CA certificate behind the first is broken"
+                               : "the CA file has no certificate");
     ERR_clear_error();
     return 0;
 }
@@ -92,7 +95,8 @@ void tls_context_free(struct ssl_ctx_st *context)
     SSL_CTX_free(context);
 }
 
-/* RFC 9525: the reference identity is what the operator wrote, never what the other side or DNS says. */
+/* RFC 9525: the reference identity is what the operator wrote, never what the other side or DNS
+ * says. */
 static bool set_identity(SSL *ssl, const struct url *url)
 {
     X509_VERIFY_PARAM *param = SSL_get0_param(ssl);
@@ -160,7 +164,9 @@ int tls_handshake(struct tls *tls, struct err *err)
     ERR_clear_error();
     int result = SSL_do_handshake(tls->ssl);
     if (result == 1)
-        return chose_http1(tls->ssl) ? 1 : err_set(err, -EPROTO, "TLS: the server chose another protocol than http/1.1");
+        return chose_http1(tls->ssl)
+                   ? 1
+                   : err_set(err, -EPROTO, "TLS: the server chose another protocol than http/1.1");
     if (SSL_get_error(tls->ssl, result) == SSL_ERROR_WANT_READ)
         return 0;
     long verdict = SSL_get_verify_result(tls->ssl);

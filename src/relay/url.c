@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Small and strict: a URL that is in doubt is refused when the configuration is read, not when a call fails. */
+/* Small and strict: a URL that is in doubt is refused when the configuration is read, not when a
+ * call fails. */
 #include "relay/url.h"
 
 #include "base/text.h"
@@ -24,7 +25,8 @@ static bool is_name(struct span host)
     return host.len > 0 && host.ptr[0] != '.' && host.ptr[0] != '-';
 }
 
-/* RFC 3986 section 3.3, without the percent sign: what a server takes from an escape is not ours to guess. */
+/* RFC 3986 section 3.3, without the percent sign: what a server takes from an escape is not ours
+ * to guess. */
 static bool is_path(struct span path)
 {
     for (size_t i = 0; i < path.len; i++) {
@@ -52,7 +54,8 @@ static bool take_scheme(struct span *rest, bool *ret_tls)
 }
 
 /* Takes host and port out of the part between "//" and the path. */
-static bool split_authority(struct span authority, struct span *ret_host, struct span *ret_port, bool *ret_brackets)
+static bool split_authority(struct span authority, struct span *ret_host, struct span *ret_port,
+                            bool *ret_brackets)
 {
     ptrdiff_t colon;
     *ret_brackets = span_starts(authority, SPAN("["));
@@ -95,7 +98,8 @@ static bool set_host(struct url *url, struct span host, bool brackets)
 static bool set_port(struct url *url, struct span port)
 {
     uint64_t number = url->tls ? PORT_HTTPS : PORT_HTTP;
-    if (!span_is_null(port) && (text_to_u64(port, &number) < 0 || number < 1 || number > UINT16_MAX))
+    if (!span_is_null(port) &&
+        (text_to_u64(port, &number) < 0 || number < 1 || number > UINT16_MAX))
         return false;
     url->port = (uint16_t)number;
     (void)snprintf(url->port_text, sizeof(url->port_text), "%u", (unsigned)url->port);
@@ -121,8 +125,9 @@ static bool set_prefix(struct url *url, struct span path)
 static void set_authority(struct url *url, bool brackets)
 {
     bool usual_port = url->port == (url->tls ? PORT_HTTPS : PORT_HTTP);
-    (void)snprintf(url->authority, sizeof(url->authority), "%s%s%s%s%s", brackets ? "[" : "", url->host,
-                   brackets ? "]" : "", usual_port ? "" : ":", usual_port ? "" : url->port_text);
+    (void)snprintf(url->authority, sizeof(url->authority), "%s%s%s%s%s", brackets ? "[" : "",
+                   url->host, brackets ? "]" : "", usual_port ? "" : ":",
+                   usual_port ? "" : url->port_text);
 }
 
 int url_parse(struct span text, struct url *ret_url, struct err *err)
@@ -134,18 +139,21 @@ int url_parse(struct span text, struct url *ret_url, struct err *err)
     *ret_url = (struct url){0};
 
     if (!take_scheme(&rest, &ret_url->tls))
-        return err_set(err, -EINVAL, "'%.*s' does not start with http:// or https://", shown, text.ptr ? text.ptr : "");
+        return err_set(err, -EINVAL, "'%.*s' does not start with http:// or https://", shown,
+                       text.ptr ? text.ptr : "");
     ptrdiff_t slash = span_find_byte(rest, '/');
     struct span authority = slash < 0 ? rest : span_take(rest, (size_t)slash);
     struct span path = slash < 0 ? SPAN_NULL : span_skip(rest, (size_t)slash);
     if (span_find_byte(authority, '@') >= 0)
-        return err_set(err, -EINVAL, "a user name in a URL is not supported: use the setting for an API key");
+        return err_set(err, -EINVAL,
+                       "a user name in a URL is not supported: use the setting for an API key");
     if (!split_authority(authority, &host, &port, &brackets) || !set_host(ret_url, host, brackets))
         return err_set(err, -EINVAL, "'%.*s' has no valid host", shown, text.ptr);
     if (!set_port(ret_url, port))
         return err_set(err, -EINVAL, "'%.*s' has no valid port", shown, text.ptr);
     if (!set_prefix(ret_url, path))
-        return err_set(err, -EINVAL, "'%.*s' has no plain path: letters, digits and -._~ only, no query", shown,
+        return err_set(err, -EINVAL,
+                       "'%.*s' has no plain path: letters, digits and -._~ only, no query", shown,
                        text.ptr);
     set_authority(ret_url, brackets);
     return 0;
