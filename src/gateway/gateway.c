@@ -141,11 +141,10 @@ static int reload(struct span bundle, struct err *err)
     config_unref(config);
     if (!catalog)
         return -EINVAL;
-    int result = health_watch(gateway.health, catalog->pools, catalog->pools_count);
-    if (result == 0)
-        result = record_hub_reopen(gateway.record_hub, catalog->config->access_log, err);
+    int result = record_hub_reopen(gateway.record_hub, catalog->config->access_log, err);
+    if (result == 0) /* last, since it cannot be taken back */
+        result = health_watch(gateway.health, catalog->pools, catalog->pools_count);
     if (result < 0) {
-        (void)health_watch(gateway.health, gateway.catalog->pools, gateway.catalog->pools_count);
         catalog_unref(catalog);
         return result;
     }

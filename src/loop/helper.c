@@ -9,8 +9,10 @@
 
 #include <pthread.h>
 #include <signal.h>
+#include <sys/prctl.h>
 
 struct helper {
+    const char *name;
     pthread_t thread;
     struct mailbox *finished;
 
@@ -48,6 +50,7 @@ static struct job *helper_next(struct helper *helper)
 static void *helper_main(void *arg)
 {
     struct helper *helper = arg;
+    (void)prctl(PR_SET_NAME, helper->name); /* by the thread itself: a sandbox leaves no other way */
     struct job *job;
     while ((job = helper_next(helper))) {
         bool told = job->done != NULL; /* without `done` the job may be gone after its work */
@@ -94,13 +97,13 @@ struct helper *helper_new(struct loop *loop, const char *name, size_t jobs_max)
     check(pthread_mutex_init(&helper->lock, NULL) == 0);
     check(pthread_cond_init(&helper->wake, NULL) == 0);
     helper->size = jobs_max;
+    helper->name = name;
     helper->finished = mailbox_new(loop, jobs_max, helper_on_finished, helper);
     if (!helper->finished || helper_start(helper) != 0) {
         mailbox_free(helper->finished, NULL);
         helper_release(helper);
         return NULL;
     }
-    check(pthread_setname_np(helper->thread, name) == 0);
     return helper;
 }
 

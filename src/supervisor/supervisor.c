@@ -22,6 +22,7 @@
 #define GOOD_LIFE_MS 10000     /* of a gateway; after it the pauses start small again */
 #define STOP_GRACE_MS 5000     /* beyond the drain's own deadline */
 #define DESCRIPTORS_WANTED 262144
+#define MODEL_URL_UNKNOWN "http://127.0.0.1:1" /* while the configuration is only judged */
 #define MODEL_SLOTS 4
 #define MODEL_CONTEXT_TOKENS 8192
 #define TAKEOVER_LISTENERS "SEAWALL_TAKEOVER_LISTENERS" /* environment, over an exec */
@@ -71,13 +72,16 @@ static void end(int exit_status)
 static int read_bundle(struct buf *ret_bundle, struct config **ret_config, struct err *err)
 {
     char model_name[128] = "";
-    if (self.model)
+    const char *model_url = self.model                    ? model_child_url(self.model)
+                            : self.options.embedded_model ? MODEL_URL_UNKNOWN
+                                                          : NULL;
+    if (model_url)
         options_model_name(self.options.embedded_model, model_name, sizeof(model_name));
     struct config_facts facts = {.port = self.options.port,
                                  .upstream_url = self.options.upstream,
-                                 .embedded_url = self.model ? model_child_url(self.model) : NULL,
+                                 .embedded_url = model_url,
                                  .embedded_api_key = self.model ? model_child_key(self.model) : NULL,
-                                 .embedded_model = self.model ? model_name : NULL};
+                                 .embedded_model = model_url ? model_name : NULL};
     buf_clear(ret_bundle);
     int result = config_bundle_read(self.options.config, &facts, ret_bundle, err);
     if (result < 0)
@@ -383,9 +387,10 @@ static void raise_descriptors(void)
     struct rlimit limit;
     if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
         return;
-    if (geteuid() == 0 && limit.rlim_max < DESCRIPTORS_WANTED)
-        limit.rlim_max = DESCRIPTORS_WANTED;
-    limit.rlim_cur = limit.rlim_max;
+    struct rlimit more = {MAX(limit.rlim_max, (rlim_t)DESCRIPTORS_WANTED), MAX(limit.rlim_max, (rlim_t)DESCRIPTORS_WANTED)};
+    if (setrlimit(RLIMIT_NOFILE, &more) == 0)
+        return;
+    limit.rlim_cur = limit.rlim_max; /* no privilege for more: what is allowed, all of it */
     if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
         log_line(LOG_WARN, "cannot raise the limit of open files");
 }
