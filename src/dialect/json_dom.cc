@@ -20,13 +20,11 @@
 #include "base/mac.h"
 #include "base/random.h"
 
-#include <cstdlib>
 #include <new>
 #include <simdjson.h>
 
-/* Also what simdjson allocates comes from base, so that the torture tests reach it: all of it is nothrow, but for one small
- * object at its first use, which lives as long as the process and has nobody to tell that memory is short. Whoever
- * replaces one form of these has to replace all. */
+/* Also what simdjson allocates comes from base, so that the torture tests reach it. All of it is nothrow, but for one small
+ * object at its first use (see `chosen` below). Whoever replaces one form of these has to replace all. */
 void *operator new(std::size_t size, const std::nothrow_t &) noexcept
 {
     return mem_alloc(size);
@@ -39,7 +37,7 @@ void *operator new[](std::size_t size, const std::nothrow_t &) noexcept
 
 void *operator new(std::size_t size)
 {
-    void *memory = std::malloc(size ? size : 1);
+    void *memory = mem_alloc(size);
     check(memory != nullptr);
     return memory;
 }
@@ -77,6 +75,10 @@ using simdjson::internal::tape_ref;
 using simdjson::internal::tape_type;
 
 static_assert(JSON_PADDING >= simdjson::SIMDJSON_PADDING, "simdjson reads behind the text");
+
+/* The instructions of this machine, chosen before main(): what simdjson allocates for it lives as long as the process, and
+ * at that time no request can fail for want of it. */
+[[maybe_unused]] const bool chosen = simdjson::validate_utf8("", 0);
 
 constexpr size_t JSON_FIRST_BYTES = 16 * 1024; /* most requests, with no growth */
 constexpr size_t JSON_KEEP_BYTES = 512 * 1024; /* text; above it memory is given back */
