@@ -106,6 +106,32 @@ static void count(_Atomic uint64_t *counter)
     atomic_fetch_add_explicit(counter, 1, memory_order_relaxed);
 }
 
+static uint64_t load(const _Atomic uint64_t *counter)
+{
+    return atomic_load_explicit(counter, memory_order_relaxed);
+}
+
+void backend_inherit(struct backend *backend, struct backend *former)
+{
+    /* A trial's call reports to the former backend: here the next call is the trial. */
+    struct breaker breaker =
+        breaker_next(backend_breaker(former), BREAKER_GIVE_BACK, &backend->pool->breaker, 0);
+    atomic_init(&backend->breaker, breaker_pack(breaker));
+    atomic_init(&backend->engine, atomic_load_explicit(&former->engine, memory_order_relaxed));
+    atomic_init(&backend->first_byte_ms_mean,
+                atomic_load_explicit(&former->first_byte_ms_mean, memory_order_relaxed));
+    atomic_init(&backend->requests, load(&former->requests));
+    atomic_init(&backend->failures, load(&former->failures));
+    atomic_init(&backend->retries, load(&former->retries));
+    atomic_init(&backend->last_good_ms, load(&former->last_good_ms));
+    atomic_init(&backend->last_token_ms, load(&former->last_token_ms));
+
+    struct model_list *list = mem_alloc(sizeof(*list));
+    if (list && backend_models(former, list))
+        (void)!backend_set_models(backend, list); /* without memory the first check finds them */
+    mem_free(list);
+}
+
 bool backend_take(struct backend *backend, uint64_t now_ms)
 {
     /* Exactly one caller sees DOWN before its own TAKE with the pause over. */
@@ -193,11 +219,11 @@ void backend_view(const struct backend *backend, struct backend_view *ret_view)
         .weight = backend->weight,
         .in_flight = atomic_load_explicit(&backend->in_flight, memory_order_relaxed),
         .failures_in_row = breaker.failures,
-        .requests = atomic_load_explicit(&backend->requests, memory_order_relaxed),
-        .failures = atomic_load_explicit(&backend->failures, memory_order_relaxed),
-        .retries = atomic_load_explicit(&backend->retries, memory_order_relaxed),
-        .last_good_ms = atomic_load_explicit(&backend->last_good_ms, memory_order_relaxed),
-        .last_token_ms = atomic_load_explicit(&backend->last_token_ms, memory_order_relaxed),
+        .requests = load(&backend->requests),
+        .failures = load(&backend->failures),
+        .retries = load(&backend->retries),
+        .last_good_ms = load(&backend->last_good_ms),
+        .last_token_ms = load(&backend->last_token_ms),
         .first_byte_ms_mean =
             atomic_load_explicit(&backend->first_byte_ms_mean, memory_order_relaxed),
         .embedded = backend->embedded,

@@ -78,6 +78,8 @@ int backend_init(struct backend *backend, const struct backend_spec *spec,
                  struct err *err) must_check;
 void backend_release(struct backend *backend);
 
+/* What pool_inherit() says, for one backend. */
+void backend_inherit(struct backend *backend, struct backend *former);
 struct breaker backend_breaker(const struct backend *backend);
 /* Counts a call as in flight, and takes the trial of a backend whose pause is over. False: it
  * takes no call now. */
@@ -91,6 +93,8 @@ void backend_retried(struct backend *backend);
 void backend_probed(struct backend *backend, bool good, uint64_t now_ms);
 /* The models that it serves, from now on. 0 or -ENOMEM (then the former list stays). */
 int backend_set_models(struct backend *backend, const struct model_list *models) must_check;
+/* A copy of them; false when they are not known yet. */
+bool backend_models(struct backend *backend, struct model_list *ret_models);
 
 /* As pool_pick(), but never one that was tried. */
 struct backend *pool_pick_untried(struct pool *pool, uint64_t tried, uint64_t now_ms) must_check;

@@ -152,6 +152,17 @@ int backend_set_models(struct backend *backend, const struct model_list *models)
     return 0;
 }
 
+bool backend_models(struct backend *backend, struct model_list *ret_models)
+{
+    struct pool *pool = backend->pool;
+    (void)pthread_mutex_lock(&pool->models_lock);
+    bool known = backend->models != NULL;
+    if (known)
+        *ret_models = *backend->models;
+    (void)pthread_mutex_unlock(&pool->models_lock);
+    return known;
+}
+
 size_t pool_models(struct pool *pool, char (*ret_names)[POOL_MODEL_NAME_MAX],
                    uint64_t *ret_context_tokens, size_t names_max)
 {

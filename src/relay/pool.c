@@ -94,6 +94,16 @@ void pool_unref(struct pool *pool)
         pool_free(pool);
 }
 
+void pool_inherit(struct pool *pool, struct pool *former)
+{
+    for (size_t i = 0; i < pool->backends_count; i++)
+        for (size_t k = 0; k < former->backends_count; k++)
+            if (strcmp(pool->backends[i].url_text, former->backends[k].url_text) == 0) {
+                backend_inherit(&pool->backends[i], &former->backends[k]);
+                break;
+            }
+}
+
 struct span pool_name(const struct pool *pool)
 {
     return span_str(pool->name);

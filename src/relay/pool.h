@@ -57,6 +57,10 @@ struct pool_spec {
 struct pool *pool_new(const struct pool_spec *spec, struct err *err) must_check;
 struct pool *pool_ref(struct pool *pool);
 void pool_unref(struct pool *pool);
+/* After a reload, before `pool` is used: each backend takes over what is known of the backend with
+ * the same URL in `former`: state, engine, models, counters. Calls under way stay with `former`. So
+ * a reload neither forgets which backend is down nor, for a moment, which models there are. */
+void pool_inherit(struct pool *pool, struct pool *former);
 
 struct span pool_name(const struct pool *pool);
 size_t pool_backends(const struct pool *pool);

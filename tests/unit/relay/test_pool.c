@@ -247,6 +247,43 @@ static void streams_are_wanted_unless_every_engine_stops(void **state)
     pool_unref(pool);
 }
 
+static void a_reload_forgets_nothing_about_a_backend(void **state)
+{
+    static struct model_list models = {.count = 1, .entries = {{.name = "m", .context_tokens = 9}}};
+    char names[1][POOL_MODEL_NAME_MAX];
+    uint64_t context;
+    (void)state;
+    struct pool *former = pool_at(usual_pool(), ports, 3);
+    bring_down(former, 1, 100);
+    assert_int_equal(backend_set_models(pool_backend(former, 1), &models), 0);
+    backend_set_engine(pool_backend(former, 1), ENGINE_VLLM);
+    bring_down(former, 2, 100);
+    assert_ptr_equal(pool_pick_untried(former, ~4ull, 5000), pool_backend(former, 2));
+    assert_int_equal(view_of(former, 2).state, BACKEND_TRIAL);
+
+    /* The order is another, and one is new. */
+    const uint16_t others[] = {3, 2, 4};
+    struct pool *pool = pool_at(usual_pool(), others, 3);
+    pool_inherit(pool, former);
+    assert_int_equal(view_of(pool, 0).state, BACKEND_DOWN);
+    assert_int_equal(view_of(pool, 0).in_flight, 0);
+    assert_int_equal(view_of(pool, 1).state, BACKEND_DOWN);
+    assert_int_equal(view_of(pool, 1).engine, ENGINE_VLLM);
+    assert_int_equal(view_of(pool, 1).failures, 3);
+    assert_int_equal(view_of(pool, 1).requests, 3);
+    assert_int_equal(view_of(pool, 2).state, BACKEND_UNKNOWN);
+    assert_int_equal(pool_models(pool, names, &context, 1), 1);
+    assert_string_equal(names[0], "m");
+    assert_int_equal(context, 9);
+
+    /* The pause goes on; the trial that is under way elsewhere leaves room for one here. */
+    assert_null(pool_pick_untried(pool, ~2ull, 1099));
+    assert_ptr_equal(pool_pick_untried(pool, ~1ull, 1), pool_backend(pool, 0));
+    pool_unref(pool);
+    backend_report(pool_backend(former, 2), BACKEND_GOOD, 5001);
+    pool_unref(former);
+}
+
 #define THREADS 4
 #define ROUNDS 20000
 
@@ -327,6 +364,7 @@ int main(void)
         cmocka_unit_test(time_gives_retries_back),
         cmocka_unit_test(no_percent_no_retries),
         cmocka_unit_test(streams_are_wanted_unless_every_engine_stops),
+        cmocka_unit_test(a_reload_forgets_nothing_about_a_backend),
         cmocka_unit_test(threads_lose_no_call),
         cmocka_unit_test(only_one_thread_gets_the_trial),
     };
