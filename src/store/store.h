@@ -5,7 +5,8 @@
  * Every function blocks and belongs on the store thread (loop/mailbox.h: helper). The rest of the service works without it: a missing, locked
  * or full database is an -errno here and never a refusal of a valid key there. Times are wall-clock milliseconds.
  *
- * The database reopens by itself: after -EIO, -EROFS, -ENOSPC or a file that vanished the next call opens or makes it again.
+ * The database reopens by itself: after -EIO, -EROFS, -ENOSPC or a file that vanished the next call opens or makes it again. A damaged file is set aside as
+ * `path`.bad (.bad.1 and so on when there is one), with what belongs to it; it is never deleted.
  */
 #pragma once
 
@@ -16,7 +17,7 @@ struct store;
 
 #define STORE_BUSY_MS 2000 /* how long a call waits for another process's lock; then -EBUSY */
 
-/* Makes the file and its tables when missing; moves older tables forward. A store object is made even when the file cannot be opened: then
+/* Makes the file (0600) and its tables when missing; moves older tables forward; refuses newer ones (-ENOTSUP). A store object is made even when the file cannot be opened: then
  * *ret_error is < 0 and calls try again. NULL only when out of memory. */
 struct store *store_new(const char *path, int *ret_error, struct err *err) must_check;
 void store_free(struct store *store);
@@ -31,15 +32,23 @@ struct store_key {
     uint64_t created_ms, expires_ms, last_used_ms;
 };
 
-/* Calls `each` for every key, in order of creation; a negative result ends the walk and is returned. */
+/* Calls `each` for every key, in order of creation; a negative result ends the walk and is returned. `each` may not use the store. */
 int store_keys_read(struct store *store, int (*each)(void *arg, const struct store_key *key), void *arg, struct err *err) must_check;
 /* All or none. -EEXIST when an id or digest is there already. */
 int store_keys_add(struct store *store, const struct store_key *keys, size_t count, struct err *err) must_check;
 /* -ENOENT when there is no such key. */
 int store_key_set_disabled(struct store *store, uint64_t id, bool disabled, struct err *err) must_check;
 int store_key_set_expiry(struct store *store, uint64_t id, uint64_t expires_ms, struct err *err) must_check;
-/* Sets last_used_ms of many keys; ids that are gone are passed over. */
+/* Sets last_used_ms of many keys where it moves forward; ids that are gone are passed over. */
 int store_keys_used(struct store *store, const uint64_t *ids, const uint64_t *times_ms, size_t count, struct err *err) must_check;
+
+/*
+ * A file that was made anew (the first start; or the old one vanished or was set aside as damaged) has no keys, which must not be taken for "no key is
+ * valid". Until store_keys_restore() has told it of the keys that are known from elsewhere, this returns 1; then 0. The answer is kept in the file. < 0: failed.
+ */
+int store_keys_missing(struct store *store, struct err *err) must_check;
+/* Adds those keys whose id and digest are not there yet and notes that the keys are whole, in one transaction. */
+int store_keys_restore(struct store *store, const struct store_key *keys, size_t count, struct err *err) must_check;
 
 /* The ledger: what each key used of each model in each hour. */
 struct store_usage {
@@ -51,21 +60,25 @@ struct store_usage {
 };
 
 /*
- * Adds the rows to the ledger and sets the marks in one transaction. `marks` are the tallies (see record/tally.h) that these rows bring the ledger up to:
- * what a crash lost is the tally file's numbers minus the marks.
+ * How far the ledger has come in a tally file (see record/tally.h; there is one for each gateway that lives at the same time). What a crash lost is the tally's
+ * numbers minus the mark.
  */
 struct store_mark {
+    uint32_t tally; /* which file */
     uint64_t requests, prompt_tokens, completion_tokens;
 };
+/* Adds the rows (none is fine) to the ledger and sets the mark in one transaction. */
 int store_ledger_add(struct store *store, const struct store_usage *rows, size_t count, const struct store_mark *mark,
                      struct err *err) must_check;
-int store_ledger_mark(struct store *store, struct store_mark *ret_mark, struct err *err) must_check;
+/* 1 and *ret_mark; 0 when nothing was ever marked for this tally. */
+int store_ledger_mark(struct store *store, uint32_t tally, struct store_mark *ret_mark, struct err *err) must_check;
 
 struct store_usage_query {
     uint64_t from_ms, to_ms; /* hours that start in [from, to) */
     uint64_t key_id;         /* 0: all */
     const char *model;       /* NULL: all */
-    bool by_key, by_model, by_day, by_hour; /* what to group by */
+    bool by_key, by_model, by_day, by_hour; /* what to group by; by_hour wins over by_day */
 };
+/* Calls `each` for every group, oldest first; what is not grouped by is 0 or "". A negative result ends the walk and is returned. `each` may not use the store. */
 int store_usage_read(struct store *store, const struct store_usage_query *query,
                      int (*each)(void *arg, const struct store_usage *row), void *arg, struct err *err) must_check;
