@@ -7,10 +7,14 @@
  *   whole  → whole    answer_whole() for the body
  *   stream → whole    answer_gather() for each event, answer_gathered() at the end (assemble.c)
  * Each meters what passes. Rewritten: `model` (the public name), thinking (both `reasoning_content` and `reasoning`, whichever came),
- * usage when more was charged than reported. Passed: id, object, created, choices, usage, service_tier. Dropped:
- * everything else of an engine (timings, paths, token ids, fingerprints).
+ * usage when more was charged than reported. Passed: id and created (of the first event, for all), the text of choices byte by byte,
+ * service_tier. Dropped: everything else beside the choices (timings, paths, prompt token ids, fingerprints).
  *
- * What an engine sends is not trusted: an event that is not a JSON object, has wrong types or duplicate keys ends the answer with BAD_ANSWER.
+ * Usage of a stream: whatever the engine reports and where, the client gets one report, in an event of its own before [DONE], and only if it
+ * asked; other events have no `usage` (not even null).
+ *
+ * What an engine sends is not trusted: an event that is not a JSON object (or null, which says nothing), has wrong types or duplicate keys ends
+ * the answer with BAD_ANSWER.
  * Belongs to one request; memory from `buf`s with maxima.
  */
 #pragma once
@@ -25,10 +29,12 @@ struct answer_terms {
     enum endpoint endpoint;
     struct span model;             /* public name; outlives the answer */
     bool include_usage;            /* client wants the usage event of a stream */
-    uint32_t choices;              /* asked for: an engine that sends more is cut off (BAD_ANSWER) */
+    uint32_t choices;              /* asked for, ≥ 1 (n × prompts): an engine that sends more is cut off (BAD_ANSWER) */
+    uint32_t prompts;              /* of a completion with several prompts; 0 is 1 */
     uint64_t prompt_tokens_estimate;
-    uint64_t output_tokens_max;    /* of the request, all choices; 0: none. Passing it by more than one event cuts the answer */
-    size_t answer_bytes_max;       /* what may be gathered, and what may be streamed */
+    uint64_t output_tokens_max;    /* of each choice, as max_tokens is; 0: none. A choice that has reached it may bring one event more, the next
+                                    * one cuts the answer */
+    size_t answer_bytes_max;       /* > 0: what may be gathered, and what may be streamed */
 };
 
 struct answer; /* heap; see answer_new */
@@ -42,6 +48,8 @@ enum answer_state {
 struct answer *answer_new(const struct answer_terms *terms) must_check;
 void answer_free(struct answer *answer);
 const struct meter *answer_meter(const struct answer *answer);
+/* What was wrong with the engine's answer, in words for the operator's log only: set after -EINVAL, else "". May quote the engine. */
+const struct err *answer_detail(const struct answer *answer);
 
 /* One event's data from the engine; appends to `out` what the client gets, framed as SSE (or nothing). *ret_state says how it goes on.
  * -EINVAL with *ret_refusal: garbage (BAD_ANSWER) or the engine's own error event (ENGINE_ERROR…). */

@@ -3,9 +3,12 @@
  * Tokens as they pass, and what is charged in the end.
  *
  * Counting: an event that brings content, reasoning, a tool call's text or a completion's text for a choice is one token of that choice, or as many as
- * its `logprobs` list; `continuous usage` of an engine is taken when it is larger. Settling: the larger of what was counted and what
- * the engine's final `usage` says is charged, and the difference is kept. A call that was cut is charged for what came, its
- * prompt by the engine's number or, when none came, by the estimate.
+ * its `logprobs` list; `continuous usage` of an engine is taken when it is larger. Settling: where both agree the engine's
+ * number is charged, where they differ beyond rounding the larger, and the difference is kept. A call that was cut is charged for
+ * what came, its prompt by the engine's number or, when none came, by the estimate.
+ *
+ * Whole answers that pass unstreamed are counted by a guess (bytes / 4, or their logprobs); the guess is charged only when the
+ * engine reports nothing, or less than a quarter of it.
  */
 #pragma once
 
@@ -29,6 +32,7 @@ struct settlement {
     bool disputed;                 /* differs beyond rounding: by more than 2 and more than 2 % */
 };
 
+/* All numbers only grow: a report that is smaller than one before changes nothing. */
 void meter_count(struct meter *meter, uint64_t tokens);
 void meter_usage(struct meter *meter, uint64_t prompt, uint64_t completion, uint64_t cached, uint64_t reasoning);
 struct settlement meter_settle(const struct meter *meter);
