@@ -82,6 +82,16 @@ static struct pool *kept_pool(const struct catalog *before, const struct config_
     return NULL;
 }
 
+/* A pool with new settings; what is known of backends that it had under its old ones goes on. */
+static struct pool *renewed_pool(const struct catalog *before, const struct config_pool *config, struct err *err)
+{
+    struct pool *pool = make_pool(config, err);
+    for (size_t i = 0; pool && before && i < before->pools_count; i++)
+        if (span_eq(before->config->pools[i].name, config->name))
+            pool_inherit(pool, before->pools[i]);
+    return pool;
+}
+
 static int compare_models(const void *a, const void *b)
 {
     struct span x = ((const struct catalog_model *)a)->name;
@@ -197,7 +207,7 @@ static struct catalog *build(struct config *config, struct catalog *before, uint
     for (size_t i = 0; i < config->pools_count; i++) {
         struct pool *pool = kept_pool(before, &config->pools[i]);
         if (!pool)
-            pool = make_pool(&config->pools[i], err);
+            pool = renewed_pool(before, &config->pools[i], err);
         if (!pool)
             goto failed;
         catalog->pools[catalog->pools_count++] = pool;

@@ -199,7 +199,10 @@ static int on_event(void *owner, struct span data, struct span event)
         request->stop = STOP_CUT;
         return -ECANCELED;
     }
-    request->answer_done = state == ANSWER_DONE;
+    if (state == ANSWER_DONE) {
+        request->answer_done = true;
+        relay_expect_end(request->call);
+    }
     return 0;
 }
 

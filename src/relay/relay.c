@@ -50,6 +50,7 @@ struct relay_call {
     unsigned status;
     bool to_one; /* of relay_call_new_to() */
     bool paused;
+    bool ending; /* relay_expect_end() */
     struct relay_facts facts;
 };
 
@@ -308,7 +309,7 @@ static int on_head(void *owner, const struct http_response *response)
 static int on_body(void *owner, char *bytes, size_t len)
 {
     struct relay_call *call = owner;
-    if (!call->paused)
+    if (!call->paused && !call->ending)
         wait_at_most(call, call->pool->idle_ms);
     return call->events->on_body(call->owner, bytes, len);
 }
@@ -369,8 +370,8 @@ static void on_deadline(struct deadline *deadline)
         break;
     case BODY:
         (void)err_set(&what, -ETIMEDOUT, "nothing more from '%s' for %u ms", host,
-                      call->pool->idle_ms);
-        leave_backend(call, BACKEND_FAILED);
+                      call->ending ? RELAY_END_MS : call->pool->idle_ms);
+        leave_backend(call, call->ending ? BACKEND_GOOD : BACKEND_FAILED);
         end_failed(call, RELAY_IDLE_TIMEOUT, &what);
         break;
     case PICK:
@@ -535,9 +536,18 @@ void relay_resume(struct relay_call *call)
         return;
     call->paused = false;
     if (call->state == BODY) {
-        wait_at_most(call, call->pool->idle_ms);
+        wait_at_most(call, call->ending ? RELAY_END_MS : call->pool->idle_ms);
         connection_resume(call->connection);
     }
+}
+
+void relay_expect_end(struct relay_call *call)
+{
+    if (call->ending || call->state != BODY)
+        return;
+    call->ending = true;
+    if (!call->paused)
+        wait_at_most(call, RELAY_END_MS);
 }
 
 void relay_cancel(struct relay_call *call)

@@ -93,6 +93,12 @@ struct relay_call *relay_call_new_to(struct relay *relay, struct backend *backen
 void relay_pause(struct relay_call *call);
 void relay_resume(struct relay_call *call);
 
+/* All that matters of the answer has come (a stream's [DONE]): its end is awaited for RELAY_END_MS
+ * more, so that the connection may be kept; then RELAY_IDLE_TIMEOUT, which is no fault of the
+ * backend. May be called from on_body. */
+#define RELAY_END_MS 300
+void relay_expect_end(struct relay_call *call);
+
 /* The client has gone, or the answer was cut: the connection closes now and the backend is told
  * so. Frees the call. Accepts NULL. */
 void relay_cancel(struct relay_call *call);

@@ -406,6 +406,22 @@ static void a_stream_that_stalls_is_ended(void **state)
     assert_int_equal(view_of(caller->pool, 0).failures, 1);
 }
 
+static void an_answer_that_is_over_but_not_ended_is_no_fault(void **state)
+{
+    struct caller *caller = *state;
+    use(caller, usual_pool(), 1); /* its idle time is far longer than RELAY_END_MS */
+    caller->engines[0]->answer = start_stream;
+    call(caller);
+    run_until_count(caller->loop, &caller->heads, 1);
+    run_some_turns(caller->loop);
+    relay_expect_end(caller->call);
+    run_until_count(caller->loop, &caller->ends, 1);
+    assert_failure(caller, RELAY_IDLE_TIMEOUT);
+    run_until_count(caller->loop, &caller->engines[0]->hung_up, 1);
+    assert_int_equal(view_of(caller->pool, 0).failures, 0);
+    assert_int_equal(relay_idle_connections(caller->relay), 0);
+}
+
 /* Broken answers. */
 
 static const char *told;
@@ -577,6 +593,7 @@ int main(void)
         CASE(a_late_first_byte_is_not_tried_again),
         CASE(half_a_head_is_late_too),
         CASE(a_stream_that_stalls_is_ended),
+        CASE(an_answer_that_is_over_but_not_ended_is_no_fault),
         CASE(bad_answers_are_failures),
         CASE(bytes_behind_an_answer_end_the_connection_only),
         CASE(the_owner_may_refuse),
