@@ -63,18 +63,23 @@ static struct span object_word(const struct answer *answer, bool whole)
     return whole ? SPAN("chat.completion") : SPAN("chat.completion.chunk");
 }
 
-static void write_number(struct json_out *out, struct json_value value)
+/* Seconds; an engine's fractions are dropped, because clients expect an integer. */
+static bool whole_seconds(struct json_value created, int64_t *ret_seconds)
 {
-    int64_t whole;
-    double number;
-    if (json_i64(value, &whole))
-        json_out_i64(out, whole);
-    else if (json_number(value, &number))
-        json_out_double(out, number);
+    double seconds;
+    if (!is_there(created))
+        return false;
+    if (json_i64(created, ret_seconds))
+        return true;
+    if (!json_number(created, &seconds) || seconds < 0 || seconds > (double)(INT64_C(1) << 53))
+        return false;
+    *ret_seconds = (int64_t)seconds;
+    return true;
 }
 
 void answer_pin_head(struct answer *answer, const struct answer_view *view, bool whole)
 {
+    int64_t created;
     if (answer->head.len > 0)
         return;
     struct json_out out = json_out_start(&answer->head);
@@ -85,9 +90,9 @@ void answer_pin_head(struct answer *answer, const struct answer_view *view, bool
     }
     json_out_key(&out, SPAN("object"));
     json_out_string(&out, object_word(answer, whole));
-    if (is_there(view->created)) {
+    if (whole_seconds(view->created, &created)) {
         json_out_key(&out, SPAN("created"));
-        write_number(&out, view->created);
+        json_out_i64(&out, created);
     }
     json_out_key(&out, SPAN("model"));
     json_out_string(&out, answer->terms.model);

@@ -101,7 +101,7 @@ static void write_details(struct json_out *out, struct span key, struct json_val
     json_out_close(out, '}');
 }
 
-/* Keeps the members that pass as they are; the text is an object. */
+/* Keeps the members that pass as they are; the text is an object. One that is too long is left out when usage is written. */
 static void keep_details(struct usage_track *usage, const struct reported *reported)
 {
     buf_clear(&usage->details);
@@ -170,6 +170,8 @@ int usage_read(struct answer *answer, const struct answer_view *view, struct cho
         note_closing(usage, completion);
     }
     keep_details(usage, &reported);
+    if (buf_status(&usage->details) == -ENOMEM)
+        return answer_refuse(answer, ret_refusal, REASON_INTERNAL, "out of memory");
 
     uint64_t cached = detail(reported.prompt_tokens_details, SPAN("cached_tokens"));
     add_up(answer, &prompt, &completion);

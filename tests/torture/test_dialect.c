@@ -7,6 +7,7 @@
 
 #include "torture.h"
 
+#include "dialect/answer.h"
 #include "dialect/inference.h"
 
 #define BYTES_MAX (256 * 1024)
@@ -120,12 +121,88 @@ static void small_writers_leave_it_to_the_buffer(void **state)
     torture(listing_scenario, NULL);
 }
 
+static const char *const events[] = {
+    "{\"id\":\"x\",\"choices\":[{\"index\":0,\"delta\":{\"role\":\"assistant\",\"content\":\"a "
+    "long text, longer "
+    "than the smallest block of memory, so that it grows\",\"refusal\":\"no\",\"reasoning\":\"t\"},"
+    "\"logprobs\":{\"content\":[{\"logprob\":-0.5}],\"refusal\":[1]}}]}",
+    "{\"choices\":[{\"index\":1,\"delta\":{\"tool_calls\":[{\"index\":3,\"id\":\"c\",\"type\":"
+    "\"function\","
+    "\"function\":{\"name\":\"f\",\"arguments\":\"{}\"}}],\"function_call\":{\"name\":\"g\"}},"
+    "\"finish_reason\":\"stop\",\"stop_reason\":\"x\"}],\"usage\":{\"prompt_tokens\":1,"
+    "\"completion_tokens\":2,\"prompt_tokens_details\":{\"cached_tokens\":1}}}",
+    "[DONE]",
+};
+
+/* An event as answer_event() or answer_gather() takes it: 0 or -ENOMEM. */
+static int take_event(struct answer *answer, struct json_parser *parser, bool gather,
+                      const char *data, struct buf *out)
+{
+    static char text[1024 + JSON_PADDING];
+    struct refusal refusal = {.reason = REASON_OK};
+    enum answer_state answer_state;
+    struct span event = span_of(text, strlen(data));
+    memcpy(text, data, event.len);
+    int r = gather ? answer_gather(answer, parser, event, &answer_state, &refusal)
+                   : answer_event(answer, parser, event, out, &answer_state, &refusal);
+    if (r == 0)
+        return buf_status(out);
+    assert_int_equal(refusal.reason, REASON_INTERNAL); /* short memory is no fault of the engine */
+    return -ENOMEM;
+}
+
+static int answer_events(struct answer *answer, struct json_parser *parser, bool gather,
+                         struct buf *out)
+{
+    struct refusal refusal;
+    for (size_t i = 0; i < COUNT_OF(events); i++) {
+        int r = take_event(answer, parser, gather, events[i], out);
+        if (r < 0)
+            return r;
+    }
+    if (gather)
+        assert_int_equal(answer_gathered(answer, false, out, &refusal), 0);
+    else
+        assert_true(span_ends(buf_span(out), SPAN("data: [DONE]\n\n")) || buf_status(out) < 0);
+    if (buf_status(out) == 0)
+        assert_true(span_find(buf_span(out), SPAN("\"cached_tokens\":1")) > 0);
+    return buf_status(out);
+}
+
+static int answer_scenario(void *given)
+{
+    struct answer_terms terms = {.endpoint = ENDPOINT_CHAT,
+                                 .model = SPAN("m"),
+                                 .choices = 2,
+                                 .include_usage = true,
+                                 .answer_bytes_max = BYTES_MAX};
+    struct buf out;
+    buf_init(&out, BYTES_MAX);
+    struct json_parser *parser = json_parser_new(BYTES_MAX, 16);
+    struct answer *answer = answer_new(&terms);
+    int r = parser && answer ? answer_events(answer, parser, *(bool *)given, &out) : -ENOMEM;
+    answer_free(answer);
+    json_parser_free(parser);
+    buf_release(&out);
+    return r;
+}
+
+static void an_answer_fails_alone(void **state)
+{
+    (void)state;
+    bool gather = false;
+    assert_true(torture(answer_scenario, &gather) > 5);
+    gather = true;
+    assert_true(torture(answer_scenario, &gather) > 15);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_request_fails_alone),
         cmocka_unit_test(a_parser_recovers),
         cmocka_unit_test(small_writers_leave_it_to_the_buffer),
+        cmocka_unit_test(an_answer_fails_alone),
     };
     write_body();
     cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -40,6 +40,26 @@ static void a_head_may_lack_id_and_time(void **state)
                "0,\"text\":\"a\"}],\"service_tier\":\"x\\n\"}\n\n");
 }
 
+static void a_time_is_an_integer(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *created, *left;
+    } cases[] = {
+        {"1.75", ",\"created\":1,"},   {"1e3", ",\"created\":1000,"},  {"-5", ",\"created\":-5,"},
+        {"-5.5", "chunk\",\"model\""}, {"1e300", "chunk\",\"model\""},
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        char data[100];
+        start_again();
+        snprintf(data, sizeof(data), "{\"created\":%s,\"choices\":[{\"index\":0}]}",
+                 cases[i].created);
+        event(data);
+        if (!strstr(buf_cstr(&out), cases[i].left))
+            fail_msg("%s: %s", cases[i].created, buf_cstr(&out));
+    }
+}
+
 static void null_content_passes_and_null_events_vanish(void **state)
 {
     (void)state;
@@ -243,6 +263,7 @@ int main(void)
         TEST(an_event_leaves_with_our_head_and_the_engines_choices),
         TEST(all_events_have_the_head_of_the_first),
         TEST(a_head_may_lack_id_and_time),
+        TEST(a_time_is_an_integer),
         TEST(null_content_passes_and_null_events_vanish),
         TEST(line_ends_between_tokens_do_not_split_the_event),
         TEST(thinking_leaves_under_both_names),

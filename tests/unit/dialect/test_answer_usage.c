@@ -155,6 +155,22 @@ static void missing_numbers_are_none(void **state)
     assert_reported(0, 0);
 }
 
+static void details_that_are_too_long_stay_behind(void **state)
+{
+    (void)state;
+    char data[6000];
+    terms.include_usage = true;
+    says(0);
+    snprintf(data, sizeof(data),
+             "{\"choices\":[],\"usage\":{\"prompt_tokens\":2,\"completion_tokens\":1,"
+             "\"prompt_tokens_details\":{\"%05000d\":1}}}",
+             0);
+    event(data);
+    event("[DONE]");
+    assert_non_null(strstr(buf_cstr(&out), "\"usage\":{\"prompt_tokens\":2,\"completion_tokens\":1,"
+                                           "\"total_tokens\":3}}"));
+}
+
 static void wrong_numbers_are_refused(void **state)
 {
     (void)state;
@@ -193,6 +209,7 @@ int main(void)
         TEST(usage_leaves_with_its_details_and_nothing_else),
         TEST(usage_says_what_is_charged),
         TEST(missing_numbers_are_none),
+        TEST(details_that_are_too_long_stay_behind),
         TEST(wrong_numbers_are_refused),
     };
 #undef TEST
