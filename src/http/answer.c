@@ -3,13 +3,14 @@
 
 #define CRLF SPAN("\r\n")
 
-/* Text that may stand on a line of a head. A CR or LF would end the line early and begin one that somebody else wrote (RFC 9110,
- * section 5.5). */
+/* Text that may stand on a line of a head. A CR or LF would end the line early and begin one
+ * that somebody else wrote (RFC 9110, section 5.5). */
 static void append_text(struct buf *buf, struct span text)
 {
     if (text.len == 0)
         return;
-    if (memchr(text.ptr, '\r', text.len) || memchr(text.ptr, '\n', text.len) || memchr(text.ptr, '\0', text.len)) {
+    if (memchr(text.ptr, '\r', text.len) || memchr(text.ptr, '\n', text.len) ||
+        memchr(text.ptr, '\0', text.len)) {
         buf->failed = -EINVAL;
         return;
     }
@@ -127,7 +128,13 @@ struct span http_status_text(unsigned status)
         unsigned status;
         struct span text;
     } texts[] = {
-#define STATUS(status, text) {status, {text, sizeof(text) - 1}}
+#define STATUS(status, text)                                                                       \
+    {                                                                                              \
+        status,                                                                                    \
+        {                                                                                          \
+            text, sizeof(text) - 1                                                                 \
+        }                                                                                          \
+    }
         STATUS(200, "OK"),
         STATUS(100, "Continue"),
         STATUS(101, "Switching Protocols"),

@@ -4,8 +4,8 @@
 #include "base/text.h"
 
 /*
- * Content-Length = 1*DIGIT, once. RFC 9112, section 6.3 lets a list of equal values pass; we do not, because the next
- * reader may look at another of them.
+ * Content-Length = 1*DIGIT, once. RFC 9112, section 6.3 lets a list of equal values pass; we do
+ * not, because the next reader may look at another of them.
  */
 static int read_length(struct span value, struct framing *framing)
 {
@@ -15,8 +15,8 @@ static int read_length(struct span value, struct framing *framing)
     return 0;
 }
 
-/* Exactly one coding, `chunked`, in one field (RFC 9112, sections 6.1 and 7): we understand no other, and a list that others read
- * differently is a way around them. */
+/* Exactly one coding, `chunked`, in one field (RFC 9112, sections 6.1 and 7): we understand no
+ * other, and a list that others read differently is a way around them. */
 static int read_coding(struct span value, struct framing *framing)
 {
     if (framing->chunked || !span_eq_nocase(value, SPAN("chunked")))
@@ -25,7 +25,8 @@ static int read_coding(struct span value, struct framing *framing)
     return 0;
 }
 
-/* A list of tokens, in one or more fields (RFC 9110, section 7.6.1). Only `close` says something to us. */
+/* A list of tokens, in one or more fields (RFC 9110, section 7.6.1). Only `close` says something
+ * to us. */
 static void read_connection(struct span value, struct framing *framing)
 {
     struct span option;
@@ -55,7 +56,8 @@ int framing_read(const struct head *head, const char *bytes, struct framing *ret
     /* Both together is an attempt to smuggle, or as good as one (RFC 9112, section 6.1). */
     if (framing.chunked && framing.has_length)
         return -EBADMSG;
-    /* HTTP/1.0 knows no codings: "treat the message as if the framing is faulty" (RFC 9112, section 6.1). */
+    /* HTTP/1.0 knows no codings: "treat the message as if the framing is faulty" (RFC 9112,
+     * section 6.1). */
     if (framing.chunked && head->is_1_0)
         return -EBADMSG;
     /* Two readers, one meaning. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Where a message's body ends and whether its connection goes on: Content-Length, Transfer-Encoding, Connection. One reading for
- * requests and responses, since a doubt here is how requests are smuggled. For request.c and response.c only.
+ * Where a message's body ends and whether its connection goes on: Content-Length,
+ * Transfer-Encoding, Connection. One reading for requests and responses, since a doubt here is how
+ * requests are smuggled. For request.c and response.c only.
  */
 #pragma once
 
@@ -15,4 +16,5 @@ struct framing {
 };
 
 /* 0, or -EBADMSG. */
-int framing_read(const struct head *head, const char *bytes, struct framing *ret_framing) must_check;
+int framing_read(const struct head *head, const char *bytes,
+                 struct framing *ret_framing) must_check;

@@ -39,14 +39,15 @@ static size_t find_control(const char *bytes, size_t at, size_t len)
 int head_scan(struct head_scan *scan, const char *bytes, size_t len)
 {
     while (scan->at < len) {
-        /* A line that begins with white space goes on the one before: refused (RFC 9112, sections 2.2 and 5.2). */
+        /* A line that begins with white space goes on the one before: refused (RFC 9112,
+         * sections 2.2 and 5.2). */
         if (scan->at == scan->line_at && (bytes[scan->at] == ' ' || bytes[scan->at] == '\t'))
             return -EBADMSG;
         scan->at = find_control(bytes, scan->at, len);
         if (scan->at == len)
             break;
-        /* A line ends with CR LF and nothing else (RFC 9112, section 2.2); no control character is part of one (RFC 9110,
-         * section 5.5). */
+        /* A line ends with CR LF and nothing else (RFC 9112, section 2.2); no control character
+         * is part of one (RFC 9110, section 5.5). */
         if (bytes[scan->at] != '\r')
             return -EBADMSG;
         if (scan->at + 1 == len)
@@ -97,7 +98,8 @@ static int on_field(llhttp_t *parser, const char *at, size_t len)
 {
     struct parse *parse = parse_of(parser);
     struct head *head = parse->head;
-    if (len == 0) /* llhttp 8.1 lets ": value" pass; a name has a byte or more (RFC 9110, section 5.1) */
+    if (len ==
+        0) /* llhttp 8.1 lets ": value" pass; a name has a byte or more (RFC 9110, section 5.1) */
         return HPE_USER;
     if (head->count == HEAD_FIELDS_MAX) {
         parse->too_many = true;
@@ -155,7 +157,8 @@ int head_parse(struct head *head, enum head_type type, const char *bytes)
     return result == HPE_INVALID_METHOD ? -ENOTSUP : -EBADMSG;
 }
 
-size_t head_find(const struct head *head, const char *bytes, struct span name, struct span *ret_value)
+size_t head_find(const struct head *head, const char *bytes, struct span name,
+                 struct span *ret_value)
 {
     size_t found = 0;
     for (size_t i = 0; i < head->count; i++) {

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The head of a message: a strict scan of its bytes, then llhttp over the whole of it. For request.c and response.c only.
+ * The head of a message: a strict scan of its bytes, then llhttp over the whole of it. For
+ * request.c and response.c only.
  *
- * The scan finds the blank line and refuses, at the first wrong byte, what llhttp lets pass or what no parser should have to
- * judge: a CR or LF alone, control characters, folded lines. llhttp then sees the head in one piece, so that its spans come whole, and
- * both must find the same end. Fields are kept as offsets from the head's first byte: the head may move in memory.
+ * The scan finds the blank line and refuses, at the first wrong byte, a CR or LF alone, control
+ * characters and folded lines (of which llhttp 8.1 lets the folded ones pass). llhttp then sees the
+ * head in one piece, so that its spans come whole, and both must find the same end. Fields are kept
+ * as offsets from the head's first byte: the head may move in memory.
  */
 #pragma once
 
@@ -33,7 +35,8 @@ enum head_type { HEAD_OF_REQUEST, HEAD_OF_RESPONSE };
 struct head {
     struct head_scan scan;
     size_t count;
-    /* As llhttp understood them; request.c and response.c compare them with what they read themselves. */
+    /* As llhttp understood them; request.c and response.c compare them with what they read
+     * themselves. */
     uint64_t content_length;
     bool has_content_length;
     bool chunked;
@@ -45,14 +48,15 @@ struct head {
 enum head_result { HEAD_MORE, HEAD_FIRST_LINE, HEAD_WHOLE };
 
 /*
- * Goes on through `bytes`, whose first is the head's first and of which there may be more than last time. Returns
- * HEAD_FIRST_LINE once, when the first line is whole, so that it is judged before anything behind it; HEAD_WHOLE with
- * scan->at behind the blank line; HEAD_MORE; or -EBADMSG. A scan begins as zeros.
+ * Goes on through `bytes`, whose first is the head's first and of which there may be more than last
+ * time. Returns HEAD_FIRST_LINE once, when the first line is whole, so that it is judged before
+ * anything behind it; HEAD_WHOLE with scan->at behind the blank line; HEAD_MORE; or -EBADMSG. A
+ * scan begins as zeros.
  */
 int head_scan(struct head_scan *scan, const char *bytes, size_t len) must_check;
 
-/* After HEAD_WHOLE: fills the rest of `head`. 0, -EBADMSG, -ENOSPC (too many fields) or -ENOTSUP (a method nobody
- * knows). */
+/* After HEAD_WHOLE: fills the rest of `head`. 0, -EBADMSG, -ENOSPC (too many fields) or -ENOTSUP
+ * (a method nobody knows). */
 int head_parse(struct head *head, enum head_type type, const char *bytes) must_check;
 
 /* Forgets the message, keeps the memory. */
@@ -64,7 +68,8 @@ static inline struct span head_text(const char *bytes, struct head_piece piece)
 }
 
 /* How many fields have that name (without case); *ret_value is the last one's value. */
-size_t head_find(const struct head *head, const char *bytes, struct span name, struct span *ret_value);
+size_t head_find(const struct head *head, const char *bytes, struct span name,
+                 struct span *ret_value);
 
 /* RFC 9110, section 5.6.2. */
 bool head_is_token_byte(char byte);

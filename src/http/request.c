@@ -9,13 +9,14 @@
  *   DONE      → HEAD       http_request_next
  *   any       → REFUSED    refuse
  *
- * The message's bytes are one window, `at` and `len`, which lies in the fed memory or, once parked, in `held`:
+ * The message's bytes are one window, `at` and `len`, which lies in the fed memory or, once parked,
+ * in `held`:
  *
  *   at ├── head_len ──┼── body_len ──┼── dropped ──┼── not parsed yet ──┤ at + len
  *                                                  └ raw
  *
- * A chunked body is joined in place, so what is dropped is chunk framing, or a body that was forgotten; parking closes the gap.
- * While the head is not whole, head_len, body_len and raw are 0.
+ * A chunked body is joined in place, so what is dropped is chunk framing, or a body that was
+ * forgotten; parking closes the gap. While the head is not whole, head_len, body_len and raw are 0.
  */
 #include "http/request.h"
 
@@ -24,8 +25,8 @@
 #include "http/framing.h"
 #include "http/target.h"
 
-#define PADDING_BYTES 64       /* readable behind the body: simdjson looks that far */
-#define UNREAD_BYTES_MAX 262144  /* pipelined; the owner stops reading long before */
+#define PADDING_BYTES 64        /* readable behind the body: simdjson looks that far */
+#define UNREAD_BYTES_MAX 262144 /* pipelined; the owner stops reading long before */
 #define KEEP_BYTES (size_t)4096 /* of memory, from one message to the next */
 
 _Static_assert(HEAD_FIELDS_MAX == HTTP_HEADERS_MAX, "one maximum, two names");
@@ -89,7 +90,8 @@ struct http_request *http_request_new(const struct http_request_limits *limits)
     if (!request)
         return NULL;
     request->limits = *limits;
-    buf_init(&request->held, limits->head_bytes_max + limits->body_bytes_max + UNREAD_BYTES_MAX + PADDING_BYTES);
+    buf_init(&request->held,
+             limits->head_bytes_max + limits->body_bytes_max + UNREAD_BYTES_MAX + PADDING_BYTES);
     return request;
 }
 
@@ -108,7 +110,8 @@ static enum reason check_host(struct http_request *request)
     struct head_field *host = NULL;
     for (size_t i = 0; i < request->head.count; i++) {
         struct head_field *field = &request->head.fields[i];
-        if (field->name.len != 4 || !span_eq_nocase(head_text(request->at, field->name), SPAN("host")))
+        if (field->name.len != 4 ||
+            !span_eq_nocase(head_text(request->at, field->name), SPAN("host")))
             continue;
         /* Once, and well-formed (RFC 9112, section 3.2). */
         if (host || !target_is_host(head_text(request->at, field->value)))
@@ -123,7 +126,8 @@ static enum reason check_host(struct http_request *request)
     return REASON_OK;
 }
 
-/* RFC 9110, section 10.1.1: the one expectation there is; HTTP/1.0 has none, and there it is passed over. */
+/* RFC 9110, section 10.1.1: the one expectation there is; HTTP/1.0 has none, and there it is
+ * passed over. */
 static enum reason check_expectation(struct http_request *request)
 {
     struct span value;
@@ -169,7 +173,8 @@ static void end_head(struct http_request *request)
         set_state(request, HTTP_REQUEST_HEAD_DONE);
 }
 
-/* One empty line before a request is passed over: some clients end a body with one too many (RFC 9112, section 2.2). */
+/* One empty line before a request is passed over: some clients end a body with one too many (RFC
+ * 9112, section 2.2). */
 static void pass_empty_line(struct http_request *request)
 {
     if (request->empty_line_passed || request->len < 2 || memcmp(request->at, "\r\n", 2) != 0)
@@ -201,7 +206,8 @@ static void read_head(struct http_request *request)
             return;
         case HEAD_MORE:
             if (request->len >= request->limits.head_bytes_max)
-                refuse(request, scan->first_line_len > 0 ? REASON_HEAD_TOO_LARGE : REASON_URI_TOO_LONG);
+                refuse(request,
+                       scan->first_line_len > 0 ? REASON_HEAD_TOO_LARGE : REASON_URI_TOO_LONG);
             return;
         default:
             refuse(request, REASON_BAD_HTTP);
@@ -216,7 +222,8 @@ static void read_chunks(struct http_request *request)
 {
     while (request->raw < request->len && !chunked_done(&request->chunked)) {
         struct span data;
-        ssize_t taken = chunked_feed(&request->chunked, request->at + request->raw, request->len - request->raw, &data);
+        ssize_t taken = chunked_feed(&request->chunked, request->at + request->raw,
+                                     request->len - request->raw, &data);
         if (taken < 0) {
             refuse(request, taken == -EFBIG    ? REASON_TOO_LARGE
                             : taken == -ENOSPC ? REASON_HEAD_TOO_LARGE
@@ -262,7 +269,8 @@ enum http_request_state http_request_read_body(struct http_request *request)
 
 /* Memory. */
 
-/* Closes the gaps of the window in `held`: before it, and between what is kept and what is not parsed yet. */
+/* Closes the gaps of the window in `held`: before it, and between what is kept and what is not
+ * parsed yet. */
 static void close_gaps(struct http_request *request)
 {
     size_t kept = request->head_len + request->body_len;
@@ -460,7 +468,8 @@ size_t http_request_header_count(const struct http_request *request, struct span
 
 bool http_request_keep_alive(const struct http_request *request)
 {
-    /* HTTP/1.0's keep-alive was never a standard, and our answers do not speak it (RFC 9112, appendix C.2.2). */
+    /* HTTP/1.0's keep-alive was never a standard, and our answers do not speak it (RFC 9112,
+     * appendix C.2.2). */
     return has_head(request) && !request->line.is_1_0 && !request->framing.close;
 }
 
@@ -476,7 +485,8 @@ bool http_request_has_body(const struct http_request *request)
 
 bool http_request_expects_continue(const struct http_request *request)
 {
-    return request->expects_continue && http_request_has_body(request) && request->state != HTTP_REQUEST_DONE;
+    return request->expects_continue && http_request_has_body(request) &&
+           request->state != HTTP_REQUEST_DONE;
 }
 
 struct span http_request_body(const struct http_request *request)

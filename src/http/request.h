@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * HTTP/1.1 requests from bytes (RFC 9112), strictly: every doubt about framing is a refusal and the connection closes.
+ * HTTP/1.1 requests from bytes (RFC 9112), strictly: every doubt about framing is a refusal and the
+ * connection closes.
  *
- * Bytes in, state out; no sockets, no clock. The reader keeps one message's bytes contiguous for its owner: feed it
- * what came; the common case (whole message in one read) is parsed in place and copies nothing. It stops after
- * the head, so that its owner can judge the caller before a byte of the body is looked at, and after the message, so
- * that the next one of a pipeline waits its turn. Feeding whole or byte by byte gives the same result.
+ * Bytes in, state out; no sockets, no clock. The reader keeps one message's bytes contiguous for
+ * its owner: feed it what came; the common case (whole message in one read) is parsed in place and
+ * copies nothing. It stops after the head, so that its owner can judge the caller before a byte of
+ * the body is looked at, and after the message, so that the next one of a pipeline waits its turn.
+ * Feeding whole or byte by byte gives the same result.
  *
  *   HEAD ──(blank line)──▶ HEAD_DONE ──http_request_read_body()──▶ BODY ──(end)──▶ DONE ──http_request_next()──▶ HEAD
  *     └───────────────────── any error: REFUSED (the owner answers, then closes) ──────┘
@@ -20,7 +22,16 @@
 #define HTTP_HEADERS_MAX 100
 #define HTTP_CHUNK_HEAD_MAX 256 /* a chunk's size line with extensions */
 
-enum http_method { HTTP_GET, HTTP_HEAD, HTTP_POST, HTTP_OPTIONS, HTTP_PUT, HTTP_DELETE, HTTP_PATCH, HTTP_OTHER };
+enum http_method {
+    HTTP_GET,
+    HTTP_HEAD,
+    HTTP_POST,
+    HTTP_OPTIONS,
+    HTTP_PUT,
+    HTTP_DELETE,
+    HTTP_PATCH,
+    HTTP_OTHER
+};
 
 enum http_request_state {
     HTTP_REQUEST_HEAD,      /* needs bytes */
@@ -36,7 +47,7 @@ struct http_header {
 };
 
 struct http_request_limits {
-    size_t head_bytes_max; /* request line and headers; REASON_HEAD_TOO_LARGE, REASON_URI_TOO_LONG */
+    size_t head_bytes_max; /* with the request line; REASON_HEAD_TOO_LARGE, REASON_URI_TOO_LONG */
     size_t body_bytes_max; /* REASON_TOO_LARGE, at the head when Content-Length says so */
 };
 
@@ -46,21 +57,23 @@ struct http_request *http_request_new(const struct http_request_limits *limits) 
 void http_request_free(struct http_request *request);
 
 /*
- * Feeds bytes that were read from the wire and returns the state. `bytes` must stay valid and in place until
- * http_request_park() or the next feed: spans of the message point into it where it came whole. Bytes behind the end of the
- * message, or behind the head while HEAD_DONE, stay unread inside `bytes`; they are parsed by read_body and next.
- * The bytes are followed by 64 readable ones.
+ * Feeds bytes that were read from the wire and returns the state. `bytes` must stay valid and in
+ * place until http_request_park(), which comes before the next feed: spans of the message point into
+ * them where it came whole. Bytes behind the end of the message, or behind the head while HEAD_DONE,
+ * stay unread; they are parsed by read_body and next. The bytes are followed by 64 readable ones.
  */
 enum http_request_state http_request_feed(struct http_request *request, char *bytes, size_t len);
 
 /* From HEAD_DONE: goes on into the body. `bytes` of the last feed are still valid. */
 enum http_request_state http_request_read_body(struct http_request *request);
 
-/* From DONE, or from HEAD_DONE when no body follows: forgets this message and starts on the bytes that are left. */
+/* From DONE, or from HEAD_DONE when no body follows: forgets this message and starts on the
+ * bytes that are left. */
 enum http_request_state http_request_next(struct http_request *request);
 
-/* Before the fed bytes become invalid (at the end of the read callback): copies into the reader's own memory what is still
- * needed, unread bytes included. Spans taken before are stale; take them again. 0 or -ENOMEM / -ENOSPC. */
+/* Before the fed bytes become invalid (at the end of the read callback): copies into the
+ * reader's own memory what is still needed, unread bytes included. Spans taken before are stale;
+ * take them again. 0 or -ENOMEM / -ENOSPC. */
 int http_request_park(struct http_request *request) must_check;
 
 /* Bytes that came and are not parsed yet (pipelined). Their owner stops reading above a limit. */
@@ -74,25 +87,32 @@ bool http_request_started(const struct http_request *request);
 /* Bytes of memory the reader holds now, beside the struct. */
 size_t http_request_memory(const struct http_request *request);
 
-/* From HEAD_DONE on; also when REFUSED for what a valid head asks for (an expectation, too long a body). Of any other head the spans
- * are null and nothing is counted. Spans live until the next feed, park, next or free. */
+/* From HEAD_DONE on; also when REFUSED for what a valid head asks for (an expectation, too long
+ * a body). Of any other head the spans are null and nothing is counted. Spans live until the
+ * next feed, park, next or free. */
 enum http_method http_request_method(const struct http_request *request);
 struct span http_request_method_text(const struct http_request *request);
-struct span http_request_path(const struct http_request *request);  /* target up to '?'; never empty */
+/* The target up to '?'; never empty. */
+struct span http_request_path(const struct http_request *request);
 struct span http_request_query(const struct http_request *request); /* behind '?', or null */
 size_t http_request_headers(const struct http_request *request);
 struct http_header http_request_header_at(const struct http_request *request, size_t index);
-/* The only field of that name (lower case), or null. Null too when it came more than once: the fields that decide something here are
- * single by their definition; http_request_header_count() tells. */
+/* The only field of that name (lower case), or null. Null too when it came more than once: the
+ * fields that decide something here are single by their definition; http_request_header_count()
+ * tells. */
 struct span http_request_header(const struct http_request *request, struct span name);
 size_t http_request_header_count(const struct http_request *request, struct span name);
-/* Of an absolute target ("GET http://name/ HTTP/1.1") the authority stands for the value of Host. */
+/* Of an absolute target ("GET http://name/ HTTP/1.1") the authority stands for the value of
+ * Host. */
 bool http_request_keep_alive(const struct http_request *request); /* never for HTTP/1.0 */
 bool http_request_is_1_0(const struct http_request *request);
-bool http_request_expects_continue(const struct http_request *request); /* Expect: 100-continue, and the body is not whole */
+/* Expect: 100-continue, and the body is not whole. */
+bool http_request_expects_continue(const struct http_request *request);
 bool http_request_has_body(const struct http_request *request);
 
-/* From DONE: the body in one piece, chunks joined. 64 readable bytes follow it; it may be overwritten. */
+/* From DONE: the body in one piece, chunks joined. 64 readable bytes follow it; it may be
+ * overwritten. */
 struct span http_request_body(const struct http_request *request);
-/* From DONE: the body is not needed any more; its memory is given back where it is the reader's own. The head stays. */
+/* From DONE: the body is not needed any more; its memory is given back where it is the reader's
+ * own. The head stays. */
 void http_request_forget_body(struct http_request *request);

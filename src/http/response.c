@@ -4,8 +4,8 @@
  *     │ ↺ 1xx      └──────── no body ────────────▲
  *     └── any error: FAILED, which every later feed repeats
  *
- * The head is copied into `held` even when it came whole: its fields are asked for after the body, when the fed memory is
- * long gone. The body is never copied.
+ * The head is copied into `held` even when it came whole: its fields are asked for after the body,
+ * when the fed memory is long gone. The body is never copied.
  */
 #include "http/response.h"
 
@@ -34,7 +34,8 @@ struct http_response {
     struct head head;
 };
 
-struct http_response *http_response_new(size_t head_bytes_max, const struct http_response_events *events, void *owner)
+struct http_response *http_response_new(size_t head_bytes_max,
+                                        const struct http_response_events *events, void *owner)
 {
     struct http_response *response = mem_zalloc(sizeof(*response));
     if (!response)
@@ -85,8 +86,8 @@ static int done(struct http_response *response)
 
 /* The head. */
 
-/* "HTTP/1.1 200" and behind it nothing, or a space and anything (RFC 9112, section 4; some servers leave out the space before an empty
- * reason). */
+/* "HTTP/1.1 200" and behind it nothing, or a space and anything (RFC 9112, section 4; some
+ * servers leave out the space before an empty reason). */
 static bool is_status_line(struct span line)
 {
     if (line.len < 12 || (line.len > 12 && line.ptr[12] != ' '))
@@ -149,7 +150,8 @@ static int end_head(struct http_response *response)
         return failed(response, -EBADMSG);
     if (status < 200) {
         /* Neither has a body (RFC 9110, section 15.2; RFC 9112, section 6.1). */
-        if (response->framing.chunked || response->framing.length > 0 || ++response->interim > INTERIM_MAX)
+        if (response->framing.chunked || response->framing.length > 0 ||
+            ++response->interim > INTERIM_MAX)
             return failed(response, -EBADMSG);
         forget_head(response);
         return 0;
@@ -292,14 +294,16 @@ unsigned http_response_status(const struct http_response *response)
 struct span http_response_header(const struct http_response *response, struct span name)
 {
     struct span value = SPAN_NULL;
-    if (response->head_len == 0 || head_find(&response->head, response->held.ptr, name, &value) != 1)
+    if (response->head_len == 0 ||
+        head_find(&response->head, response->held.ptr, name, &value) != 1)
         return SPAN_NULL;
     return value;
 }
 
 bool http_response_keep_alive(const struct http_response *response)
 {
-    /* An answer that ends with its connection never gets to DONE before it has ended (RFC 9112, section 9.3). */
+    /* An answer that ends with its connection never gets to DONE before it has ended (RFC 9112,
+     * section 9.3). */
     return response->state == DONE && !response->head.is_1_0 && !response->framing.close &&
            (response->framing.has_length || response->framing.chunked || response->to_head ||
             response->head.status == 204 || response->head.status == 304);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Lines are found with memchr, so an event that came whole costs about as much as looking at it once. What is cut off at the end
- * of a feed is kept: the line in `held`, the data lines before it in `data`.
+ * Lines are found with memchr, so an event that came whole costs about as much as looking at it
+ * once. What is cut off at the end of a feed is kept: the line in `held`, the data lines before it
+ * in `data`.
  */
 #include "http/sse.h"
 
@@ -14,9 +15,11 @@ enum {
     DATA_IN_PLACE = 8, /* it is `first`, not in `data` */
 };
 
-void sse_splitter_init(struct sse_splitter *splitter, size_t event_bytes_max, const struct sse_events *events, void *owner)
+void sse_splitter_init(struct sse_splitter *splitter, size_t event_bytes_max,
+                       const struct sse_events *events, void *owner)
 {
-    *splitter = (struct sse_splitter){.event_bytes_max = event_bytes_max, .events = events, .owner = owner};
+    *splitter =
+        (struct sse_splitter){.event_bytes_max = event_bytes_max, .events = events, .owner = owner};
     buf_init(&splitter->held, event_bytes_max);
     buf_init(&splitter->data, event_bytes_max);
     buf_init(&splitter->type, event_bytes_max);
@@ -63,9 +66,11 @@ static int end_event(struct sse_splitter *splitter)
 {
     int result = 0;
     if (splitter->flags & HAS_DATA) {
-        struct span data = splitter->flags & DATA_IN_PLACE ? splitter->first : buf_span(&splitter->data);
+        struct span data =
+            splitter->flags & DATA_IN_PLACE ? splitter->first : buf_span(&splitter->data);
         struct span type = splitter->type.len > 0 ? buf_span(&splitter->type) : SPAN_NULL;
-        result = splitter->events->on_event(splitter->owner, span_is_null(data) ? SPAN("") : data, type);
+        result =
+            splitter->events->on_event(splitter->owner, span_is_null(data) ? SPAN("") : data, type);
     }
     splitter->flags &= ~(unsigned)(HAS_DATA | DATA_IN_PLACE);
     splitter->event_bytes = 0;
@@ -96,7 +101,8 @@ static int take_field(struct sse_splitter *splitter, struct span line, bool in_p
     return 0;
 }
 
-/* May a line of `len` bytes that begins with `first` be part of this event? A comment is part of none. */
+/* May a line of `len` bytes that begins with `first` be part of this event? A comment is part of
+ * none. */
 static bool fits(const struct sse_splitter *splitter, char first, size_t len)
 {
     return len <= splitter->event_bytes_max - (first == ':' ? 0 : splitter->event_bytes);
@@ -141,8 +147,9 @@ static int end_line(struct sse_splitter *splitter, struct span line)
     return result;
 }
 
-/* Where the line at `at` ends; bytes.len when its end has not come. *lf is the next LF at or behind `at`, looked for once only, so
- * that a stream of nothing but CR costs no more than another. */
+/* Where the line at `at` ends; bytes.len when its end has not come. *lf is the next LF at or
+ * behind `at`, looked for once only, so that a stream of nothing but CR costs no more than
+ * another. */
 static size_t find_line_end(struct span bytes, size_t at, size_t *lf)
 {
     if (*lf < at) {

@@ -1,17 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Server-sent events (WHATWG HTML, section 9.2): a splitter for what engines send and a writer for what clients get.
+ * Server-sent events (WHATWG HTML, section 9.2): a splitter for what engines send and a writer for
+ * what clients get.
  *
- * The splitter takes bytes in any pieces and calls out for each event with its joined data lines, and for each comment line. Field
- * names other than data, event and id are passed over. An event whose data is whole inside one piece is not copied.
- * CR, LF and CRLF end lines; a BOM at the start is skipped. Belongs to one stream.
+ * The splitter takes bytes in any pieces and calls out for each event with its joined data lines,
+ * and for each comment line. Field names other than data, event and id are passed over. An event
+ * whose data is whole inside one piece is not copied. CR, LF and CRLF end lines; a BOM at the start
+ * is skipped. Belongs to one stream.
  */
 #pragma once
 
 #include "base/buf.h"
 
 struct sse_events {
-    /* `data` lives during the call; may be overwritten; `event` is the event's type or null. < 0 stops the feed with that result. */
+    /* `data` lives during the call; may be overwritten; `event` is the event's type or null. < 0
+     * stops the feed with that result. */
     int (*on_event)(void *owner, struct span data, struct span event);
     /* Without the colon; one leading space removed. */
     int (*on_comment)(void *owner, struct span text);
@@ -29,13 +32,16 @@ struct sse_splitter {
     void *owner;
 };
 
-/* `event_bytes_max`, above 0: an event whose lines are longer together, or a longer comment, fails with -ENOSPC. Allocates
- * nothing yet. */
-void sse_splitter_init(struct sse_splitter *splitter, size_t event_bytes_max, const struct sse_events *events, void *owner);
+/* `event_bytes_max`, above 0: an event whose lines are longer together, or a longer comment,
+ * fails with -ENOSPC. Allocates nothing yet. */
+void sse_splitter_init(struct sse_splitter *splitter, size_t event_bytes_max,
+                       const struct sse_events *events, void *owner);
 void sse_splitter_release(struct sse_splitter *splitter);
-/* 0 when all was taken; -ENOSPC, -ENOMEM, or what a callback returned: then the stream is over, feed it no more. */
+/* 0 when all was taken; -ENOSPC, -ENOMEM, or what a callback returned: then the stream is over,
+ * feed it no more. */
 int sse_splitter_feed(struct sse_splitter *splitter, struct span bytes) must_check;
-/* True when the stream ended inside an event (data came and no blank line): half an event is never handed on. */
+/* True when the stream ended inside an event (data came and no blank line): half an event is
+ * never handed on. */
 bool sse_splitter_unfinished(const struct sse_splitter *splitter);
 
 /* "data: …\n\n"; `data` has no line ends. */

@@ -16,8 +16,8 @@ static enum http_method method_of(struct span text)
         struct span text;
         enum http_method method;
     } methods[] = {
-        {{"POST", 4}, HTTP_POST}, {{"GET", 3}, HTTP_GET},       {{"HEAD", 4}, HTTP_HEAD},
-        {{"PUT", 3}, HTTP_PUT},   {{"DELETE", 6}, HTTP_DELETE}, {{"OPTIONS", 7}, HTTP_OPTIONS},
+        {{"POST", 4}, HTTP_POST},   {{"GET", 3}, HTTP_GET},       {{"HEAD", 4}, HTTP_HEAD},
+        {{"PUT", 3}, HTTP_PUT},     {{"DELETE", 6}, HTTP_DELETE}, {{"OPTIONS", 7}, HTTP_OPTIONS},
         {{"PATCH", 5}, HTTP_PATCH},
     };
     for (size_t i = 0; i < COUNT_OF(methods); i++) {
@@ -106,10 +106,12 @@ enum reason request_line_read(struct span line, struct request_line *ret_line)
     if (method_len < 0 || line.len < (size_t)method_len + 1 + VERSION_BYTES)
         return REASON_BAD_HTTP;
 
-    /* One space, not "white space" (RFC 9112, section 3). Versions are compared by case (section 2.3). */
+    /* One space, not "white space" (RFC 9112, section 3). Versions are compared by case (section
+     * 2.3). */
     struct span method = span_take(line, (size_t)method_len);
     struct span version = span_skip(line, line.len - VERSION_BYTES);
-    struct span target = span_of(line.ptr + method_len + 1, line.len - VERSION_BYTES - (size_t)method_len - 1);
+    struct span target =
+        span_of(line.ptr + method_len + 1, line.len - VERSION_BYTES - (size_t)method_len - 1);
     ret.is_1_0 = span_eq(version, SPAN(" HTTP/1.0"));
     if (!head_is_token(method) || (!ret.is_1_0 && !span_eq(version, SPAN(" HTTP/1.1"))))
         return REASON_BAD_HTTP;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The request line (RFC 9112, section 3): method, target, version; and what a Host may be. For request.c only.
+ * The request line (RFC 9112, section 3): method, target, version; and what a Host may be. For
+ * request.c only.
  */
 #pragma once
 
@@ -20,6 +21,7 @@ struct request_line {
 /* `line` without its end. REASON_OK, or why not. */
 enum reason request_line_read(struct span line, struct request_line *ret_line);
 
-/* A name, an IPv4 address or an IPv6 address in brackets, with or without a port. No user, no escapes, no zone: no client of ours
- * sends them, and hosts that readers understand differently are a way around rules. */
+/* A name, an IPv4 address or an IPv6 address in brackets, with or without a port. No user, no
+ * escapes, no zone: no client of ours sends them, and hosts that readers understand differently
+ * are a way around rules. */
 bool target_is_host(struct span host);

@@ -7,7 +7,8 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* A copy that may be written to, followed by `padding` zero bytes that may be read. Free it with mem_free(). */
+/* A copy that may be written to, followed by `padding` zero bytes that may be read. Free it with
+ * mem_free(). */
 static inline char *fuzz_copy(struct span bytes, size_t padding)
 {
     char *copy = mem_zalloc(bytes.len + padding);

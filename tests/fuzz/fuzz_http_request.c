@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Requests: the first two bytes say how the rest is cut. Uncut, cut, byte by byte and parked at each stop give the same transcript;
- * nothing is left behind in memory; unread is never more than given (the transcript checks it). And what we accept as
- * one chunked message, llhttp accepts too, with the same body: we may be stricter, never otherwise.
+ * Requests: the first two bytes say how the rest is cut. Uncut, cut, byte by byte and parked at
+ * each stop give the same transcript; nothing is left behind in memory; unread is never more than
+ * given (the transcript checks it). And what we accept as one chunked message, llhttp accepts too,
+ * with the same body: we may be stricter, never otherwise.
  */
 #include "fuzz.h"
 
@@ -35,7 +36,8 @@ static void compare_with_llhttp(struct span bytes)
     char *copy = fuzz_copy(bytes, 64);
     if (http_request_feed(request, copy, bytes.len) == HTTP_REQUEST_HEAD_DONE &&
         http_request_read_body(request) == HTTP_REQUEST_DONE)
-        check_beside_llhttp(bytes, bytes.len - http_request_unread(request), http_request_body(request));
+        check_beside_llhttp(bytes, bytes.len - http_request_unread(request),
+                            http_request_body(request));
     http_request_free(request);
     mem_free(copy);
 }

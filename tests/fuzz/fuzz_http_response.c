@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Answers of engines: the first byte says how the rest is cut, the second what the request was and whether the connection
- * ends. However cut, the same transcript; body pieces lie in the fed memory (the transcript checks it); nothing is left
- * behind.
+ * Answers of engines: the first byte says how the rest is cut, the second what the request was and
+ * whether the connection ends. However cut, the same transcript; body pieces lie in the fed memory
+ * (the transcript checks it); nothing is left behind.
  */
 #include "fuzz.h"
 

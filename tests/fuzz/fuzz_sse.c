@@ -1,20 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Server-sent events: the first byte says how the rest is cut, the second how long an event may be. However cut, the same
- * transcript; nothing is left behind. And what the writer writes, the splitter reads.
+ * Server-sent events: the first byte says how the rest is cut, the second how long an event may be.
+ * However cut, the same transcript; nothing is left behind. And what the writer writes, the
+ * splitter reads.
  */
 #include "fuzz.h"
 
 #include "../unit/http/transcript.h"
 
-static void transcript(struct span bytes, size_t event_bytes_max, struct cuts cuts, struct buf *ret_text)
+static void transcript(struct span bytes, size_t event_bytes_max, struct cuts cuts,
+                       struct buf *ret_text)
 {
     buf_init(ret_text, 16 * bytes.len + 1024);
     sse_transcript(bytes, event_bytes_max, cuts, ret_text);
     check(buf_status(ret_text) == 0);
 }
 
-static void same_as(const struct buf *whole, struct span bytes, size_t event_bytes_max, struct cuts cuts)
+static void same_as(const struct buf *whole, struct span bytes, size_t event_bytes_max,
+                    struct cuts cuts)
 {
     struct buf text;
     transcript(bytes, event_bytes_max, cuts, &text);

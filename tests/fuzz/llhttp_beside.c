@@ -19,7 +19,8 @@ static int on_complete(llhttp_t *parser)
 
 void check_beside_llhttp(struct span bytes, size_t consumed, struct span body)
 {
-    static const llhttp_settings_t callbacks = {.on_body = on_body, .on_message_complete = on_complete};
+    static const llhttp_settings_t callbacks = {.on_body = on_body,
+                                                .on_message_complete = on_complete};
     struct buf theirs;
     buf_init(&theirs, bytes.len + 1);
     llhttp_t parser;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* llhttp over a whole message, beside our own reading of it. A file of its own: its names for methods are ours too. */
+/* llhttp over a whole message, beside our own reading of it. A file of its own: its names for
+ * methods are ours too. */
 #pragma once
 
 #include "base/span.h"

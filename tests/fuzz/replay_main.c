@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Feeds a fuzz target its corpus in builds without a fuzzing engine: `fuzz_<name> FOLDER|FILE…`. Each file is fed whole and cut
- * off at up to CUTS_MAX places, since half an input is where readers break. TAP: one test a file; a folder without files
- * fails.
+ * Feeds a fuzz target its corpus in builds without a fuzzing engine: `fuzz_<name> FOLDER|FILE…`.
+ * Each file is fed whole and cut off at up to CUTS_MAX places, since half an input is where readers
+ * break. TAP: one test a file; a folder without files fails.
  */
 #include "fuzz.h"
 

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a reader made of some bytes, as text: one way to look at the readers for examples, unit tests and fuzz targets.
+ * What a reader made of some bytes, as text: one way to look at the readers for examples, unit
+ * tests and fuzz targets.
  *
- * The bytes are fed in pieces: `first` bytes, then `step` at a time. Each piece has memory of its own, which is gone
- * after its feed, so a span that outlives it is seen by the sanitizers. With `park_often` a request is parked at each
- * stop and not only at the end of a piece. The text must not depend on any of this.
+ * The bytes are fed in pieces: `first` bytes, then `step` at a time. Each piece has memory of its
+ * own, which is gone after its feed, so a span that outlives it is seen by the sanitizers. With
+ * `park_often` a request is parked at each stop and not only at the end of a piece. The text must
+ * not depend on any of this.
  */
 #pragma once
 
@@ -49,7 +51,8 @@ static inline void write_text(struct buf *out, struct span text)
     }
 }
 
-static inline void write_line(struct buf *out, const char *before, struct span text, const char *behind)
+static inline void write_line(struct buf *out, const char *before, struct span text,
+                              const char *behind)
 {
     buf_append(out, span_str(before));
     write_text(out, text);
@@ -114,8 +117,8 @@ static inline void drive_request(struct buf *out, struct http_request *request, 
     }
 }
 
-static inline void request_transcript(struct span bytes, struct http_request_limits limits, struct cuts cuts,
-                                      struct buf *out)
+static inline void request_transcript(struct span bytes, struct http_request_limits limits,
+                                      struct cuts cuts, struct buf *out)
 {
     struct http_request *request = http_request_new(&limits);
     check(request != NULL);
@@ -182,7 +185,10 @@ static inline int log_done(void *owner)
 
 static inline const char *error_name(int error)
 {
-    return error == -EBADMSG ? "EBADMSG" : error == -ENOSPC ? "ENOSPC" : error == -EXFULL ? "EXFULL" : "?";
+    return error == -EBADMSG  ? "EBADMSG"
+           : error == -ENOSPC ? "ENOSPC"
+           : error == -EXFULL ? "EXFULL"
+                              : "?";
 }
 
 struct response_case {
@@ -192,7 +198,8 @@ struct response_case {
     bool ends;    /* and then the connection ends */
 };
 
-static inline void response_transcript(struct response_case given, struct cuts cuts, struct buf *out)
+static inline void response_transcript(struct response_case given, struct cuts cuts,
+                                       struct buf *out)
 {
     static const struct http_response_events events = {log_head, log_body, log_done};
     struct response_log log = {.out = out};
@@ -239,7 +246,8 @@ static inline int log_comment(void *owner, struct span text)
     return 0;
 }
 
-static inline void sse_transcript(struct span bytes, size_t event_bytes_max, struct cuts cuts, struct buf *out)
+static inline void sse_transcript(struct span bytes, size_t event_bytes_max, struct cuts cuts,
+                                  struct buf *out)
 {
     static const struct sse_events events = {log_event, log_comment};
     struct sse_splitter splitter;
