@@ -221,11 +221,9 @@ int answer_event(struct answer *answer, struct json_parser *parser, struct span 
         *ret_state = ANSWER_DONE;
         return 0;
     }
-    int r = answer_view_read(answer, parser, data, &view, ret_refusal);
+    int r = event_view_read(answer, parser, data, &view, ret_refusal);
     if (r <= 0)
         return r;
-    if (!is_there(view.choices))
-        return answer_refuse(answer, ret_refusal, REASON_BAD_ANSWER, "an event without 'choices'");
     /* What does not leave is not counted. */
     if (answer->bytes + answer->head.len + data.len > answer->terms.answer_bytes_max)
         looked.cut = true;

@@ -87,6 +87,9 @@ int answer_refuse(struct answer *answer, struct refusal *refusal, enum reason re
  * refusal: not JSON, wrong types, or an error object of the engine. */
 int answer_view_read(struct answer *answer, struct json_parser *parser, struct span text, struct answer_view *ret_view,
                      struct refusal *ret_refusal) must_check;
+/* The same of an event, which must have choices; embeddings have no events. */
+int event_view_read(struct answer *answer, struct json_parser *parser, struct span data, struct answer_view *ret_view,
+                    struct refusal *ret_refusal) must_check;
 /* Checks one choice of view->choices. `whole`: it has a message instead of a delta. */
 int choice_view_read(struct answer *answer, struct json_value choice, bool whole, struct choice_view *ret_view,
                      struct refusal *ret_refusal) must_check;

@@ -136,6 +136,15 @@ int answer_view_read(struct answer *answer, struct json_parser *parser, struct s
     return 1;
 }
 
+int event_view_read(struct answer *answer, struct json_parser *parser, struct span data,
+                    struct answer_view *ret_view, struct refusal *ret_refusal)
+{
+    int r = answer_view_read(answer, parser, data, ret_view, ret_refusal);
+    if (r > 0 && (!is_there(ret_view->choices) || answer->terms.endpoint == ENDPOINT_EMBEDDING))
+        return answer_refuse(answer, ret_refusal, REASON_BAD_ANSWER, "an event without 'choices'");
+    return r;
+}
+
 /* ---- a choice --------------------------------------------------------------------------------- */
 
 struct parts {

@@ -344,11 +344,9 @@ int answer_gather(struct answer *answer, struct json_parser *parser, struct span
         *ret_state = ANSWER_DONE;
         return 0;
     }
-    int r = answer_view_read(answer, parser, data, &view, ret_refusal);
+    int r = event_view_read(answer, parser, data, &view, ret_refusal);
     if (r <= 0)
         return r;
-    if (!is_there(view.choices))
-        return answer_refuse(answer, ret_refusal, REASON_BAD_ANSWER, "an event without 'choices'");
     answer_pin_head(answer, &view, true);
     /* The event that is too much is not counted either: what it says is not kept. */
     r = cut ? 0 : gather_choices(answer, &view, data, &only, &cut, ret_refusal);

@@ -205,6 +205,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     struct buf direct = again, left = out;
     buf_init(&again, 2 * OUT_MAX);
+    terms.answer_bytes_max = OUT_MAX; /* our heads are longer than the engine's may be */
     check(gather(&terms, buf_span(&left), true) == ANSWER_DONE);
     check_same(&direct, &again);
     buf_release(&direct);

@@ -122,6 +122,13 @@ static void an_engines_error_in_its_stream_ends_it(void **state)
     event("{\"error\":null,\"choices\":[]}"); /* some send it with every event */
 }
 
+static void embeddings_have_no_events(void **state)
+{
+    (void)state;
+    terms.endpoint = ENDPOINT_EMBEDDING;
+    bad("{\"choices\":[{\"index\":0,\"text\":\"a\"}]}");
+}
+
 static void an_id_has_a_maximum(void **state)
 {
     (void)state;
@@ -157,6 +164,8 @@ int main(void)
                                         answers_tear_down),
         cmocka_unit_test_setup_teardown(wrong_calls_are_refused, answers_set_up, answers_tear_down),
         cmocka_unit_test_setup_teardown(an_engines_error_in_its_stream_ends_it, answers_set_up,
+                                        answers_tear_down),
+        cmocka_unit_test_setup_teardown(embeddings_have_no_events, answers_set_up,
                                         answers_tear_down),
         cmocka_unit_test_setup_teardown(an_id_has_a_maximum, answers_set_up, answers_tear_down),
         cmocka_unit_test_setup_teardown(an_event_of_ten_megabytes_is_refused_by_its_size,
