@@ -51,6 +51,9 @@ const struct meter *answer_meter(const struct answer *answer);
 /* What was wrong with the engine's answer, in words for the operator's log only: set after -EINVAL, else "". May quote the engine. */
 const struct err *answer_detail(const struct answer *answer);
 
+/* The engine said [DONE], or every choice that was asked for came to its end. */
+bool answer_is_whole(const struct answer *answer);
+
 /* One event's data from the engine; appends to `out` what the client gets, framed as SSE (or nothing). *ret_state says how it goes on.
  * -EINVAL with *ret_refusal: garbage (BAD_ANSWER) or the engine's own error event (ENGINE_ERROR…). */
 int answer_event(struct answer *answer, struct json_parser *parser, struct span data, struct buf *out,

@@ -256,6 +256,17 @@ static void write_last_of(struct answer *answer, uint32_t index, struct buf *out
     buf_append(out, SPAN(",\"logprobs\":null,\"finish_reason\":\"length\"}]}\n\n"));
 }
 
+bool answer_is_whole(const struct answer *answer)
+{
+    if (answer->ended)
+        return true;
+    for (uint32_t i = 0; i < answer->terms.choices; i++) {
+        if (!answer->choices[i].ended)
+            return false;
+    }
+    return true;
+}
+
 void answer_finish(struct answer *answer, bool cut, struct buf *out)
 {
     if (answer->ended)

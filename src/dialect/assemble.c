@@ -488,23 +488,11 @@ static void write_choice(struct json_out *out, const struct answer *answer, uint
     json_out_close(out, '}');
 }
 
-/* An engine that hangs up without [DONE] has given a whole answer only if every choice came to its end. */
-static bool is_whole(const struct answer *answer)
-{
-    if (answer->ended)
-        return true;
-    for (uint32_t i = 0; i < answer->terms.choices; i++) {
-        if (!answer->choices[i].ended)
-            return false;
-    }
-    return true;
-}
-
 int answer_gathered(struct answer *answer, bool cut, struct buf *out, struct refusal *ret_refusal)
 {
     if (cut && !answer_any_seen(answer))
         return answer_refuse(answer, ret_refusal, REASON_ANSWER_TOO_LARGE, "its first event");
-    if (!cut && !is_whole(answer))
+    if (!cut && !answer_is_whole(answer))
         return answer_refuse(answer, ret_refusal, REASON_BAD_ANSWER, "the stream broke off");
     answer_write_head(answer, out);
     buf_append(out, SPAN(",\"choices\":"));

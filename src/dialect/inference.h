@@ -56,6 +56,7 @@ struct inference {
     bool has_tools, has_logprobs;
     uint32_t parts;                /* a bit for each enum inference_part that occurs */
     uint32_t choices;              /* ≥ 1: `n` or `best_of`, times the prompts of a completion */
+    uint32_t prompts;              /* of a completion; else 1 */
     uint64_t output_tokens_max;    /* max_completion_tokens or max_tokens; 0: not given */
     uint64_t prompt_bytes;         /* text of prompt, messages and tools, after escapes */
     uint64_t prompt_tokens_estimate; /* prompt_bytes × ratio, rounded up */

@@ -96,7 +96,8 @@ static void estimate(struct reading *reading)
     if (reading->best_of)
         inference->choices = (uint32_t)reading->best_of;
     if (inference->endpoint == ENDPOINT_COMPLETION && reading->prompts > 1)
-        inference->choices *= (uint32_t)reading->prompts;
+        inference->prompts = (uint32_t)reading->prompts;
+    inference->choices *= inference->prompts;
 }
 
 int inference_read(struct json_parser *parser, enum endpoint endpoint, struct span body,
@@ -113,6 +114,7 @@ int inference_read(struct json_parser *parser, enum endpoint endpoint, struct sp
     memset(ret_inference, 0, offsetof(struct inference, fields));
     ret_inference->endpoint = endpoint;
     ret_inference->choices = 1;
+    ret_inference->prompts = 1;
     struct reading reading = {.inference = ret_inference, .refusal = ret_refusal};
     r = read_members(&reading, body, root);
     if (r < 0)

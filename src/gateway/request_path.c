@@ -331,6 +331,7 @@ static int prepare_ask(struct request *request, const struct inference *inferenc
         .model = request->model->name,
         .include_usage = inference->include_usage,
         .choices = inference->choices,
+        .prompts = inference->prompts,
         .prompt_tokens_estimate = inference->prompt_tokens_estimate,
         .output_tokens_max = output_max,
         .answer_bytes_max = request->catalog->config->answer_bytes_max,

@@ -361,6 +361,19 @@ static void send_gathered(struct request *request, bool cut)
     request_over(request);
 }
 
+/* The last piece of a stream whose engine said nothing of its end. */
+static void finish_stream(struct request *request)
+{
+    struct buf *out = &request->worker->out;
+    buf_clear(out);
+    answer_finish(request->answer, false, out);
+    if (buf_status(out) < 0 || send_piece(request, buf_span(out), true) < 0) {
+        request->client_gone = true;
+        request->record.reason = REASON_CLIENT_GONE;
+    }
+    request_over(request);
+}
+
 static void on_done(void *owner)
 {
     struct request *request = owner;
@@ -371,9 +384,10 @@ static void on_done(void *owner)
         send_gathered(request, false);
     } else if (request->end_sent) {
         request_over(request);
+    } else if (answer_is_whole(request->answer)) {
+        finish_stream(request); /* without [DONE], as some engines do */
     } else {
-        /* The engine ended its stream without [DONE]: half an answer, said as such. */
-        fail(request, REASON_BAD_ANSWER);
+        fail(request, REASON_BAD_ANSWER); /* half an answer, said as such */
     }
 }
 

@@ -13,6 +13,7 @@ static void prompt(const char *value, uint32_t choices, uint64_t tokens)
     snprintf(body, sizeof(body), "{\"model\":\"m\",\"prompt\":%s}", value);
     accepts(ENDPOINT_COMPLETION, body);
     assert_int_equal(inference.choices, choices);
+    assert_int_equal(inference.prompts, choices); /* n is 1 */
     assert_int_equal(inference.prompt_tokens_estimate, tokens);
 }
 
