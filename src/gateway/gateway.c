@@ -370,6 +370,8 @@ static int boot(struct err *err)
                                .state_folder = folder,
                                .restarts = start->restarts,
                                .workers = start->workers,
+                               .listen = gateway.catalog->config->listen,
+                               .listen_count = gateway.catalog->config->listen_count,
                                .events = &admin_events};
     result = open_state(&admin, err);
     if (result == 0)

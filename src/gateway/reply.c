@@ -18,13 +18,15 @@ void reply_common_headers(struct request *request, struct buf *head)
     http_answer_header(head, SPAN("Vary"), SPAN("Origin"));
 }
 
-/* Is input of this request still to come? Then the connection cannot serve another one. */
+/* Is input of this request still to come? Then the connection cannot serve another one. A body that nobody wants but that is here already is
+ * passed over, so that a refusal costs its client no connection. */
 static bool input_left(struct request *request)
 {
-    const struct http_request *reader = client_reader(request->client);
+    struct http_request *reader = client_reader(request->client);
     enum http_request_state state = http_request_state(reader);
-    return state == HTTP_REQUEST_BODY || state == HTTP_REQUEST_REFUSED || state == HTTP_REQUEST_HEAD ||
-           (state == HTTP_REQUEST_HEAD_DONE && http_request_has_body(reader));
+    if (state == HTTP_REQUEST_HEAD_DONE && http_request_has_body(reader))
+        state = http_request_read_body(reader);
+    return state != HTTP_REQUEST_HEAD_DONE && state != HTTP_REQUEST_DONE;
 }
 
 /* Ends the head and writes it with the body, as one. */

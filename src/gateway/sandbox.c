@@ -55,6 +55,9 @@ static int become_user(const struct sandbox_spec *spec, struct err *err)
         return err_errno(err, -errno, "cannot become user %u", spec->uid);
     if (setuid(0) == 0)
         return err_set(err, -EPERM, "user %u can become root again", spec->uid);
+    if (access(spec->state_folder, W_OK | X_OK) < 0)
+        return err_errno(err, -errno, "user %u cannot reach '%s' (is a folder above it closed to others?)", spec->uid,
+                         spec->state_folder);
     return 0;
 }
 
