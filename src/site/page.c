@@ -50,6 +50,7 @@ const char page_style[] =
     "li{display:flex;justify-content:space-between;gap:1rem;padding:.6rem .9rem;background:var(--panel)}\n"
     "li+li{border-top:1px solid var(--line)}\n"
     "li span:first-child{overflow-wrap:anywhere;font-family:ui-monospace,monospace;font-size:.95rem}\n"
+    ".up,.down{white-space:nowrap}\n"
     ".up{color:var(--good)}.down{color:var(--bad)}\n"
     ".up::before{content:'\\25CF\\00A0'}.down::before{content:'\\25CB\\00A0'}\n"
     "pre{background:var(--panel);border:1px solid var(--line);border-radius:.6rem;padding:.9rem;margin:0;overflow-x:auto;"
@@ -134,9 +135,18 @@ static void write_models(const struct site_facts *facts, const struct words *say
     buf_append(body, SPAN("</ul>\n"));
 }
 
+/* The model that the ready line asks: the first that is up. */
+static struct span ready_model(const struct site_facts *facts)
+{
+    for (size_t i = 0; i < facts->models_count; i++)
+        if (facts->models_up[i])
+            return facts->models[i];
+    return facts->models_count > 0 ? facts->models[0] : SPAN("MODEL");
+}
+
 static void write_curl(const struct site_facts *facts, struct buf *body)
 {
-    struct span model = facts->models_count > 0 ? facts->models[0] : SPAN("MODEL");
+    struct span model = ready_model(facts);
     buf_append(body, SPAN("<pre tabindex=\"0\">curl -N "));
     buf_append(body, facts->secure ? SPAN("https://") : SPAN("http://"));
     escape(body, facts->host);

@@ -41,16 +41,16 @@ static const char *write_page(const struct site_facts *facts, enum page_language
 static void it_shows_models_and_a_ready_line(void **state)
 {
     struct span models[] = {SPAN("alpha"), SPAN("beta")};
-    bool up[] = {true, false};
+    bool up[] = {false, true};
     struct site_facts facts = {.host = SPAN("door.example:8080"), .models = models, .models_up = up, .models_count = 2};
     struct buf body;
     (void)state;
     buf_init(&body, 65536);
     const char *page = write_page(&facts, PAGE_ENGLISH, &body);
-    assert_non_null(strstr(page, "<span>alpha</span><span class=\"up\">up</span>"));
-    assert_non_null(strstr(page, "<span>beta</span><span class=\"down\">down</span>"));
+    assert_non_null(strstr(page, "<span>alpha</span><span class=\"down\">down</span>"));
+    assert_non_null(strstr(page, "<span>beta</span><span class=\"up\">up</span>"));
     assert_non_null(strstr(page, "http://door.example:8080/v1/chat/completions"));
-    assert_non_null(strstr(page, "\"model\":\"alpha\""));
+    assert_non_null(strstr(page, "\"model\":\"beta\""));
     assert_non_null(strstr(write_page(&facts, PAGE_CHINESE, &body), "<html lang=\"zh\">"));
     facts.secure = true;
     assert_non_null(strstr(write_page(&facts, PAGE_ENGLISH, &body), "https://door.example:8080/"));
