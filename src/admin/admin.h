@@ -1,17 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Looking in and turning screws from outside: one JSON API over HTTP on a UNIX socket (0600: whoever may open it is the operator), and the metrics page.
- * The `seawall` tool uses only this. Runs on the control thread; what touches the database goes to the store thread and answers by message.
+ * Looking in and turning screws from outside: one JSON API over HTTP on a UNIX socket (0600:
+ * whoever may open it is the operator), and the metrics page. The `seawall` tool uses only this.
+ * Runs on the control thread; what touches the database or the disk goes to the store thread and
+ * answers by message.
  *
- *   GET  /status                 version, uptime, restarts, workers, models with their backends, trouble
- *   GET  /top                    counters now (the caller takes differences)
- *   GET  /keys  GET /keys/ID     never a key's text
- *   POST /keys                   {"name","models":[],"expires":"2027-01-01"} → the text, once
- *   POST /keys/ID/disable | /enable | /rotate {"overlap_s":0}
- *   POST /keys/import            {"keys":[{"key"|"sha256","name","models","expires"}]}: all or none
+ *   GET  /status               version, uptime, restarts, workers, listen, models, pools with
+ *                              their backends, keys, lost, trouble
+ *   GET  /top                  counters now (the caller takes differences)
+ *   GET  /keys?offset=&limit=  never a key's text: {"keys":[…],"total":N,"next":offset or null}
+ *   GET  /keys/ID
+ *   POST /keys                 {"name","models":[],"expires":"2027-01-01"} → the text, once
+ *   POST /keys/ID/disable | /enable
+ *   POST /keys/ID/rotate       {"overlap_s":0} → the new text, once
+ *   POST /keys/import          {"keys":[{"key"|"sha256","name","models","expires"}]}: all or none;
+ *                              refused rows are in "rows":[{"row":0,"message":…}] of the error
  *   GET  /usage?from=&to=&key=&model=&by=key,model,day,hour
  *   POST /reload
- * Errors: {"error":{"message":…}} with 400, 404, 405, 409 (exists), 413, 503 (database).
+ * Errors: {"error":{"message":…}} with 400, 404, 405, 409 (exists), 413, 422 (refused
+ * configuration), 503 (database).
  */
 #pragma once
 
@@ -22,9 +29,11 @@
 #include "relay/pool.h"
 #include "store/store.h"
 
-#define ADMIN_CONNECTIONS_MAX 32
+#define ADMIN_CONNECTIONS_MAX 32         /* of each of the two listeners */
 #define ADMIN_BODY_BYTES_MAX (64U << 20) /* imports */
 #define ADMIN_IMPORT_KEYS_MAX 1000000
+#define ADMIN_POOLS_MAX 64
+#define ADMIN_MODELS_MAX 4096
 
 struct admin;
 
@@ -34,9 +43,11 @@ struct admin_model {
 
 /* What the corridor offers to it. All run on the control thread. */
 struct admin_events {
-    /* Keys changed: the new ring is to reach every worker (takes a reference). 0 or -ENOSPC. */
+    /* Keys changed: the new ring is to reach every worker (takes a reference). 0 or -ENOSPC: a
+     * worker did not take it; then it is called again soon. */
     int (*keys_changed)(void *owner, struct keyring *ring);
-    /* Reload; `done(arg, error text or NULL)` comes later, exactly once. */
+    /* Reload; `done(arg, error text or NULL)` comes later, exactly once, or never after
+     * admin_free(). */
     void (*reload)(void *owner, void (*done)(void *arg, const char *error), void *arg);
     /* For /status and /metrics. Pools stay valid during the call only. */
     size_t (*pools)(void *owner, struct pool **ret_pools, size_t max);
@@ -45,24 +56,37 @@ struct admin_events {
 
 struct admin_spec {
     struct loop *loop;
-    int listener;             /* UNIX socket; -1: none */
-    int metrics_listener;     /* TCP; -1: none. Serves GET /metrics and nothing else */
+    int listener;         /* UNIX socket; -1: none */
+    int metrics_listener; /* TCP; -1: none. Serves GET /metrics and nothing else */
     struct helper *store_helper;
-    struct store *store;      /* used on the helper only */
+    struct store *store; /* used on the helper only */
     struct record_hub *record_hub;
-    const struct mac_key *key_mac;
-    const char *state_folder; /* keys.snapshot lives here */
+    const struct mac_key *key_mac; /* copied */
+    const char *state_folder;      /* keys.snapshot lives here; copied */
     uint32_t restarts, workers;
-    struct span lost;         /* what the last crash took; "" nothing */
+    const struct span *listen; /* the addresses that are served, for /status; copied */
+    size_t listen_count;
+    struct span lost; /* what the last crash took; "" nothing */
     const struct admin_events *events;
     void *owner;
+
+    /* Set by admin_load_keys(). The ring is its caller's; admin_new() takes a reference. */
+    struct keyring *keyring;
+    bool trust_unlisted;  /* `keyring` lets in keys that are in no list */
+    bool keys_incomplete; /* the database could not be read: it is asked again until it can */
+    struct err keys_trouble;
 };
 
+/* Strings and spans of the spec need not outlive the call. NULL with *err. */
 struct admin *admin_new(const struct admin_spec *spec, struct err *err) must_check;
+/* Closes its connections. Jobs that are on the helper finish there and are told nothing. Accepts
+ * NULL. */
 void admin_free(struct admin *admin);
 
 /*
- * The key ring at start: from the database; if it cannot be read, from keys.snapshot; if that is gone too, empty and trusting keys of ours by
- * their MAC. Blocks (before the workers start). *ret_trouble says what was wrong, "" when nothing.
+ * The key ring at start: what the database holds, and what keys.snapshot holds beside it (then the
+ * database was lost or is an old copy, and gets those keys back). If neither can be read: empty, and
+ * trusting keys of ours by their MAC. Blocks (before the workers start). *ret_trouble says what was
+ * wrong, "" when nothing. The reference is the caller's; NULL when out of memory.
  */
-struct keyring *admin_load_keys(const struct admin_spec *spec, struct err *ret_trouble) must_check;
+struct keyring *admin_load_keys(struct admin_spec *spec, struct err *ret_trouble) must_check;

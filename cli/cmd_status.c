@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* seawall status: one look, or looks until all is up. */
+#include "base/clock.h"
+#include "client.h"
+#include "table.h"
+#include "words.h"
+
+#include <unistd.h>
+
+#define LOOK_EVERY_US 200000
+#define REASON_BYTES 256
+
+const struct command_option options_status[] = {
+    {"--wait", "SECONDS", "wait that long for the service and its models"},
+    {NULL, NULL, NULL},
+};
+
+static const char *text_or(const json_t *object, const char *name, const char *otherwise)
+{
+    const char *text = json_string_value(json_object_get(object, name));
+    return text ? text : otherwise;
+}
+
+static uint64_t number_of(const json_t *object, const char *name)
+{
+    return (uint64_t)json_integer_value(json_object_get(object, name));
+}
+
+/* ── is it up? ── */
+
+/* Why a backend of the pool is not up yet, for whoever waits. */
+static const char *state_in_pool(const json_t *status, const char *pool_name)
+{
+    const json_t *pools = json_object_get(status, "pools");
+    for (size_t i = 0; i < json_array_size(pools); i++) {
+        const json_t *pool = json_array_get(pools, i);
+        if (strcmp(text_or(pool, "name", ""), pool_name) == 0)
+            return text_or(json_array_get(json_object_get(pool, "backends"), 0), "state",
+                           "unknown");
+    }
+    return "unknown";
+}
+
+/* EXIT_OK when every model is up; else *ret_reason says what is missing. */
+static enum exit_status judge(const json_t *status, char ret_reason[REASON_BYTES])
+{
+    const json_t *models = json_object_get(status, "models");
+    if (json_array_size(models) == 0) {
+        const json_t *pool = json_array_get(json_object_get(status, "pools"), 0);
+        const char *name = text_or(pool, "name", "");
+        snprintf(ret_reason, REASON_BYTES, "no model is known yet%s%s%s%s%s",
+                 name[0] ? ": the server of pool '" : "", name, name[0] ? "' is " : "",
+                 name[0] ? state_in_pool(status, name) : "", "");
+        return EXIT_FAILED;
+    }
+    for (size_t i = 0; i < json_array_size(models); i++) {
+        const json_t *model = json_array_get(models, i);
+        if (json_is_true(json_object_get(model, "up")))
+            continue;
+        snprintf(ret_reason, REASON_BYTES, "model '%s' is not up: the server of pool '%s' is %s",
+                 text_or(model, "name", "?"), text_or(model, "pool", "?"),
+                 state_in_pool(status, text_or(model, "pool", "?")));
+        return EXIT_FAILED;
+    }
+    return EXIT_OK;
+}
+
+/* One look. A service that cannot be reached is EXIT_UNREACHABLE with its reason and no document. */
+static enum exit_status look(const struct invocation *call, json_t **ret_status,
+                             char ret_reason[REASON_BYTES])
+{
+    struct err err = {""};
+    enum exit_status result = client_ask(call, "GET", "/status", SPAN(""), ret_status, &err);
+    if (result == EXIT_OK)
+        return judge(*ret_status, ret_reason);
+    snprintf(ret_reason, REASON_BYTES, "%s", err.text);
+    return result;
+}
+
+/* ── waiting ── */
+
+/* On a terminal one line that is written over; else a line for each change. */
+static void show_progress(const char *reason, char shown[REASON_BYTES], uint64_t waited_s)
+{
+    bool terminal = isatty(STDERR_FILENO) != 0;
+    if (terminal)
+        fprintf(stderr, "\r\033[KWaiting (%llu s): %s", (unsigned long long)waited_s, reason);
+    else if (strcmp(reason, shown) != 0)
+        fprintf(stderr, "Waiting: %s\n", reason);
+    snprintf(shown, REASON_BYTES, "%s", reason);
+}
+
+static enum exit_status wait_until_up(const struct invocation *call, uint64_t seconds,
+                                      json_t **ret_status, char ret_reason[REASON_BYTES])
+{
+    char shown[REASON_BYTES] = "";
+    uint64_t began_us = clock_mono_us();
+    for (;;) {
+        enum exit_status result = look(call, ret_status, ret_reason);
+        uint64_t waited_s = (clock_mono_us() - began_us) / 1000000;
+        if (result == EXIT_OK || waited_s >= seconds) {
+            if (shown[0] && isatty(STDERR_FILENO))
+                fputs("\r\033[K", stderr);
+            return result;
+        }
+        json_decref(*ret_status);
+        *ret_status = NULL;
+        show_progress(ret_reason, shown, waited_s);
+        usleep(LOOK_EVERY_US);
+    }
+}
+
+/* ── for people ── */
+
+static void print_models(const json_t *models)
+{
+    static const char *const titles[] = {"MODEL", "POOL", "STATE"};
+    struct table table;
+    table_init(&table, titles, COUNT_OF(titles));
+    for (size_t i = 0; i < json_array_size(models); i++) {
+        const json_t *model = json_array_get(models, i);
+        table_cell(&table, "%s", text_or(model, "name", "?"));
+        table_cell(&table, "%s", text_or(model, "pool", "?"));
+        table_cell(&table, "%s", json_is_true(json_object_get(model, "up")) ? "up" : "down");
+    }
+    table_print(&table);
+    table_release(&table);
+}
+
+static void add_backend(struct table *table, const json_t *pool, const json_t *backend)
+{
+    table_cell(table, "%s", text_or(pool, "name", "?"));
+    table_cell(table, "%s",
+               json_is_true(json_object_get(backend, "embedded")) ? "embedded"
+                                                                  : text_or(backend, "url", "?"));
+    table_cell(table, "%s", text_or(backend, "state", "?"));
+    table_cell(table, "%s", text_or(backend, "engine", "?"));
+    table_number(table, number_of(backend, "in_flight"));
+    table_number(table, number_of(backend, "requests"));
+    table_number(table, number_of(backend, "failures"));
+}
+
+static void print_pools(const json_t *pools)
+{
+    static const char *const titles[] = {"POOL", "BACKEND", "STATE",  "ENGINE",
+                                         "#NOW", "#CALLS",  "#FAILED"};
+    struct table table;
+    table_init(&table, titles, COUNT_OF(titles));
+    for (size_t p = 0; p < json_array_size(pools); p++) {
+        const json_t *pool = json_array_get(pools, p);
+        const json_t *backends = json_object_get(pool, "backends");
+        for (size_t b = 0; b < json_array_size(backends); b++)
+            add_backend(&table, pool, json_array_get(backends, b));
+    }
+    table_print(&table);
+    table_release(&table);
+}
+
+static void print_urls(const json_t *listen)
+{
+    char url[512];
+    for (size_t i = 0; i < json_array_size(listen); i++) {
+        const char *address = json_string_value(json_array_get(listen, i));
+        words_url(address ? address : "", url, sizeof(url));
+        printf("%s%s", i > 0 ? ", " : "Page and API: ", url);
+    }
+    if (json_array_size(listen) > 0)
+        puts("/");
+}
+
+static void print_status(const json_t *status)
+{
+    const json_t *trouble = json_object_get(status, "trouble");
+    const char *lost = text_or(status, "lost", "");
+    uint64_t restarts = number_of(status, "restarts");
+    char age[32];
+    words_age(number_of(status, "uptime_s"), age);
+    printf("Seawall %s, up for %s, %llu workers, %llu keys", text_or(status, "version", "?"), age,
+           (unsigned long long)number_of(status, "workers"),
+           (unsigned long long)number_of(status, "keys"));
+    if (restarts > 0)
+        printf(", %llu restarts", (unsigned long long)restarts);
+    puts("");
+    print_urls(json_object_get(status, "listen"));
+    puts("");
+    print_models(json_object_get(status, "models"));
+    puts("");
+    print_pools(json_object_get(status, "pools"));
+    if (lost[0])
+        printf("\nAt the last start: %s\n", lost);
+    for (size_t i = 0; i < json_array_size(trouble); i++)
+        printf("\nTrouble: %s\n", json_string_value(json_array_get(trouble, i)));
+}
+
+enum exit_status cmd_status(const struct invocation *call)
+{
+    const char *wait = command_value(call, "--wait");
+    char reason[REASON_BYTES] = "";
+    uint64_t seconds = 0;
+    json_t *status = NULL;
+    if (wait && words_seconds(wait, &seconds) < 0) {
+        (void)command_fail("--wait expects a number of seconds");
+        return EXIT_USAGE;
+    }
+    enum exit_status result = wait_until_up(call, seconds, &status, reason);
+    if (status && call->json) {
+        enum exit_status printed = client_print(status);
+        result = printed == EXIT_OK ? result : printed;
+    } else if (status && json_object_get(status, "version")) {
+        print_status(status);
+    }
+    if (result != EXIT_OK)
+        (void)command_fail("%s", reason);
+    json_decref(status);
+    return result;
+}

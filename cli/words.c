@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "words.h"
+
+#include "base/text.h"
+
+#define DAY_S 86400U
+#define SECONDS_MAX (3660ULL * DAY_S)
+
+int words_seconds(const char *text, uint64_t *ret_seconds)
+{
+    static const struct {
+        char unit;
+        uint64_t seconds;
+    } units[] = {{'s', 1}, {'m', 60}, {'h', 3600}, {'d', DAY_S}};
+    struct span number = span_str(text);
+    uint64_t factor = 1, value;
+    for (size_t i = 0; i < COUNT_OF(units); i++)
+        if (number.len > 0 && number.ptr[number.len - 1] == units[i].unit) {
+            factor = units[i].seconds;
+            number.len--;
+            break;
+        }
+    if (text_to_u64(number, &value) < 0 || value > SECONDS_MAX / factor)
+        return -EINVAL;
+    *ret_seconds = value * factor;
+    return 0;
+}
+
+int words_expiry(const char *text, uint64_t now_ms, char ret_text[32])
+{
+    uint64_t seconds, ms;
+    if (text_parse_time(span_str(text), &ms) == 0) {
+        text_time(ms, ret_text);
+        return 0;
+    }
+    if (words_seconds(text, &seconds) < 0 || seconds == 0)
+        return -EINVAL;
+    text_time(now_ms + seconds * 1000, ret_text);
+    return 0;
+}
+
+void words_age(uint64_t seconds, char ret_text[32])
+{
+    unsigned long long s = seconds;
+    if (s >= DAY_S)
+        snprintf(ret_text, 32, "%llu d %llu h", s / DAY_S, s % DAY_S / 3600);
+    else if (s >= 3600)
+        snprintf(ret_text, 32, "%llu h %llu min", s / 3600, s % 3600 / 60);
+    else if (s >= 60)
+        snprintf(ret_text, 32, "%llu min", s / 60);
+    else
+        snprintf(ret_text, 32, "%llu s", s);
+}
+
+void words_time(const char *time, char ret_text[32])
+{
+    if (!time || strlen(time) < 16)
+        snprintf(ret_text, 32, "-");
+    else
+        snprintf(ret_text, 32, "%.10s %.5s", time, time + 11);
+}
+
+void words_url(const char *listen, char *ret_text, size_t size)
+{
+    struct span text = span_str(listen);
+    size_t host_len = text.len;
+    while (host_len > 0 && text.ptr[host_len - 1] != ':')
+        host_len--;
+    struct span host = span_take(text, host_len > 0 ? host_len - 1 : 0);
+    if (host.len == 0 || span_eq(host, SPAN("0.0.0.0")) || span_eq(host, SPAN("*")) ||
+        span_eq(host, SPAN("[::]")))
+        host = SPAN("127.0.0.1");
+    snprintf(ret_text, size, "http://%.*s:%s", (int)host.len, host.ptr, listen + host_len);
+}
+
+void words_escape(struct buf *buf, const char *text)
+{
+    for (; *text; text++) {
+        char c = *text;
+        bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                     c == '-' || c == '_' || c == '.' || c == '~' || c == ',' || c == ':';
+        if (plain)
+            buf_append_byte(buf, c);
+        else
+            buf_printf(buf, "%%%02X", (unsigned char)c);
+    }
+}

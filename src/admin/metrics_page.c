@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "admin/metrics_page.h"
+
+#include "admin/process.h"
+#include "record/metrics.h"
+
+/* What each metric of a backend is. */
+#define BACKEND_METRICS(METRIC)                                                                    \
+    METRIC("seawall_backend_up", gauge, "1 while the backend takes calls (up, or not yet known)",  \
+           view->state == BACKEND_UP || view->state == BACKEND_UNKNOWN)                            \
+    METRIC("seawall_backend_in_flight", gauge, "calls under way at the backend", view->in_flight)  \
+    METRIC("seawall_backend_requests_total", counter, "calls begun at the backend",                \
+           view->requests)                                                                         \
+    METRIC("seawall_backend_failures_total", counter, "calls that the backend failed",             \
+           view->failures)                                                                         \
+    METRIC("seawall_backend_retries_total", counter,                                               \
+           "calls that went on to another backend after this one", view->retries)                  \
+    METRIC("seawall_backend_weight", gauge, "the backend's share among its pool", view->weight)    \
+    METRIC("seawall_backend_first_byte_milliseconds", gauge,                                       \
+           "time to the first byte of an answer, smoothed", view->first_byte_ms_mean)
+
+#define SERVICE_METRICS(METRIC)                                                                    \
+    METRIC("seawall_uptime_seconds", gauge, "since this gateway began to serve", facts->uptime_s)  \
+    METRIC("seawall_restarts_total", counter, "gateways that came after the first one",            \
+           facts->restarts)                                                                        \
+    METRIC("seawall_workers", gauge, "worker threads", facts->workers)                             \
+    METRIC("seawall_keys", gauge, "API keys, disabled and expired ones included", facts->keys)     \
+    METRIC("seawall_trouble", gauge, "1 while `seawall status` names trouble", facts->trouble)     \
+    METRIC("process_open_fds", gauge, "open descriptors", process_open_fds())                      \
+    METRIC("process_max_fds", gauge, "descriptors that may be open", process_fds_max())            \
+    METRIC("process_resident_memory_bytes", gauge, "memory in RAM", process_rss_bytes())
+
+struct metric_text {
+    const char *name, *kind, *help;
+};
+
+#define METRIC(name, kind, help, value) {name, #kind, help},
+static const struct metric_text backend_metrics[] = {BACKEND_METRICS(METRIC)};
+static const struct metric_text service_metrics[] = {SERVICE_METRICS(METRIC)};
+#undef METRIC
+
+static uint64_t backend_value(size_t metric, const struct backend_view *view)
+{
+    const uint64_t values[] = {
+#define METRIC(name, kind, help, value) (uint64_t)(value),
+        BACKEND_METRICS(METRIC)
+#undef METRIC
+    };
+    return values[metric];
+}
+
+/* Quotes, backslashes and newlines of a label are escaped. */
+static void append_label(struct buf *buf, const char *name, struct span value)
+{
+    buf_printf(buf, "%s=\"", name);
+    for (size_t i = 0; i < value.len; i++) {
+        char c = value.ptr[i];
+        if (c == '"' || c == '\\')
+            buf_append_byte(buf, '\\');
+        if (c == '\n')
+            buf_append(buf, SPAN("\\n"));
+        else
+            buf_append_byte(buf, c);
+    }
+    buf_append_byte(buf, '"');
+}
+
+static void append_sample(struct buf *buf, const char *name, struct span pool, struct span backend,
+                          uint64_t value)
+{
+    buf_printf(buf, "%s{", name);
+    append_label(buf, "pool", pool);
+    buf_append_byte(buf, ',');
+    append_label(buf, "backend", backend);
+    buf_append(buf, SPAN("} "));
+    buf_append_u64(buf, value);
+    buf_append_byte(buf, '\n');
+}
+
+/* All samples of one metric stand together, as the format wants it. */
+static void write_backends(struct buf *buf, const struct metrics_page_facts *facts)
+{
+    for (size_t m = 0; m < COUNT_OF(backend_metrics); m++) {
+        metrics_write_head(buf, backend_metrics[m].name, backend_metrics[m].kind,
+                           backend_metrics[m].help);
+        for (size_t p = 0; p < facts->pools_count; p++) {
+            struct pool *pool = facts->pools[p];
+            for (size_t b = 0; b < pool_backends(pool); b++) {
+                struct backend_view view;
+                backend_view(pool_backend(pool, b), &view);
+                append_sample(buf, backend_metrics[m].name, pool_name(pool), view.url,
+                              backend_value(m, &view));
+            }
+        }
+    }
+}
+
+void metrics_page_write(struct buf *buf, const struct metrics_page_facts *facts)
+{
+    const uint64_t values[] = {
+#define METRIC(name, kind, help, value) (uint64_t)(value),
+        SERVICE_METRICS(METRIC)
+#undef METRIC
+    };
+    if (facts->pools_count > 0)
+        write_backends(buf, facts);
+    for (size_t i = 0; i < COUNT_OF(service_metrics); i++) {
+        metrics_write_head(buf, service_metrics[i].name, service_metrics[i].kind,
+                           service_metrics[i].help);
+        buf_printf(buf, "%s %llu\n", service_metrics[i].name, (unsigned long long)values[i]);
+    }
+    metrics_write_head(buf, "seawall_build_info", "gauge", "the version that serves");
+    buf_printf(buf, "seawall_build_info{version=\"%s\"} 1\n", SEAWALL_VERSION);
+}
+
+static void write_reference(struct buf *buf, const struct metric_text *metrics, size_t count,
+                            const char *labels)
+{
+    for (size_t i = 0; i < count; i++)
+        buf_printf(buf, "| `%s` | %s | %s | %s |\n", metrics[i].name, metrics[i].kind, labels,
+                   metrics[i].help);
+}
+
+void metrics_page_write_reference(struct buf *buf)
+{
+    buf_append(buf, SPAN("| metric | kind | labels | what it is |\n|---|---|---|---|\n"));
+    write_reference(buf, backend_metrics, COUNT_OF(backend_metrics), "`pool`, `backend`");
+    write_reference(buf, service_metrics, COUNT_OF(service_metrics), "");
+    buf_append(buf,
+               SPAN("| `seawall_build_info` | gauge | `version` | the version that serves |\n"));
+}
+
+struct span backend_state_name(enum backend_state state)
+{
+    switch (state) {
+    case BACKEND_UNKNOWN:
+        return SPAN("unknown");
+    case BACKEND_UP:
+        return SPAN("up");
+    case BACKEND_DOWN:
+        return SPAN("down");
+    case BACKEND_TRIAL:
+        return SPAN("on trial");
+    }
+    return SPAN("unknown");
+}
+
+struct span engine_name(enum engine_kind kind)
+{
+    switch (kind) {
+    case ENGINE_UNKNOWN:
+        return SPAN("unknown");
+    case ENGINE_LLAMACPP:
+        return SPAN("llama.cpp");
+    case ENGINE_VLLM:
+        return SPAN("vLLM");
+    case ENGINE_SGLANG:
+        return SPAN("SGLang");
+    case ENGINE_OTHER:
+        return SPAN("other");
+    }
+    return SPAN("unknown");
+}

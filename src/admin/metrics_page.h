@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The part of GET /metrics that no worker counts: backends, keys, the process. Behind what the record writes, in the same form.
+ */
+#pragma once
+
+#include "base/buf.h"
+#include "relay/pool.h"
+
+struct metrics_page_facts {
+    struct pool *const *pools;
+    size_t pools_count;
+    uint64_t uptime_s;
+    uint32_t restarts, workers;
+    uint64_t keys;
+    bool trouble;
+};
+
+void metrics_page_write(struct buf *buf, const struct metrics_page_facts *facts);
+/* A table of these metrics in Markdown, for docs/metrics.md. */
+void metrics_page_write_reference(struct buf *buf);
+
+/* "up", "down", … */
+struct span backend_state_name(enum backend_state state);
+struct span engine_name(enum engine_kind kind);
