@@ -38,7 +38,6 @@ struct probe {
     struct sse_splitter sse;
     bool got_token;
     bool does_not_chat;
-    bool was_good;        /* since it was last called dead */
     uint32_t slow_in_row; /* no token in time, while it had calls */
     uint32_t failed_in_row;
     enum backend_state told;
@@ -71,23 +70,26 @@ static void good(struct probe *probe)
     rest(probe);
     probe->slow_in_row = 0;
     probe->failed_in_row = 0;
-    probe->was_good = true;
     probe->why.text[0] = '\0';
     backend_probed(probe->backend, true, loop_now_ms(probe->health->loop));
 }
 
 /* `probe->why` says what. */
-static void failed(struct probe *probe)
+static void is_down(struct probe *probe)
 {
-    struct pool *pool = probe->backend->pool;
-    uint32_t dead_after = pool->breaker.failures * (probe->was_good ? 1 : HEALTH_LOAD_PATIENCE);
     rest(probe);
     probe->slow_in_row = 0;
     backend_probed(probe->backend, false, loop_now_ms(probe->health->loop));
-    if (++probe->failed_in_row < dead_after || !probe->backend->embedded)
+}
+
+/* It answers, and wrongly: started again it may do better. */
+static void failed(struct probe *probe)
+{
+    struct pool *pool = probe->backend->pool;
+    is_down(probe);
+    if (++probe->failed_in_row < pool->breaker.failures || !probe->backend->embedded)
         return;
     probe->failed_in_row = 0;
-    probe->was_good = false;
     probe->health->events->on_embedded_dead(probe->health->owner, pool);
 }
 
@@ -263,7 +265,10 @@ static void end_call(struct probe *probe)
 static void refused(struct probe *probe, const char *what)
 {
     (void)err_set(&probe->why, -EBADMSG, "answers %u to %s", probe->status, what);
-    failed(probe);
+    if (probe->status == 503)
+        is_down(probe); /* it loads */
+    else
+        failed(probe);
 }
 
 static void on_models_done(void *owner)
@@ -313,10 +318,12 @@ static void on_token_done(void *owner)
 static void on_failed(void *owner, enum relay_failure failure, const struct err *detail)
 {
     struct probe *probe = owner;
-    (void)failure;
     end_call(probe);
     (void)err_set(&probe->why, -EIO, "%s", detail->text[0] ? detail->text : "answers too much");
-    failed(probe);
+    if (failure == RELAY_CONNECT_FAILED)
+        is_down(probe); /* it starts, or is gone for good */
+    else
+        failed(probe);
 }
 
 static const struct relay_events models_events = {on_head, on_models_body, on_models_done,
@@ -343,11 +350,14 @@ static void look_for_change(struct probe *probe)
     probe->health->events->on_change(probe->health->owner, probe->backend->pool, &view, why);
 }
 
-/* ± 10 %, so that many gateways do not ask at the same moment. */
-static uint64_t next_check_ms(const struct pool *pool, uint64_t now_ms)
+/* ± 10 %, so that many gateways do not ask at the same moment; sooner while it is not up. */
+static uint64_t next_check_ms(const struct probe *probe, uint64_t now_ms)
 {
-    uint32_t tenth = pool->probe_every_ms / 10;
-    return now_ms + pool->probe_every_ms - tenth + random_below(2 * tenth + 1);
+    uint32_t every = probe->backend->pool->probe_every_ms;
+    if (probe->told != BACKEND_UP)
+        every = MIN(every, (uint32_t)HEALTH_DOWN_EVERY_MS);
+    uint32_t tenth = every / 10;
+    return now_ms + every - tenth + random_below(2 * tenth + 1);
 }
 
 static void on_tick(void *arg)
@@ -363,7 +373,7 @@ static void on_tick(void *arg)
         }
         if (!probe->call && now_ms >= probe->next_ms &&
             (pool->probe_models || pool->probe_tokens)) {
-            probe->next_ms = next_check_ms(pool, now_ms);
+            probe->next_ms = next_check_ms(probe, now_ms);
             ask_models(probe);
         }
         look_for_change(probe);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Active health checks, on the control thread: each backend is asked every `probe_every_ms`, give or
- * take a tenth.
+ * take a tenth; one that is not up, each HEALTH_DOWN_EVERY_MS.
  *
  * GET /v1/models tells which models it serves, their context where the engine says it, and which
  * engine it is ("owned_by", the Server header). That a server answers proves little: where the pool
@@ -17,16 +17,17 @@
  *   all else                        failed
  *
  * `on_change` hears of each backend whose state changed, whoever changed it, and `on_embedded_dead`
- * of an embedded backend that failed breaker_failures checks in a row after it had been good
- * (before that: HEALTH_LOAD_PATIENCE times as many, because large weights load slowly), so that the
- * supervisor may start it again. Neither of the two may call health_watch() or health_free().
+ * of an embedded backend that failed breaker_failures checks in a row, so that the supervisor may
+ * start it again; a refused connection or a 503 does not count there, since large weights load
+ * slowly and a process that ended is the supervisor's to see. Neither of the two may call
+ * health_watch() or health_free().
  */
 #pragma once
 
 #include "loop/loop.h"
 #include "relay/pool.h"
 
-#define HEALTH_LOAD_PATIENCE 20
+#define HEALTH_DOWN_EVERY_MS 500 /* how often a backend that is not up is asked, at least */
 
 struct health;
 
