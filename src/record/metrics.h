@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Counters and gauges: one table, one block of plain 64-bit numbers for each worker, summed by whoever reads. Written by one thread with relaxed atomic
- * stores, so a reader sees whole numbers. The table yields the metrics page and docs/metrics.md.
+ * stores, so a reader sees whole numbers. The tables yield the metrics page and docs/metrics.md.
  */
 #pragma once
 
+#include "base/buf.h"
 #include "base/reason.h"
 
 /* METRIC(field, kind, prometheus name, help) */
@@ -26,17 +27,40 @@
            "calls stopped because the client went or the answer was cut")                          \
     METRIC(body_memory, gauge, "seawall_body_memory_bytes", "memory held by request bodies")
 
-#define METRICS_BUCKETS 16 /* of each histogram; upper bounds in metrics.c */
+/* Of the record itself; kept by the hub. */
+#define METRICS_HUB_TABLE(METRIC)                                                                  \
+    METRIC(access_lines_dropped, counter, "seawall_access_log_dropped_total",                      \
+           "lines of the access log that could not be written")                                    \
+    METRIC(ledger_rows_waiting, gauge, "seawall_ledger_rows_waiting",                              \
+           "rows of the ledger that are not in the database yet")                                  \
+    METRIC(ledger_rows_dropped, counter, "seawall_ledger_rows_dropped_total",                      \
+           "rows of the ledger that found no place in memory while the database did not take them") \
+    METRIC(trouble, gauge, "seawall_record_trouble",                                               \
+           "1 while the access log or the ledger cannot be written")
+
+/* HISTOGRAM(field, prometheus name, help): upper bounds in metrics.c. */
+#define METRICS_HISTOGRAMS(HISTOGRAM)                                                              \
+    HISTOGRAM(first_token_ms, "seawall_first_token_seconds",                                       \
+              "from the request's first byte to the answer's first token")                         \
+    HISTOGRAM(duration_ms, "seawall_answer_duration_seconds",                                      \
+              "from the request's first byte to the answer's end, of requests that reached an engine")
+
+#define METRICS_BUCKETS 16 /* of each histogram */
 
 struct metrics_counters {
 #define METRIC(field, kind, name, help) uint64_t field;
     METRICS_TABLE(METRIC)
 #undef METRIC
-    uint64_t ended[REASON_COUNT];                     /* requests by how they ended */
-    uint64_t first_token_ms[METRICS_BUCKETS + 1];     /* histogram, last is +Inf */
-    uint64_t first_token_ms_sum;
-    uint64_t duration_ms[METRICS_BUCKETS + 1];
-    uint64_t duration_ms_sum;
+    uint64_t ended[REASON_COUNT]; /* requests by how they ended */
+#define HISTOGRAM(field, name, help) uint64_t field[METRICS_BUCKETS + 1], field##_sum; /* last is +Inf */
+    METRICS_HISTOGRAMS(HISTOGRAM)
+#undef HISTOGRAM
+};
+
+struct metrics_hub {
+#define METRIC(field, kind, name, help) uint64_t field;
+    METRICS_HUB_TABLE(METRIC)
+#undef METRIC
 };
 
 #define METRIC_ADD(counters, field, n)                                                             \
@@ -44,8 +68,20 @@ struct metrics_counters {
 #define METRIC_SUB(counters, field, n)                                                             \
     __atomic_store_n(&(counters)->field, (counters)->field - (n), __ATOMIC_RELAXED)
 
+/* The bucket of a histogram that a time falls into, and a bucket's upper bound (UINT64_MAX: the last one). */
+size_t metrics_bucket(uint64_t ms);
+uint64_t metrics_bucket_ms(size_t bucket);
+#define METRIC_OBSERVE(counters, field, ms)                                                        \
+    do {                                                                                           \
+        size_t bucket_ = metrics_bucket(ms);                                                       \
+        METRIC_ADD(counters, field[bucket_], 1);                                                   \
+        METRIC_ADD(counters, field##_sum, ms);                                                     \
+    } while (0)
+
 void metrics_add(struct metrics_counters *sum, const struct metrics_counters *counters);
-struct buf;
-void metrics_write(struct buf *buf, const struct metrics_counters *sum);
+/* Prometheus text format 0.0.4. */
+void metrics_write(struct buf *buf, const struct metrics_counters *sum, const struct metrics_hub *hub);
+/* "# HELP …" and "# TYPE …" of one metric, for pages that add their own behind. */
+void metrics_write_head(struct buf *buf, const char *name, const char *kind, const char *help);
 /* docs/metrics.md */
 void metrics_write_reference(struct buf *buf);

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The fields of a line of the access log, in their order. The table yields the writer (access_line.c) and docs/access-log.md.
+ *
+ * FIELD(kind, name, value, meaning): `value` is an expression over `record` (const struct record *) and
+ * `writer`, or two of them: SINCE(from, to). Kinds:
+ *
+ *   time     a date in UTC
+ *   text     a span; left out when null
+ *   hex      16 digits; left out when 0
+ *   key      the id of a key; left out when 0
+ *   number   always there
+ *   signed   left out when 0
+ *   flag     true or left out
+ *   micros   how long from one time to another, in microseconds; left out when one of them did not happen
+ */
+#pragma once
+
+#define ACCESS_FIELDS(FIELD)                                                                       \
+    FIELD(time, time, date_of(writer, record->wall_ms), "when the request was over")               \
+    FIELD(text, id, span_take(record->request_id, 64), "the request's name, as in `x-request-id`") \
+    FIELD(text, client_id, span_take(record->client_request_id, 64),                               \
+          "the `x-request-id` that the client sent, cleaned")                                      \
+    FIELD(hex, peer, writer->peer,                                                                 \
+          "the client's address, hashed with a salt that is drawn each day (UTC) and forgotten: "  \
+          "lines of one day and address have the same")                                            \
+    FIELD(key, key, record->key_id, "the key's id")                                                \
+    FIELD(text, method, span_take(record->method, 16), "as sent")                                  \
+    FIELD(text, path, path_of(record), "without its query, cut to 128 bytes")                      \
+    FIELD(text, endpoint, span_take(record->endpoint, 16),                                         \
+          "`chat`, `completion`, `embedding`, `models`, `model` or `none`")                        \
+    FIELD(text, model, span_take(record->model, 128), "its public name")                           \
+    FIELD(text, backend, span_take(record->backend, 128), "the URL of the engine that was asked last") \
+    FIELD(text, agent, span_take(record->user_agent, 64), "`user-agent`, cut to 64 bytes")         \
+    FIELD(text, reason, span_str(reason_info(record->reason)->name),                               \
+          "how it ended: see [reasons](reasons.md)")                                               \
+    FIELD(number, status, record->status, "what went out; 0: nothing did")                         \
+    FIELD(flag, stream, record->stream, "the client asked for a stream")                           \
+    FIELD(flag, upstream_stream, record->streamed_upstream, "the engine was asked for a stream")   \
+    FIELD(flag, reused, record->reused_upstream, "on a connection to the engine that was there already") \
+    FIELD(number, tries, record->tries, "how many connections to engines were tried")              \
+    FIELD(number, bytes_in, record->bytes_in, "of the request's body")                             \
+    FIELD(number, bytes_out, record->bytes_out, "of the answer's body")                            \
+    FIELD(number, prompt_tokens, record->prompt_tokens, "as charged")                              \
+    FIELD(number, completion_tokens, record->completion_tokens, "as charged")                      \
+    FIELD(signed, difference, record->completion_difference,                                       \
+          "completion tokens that were counted as they passed, minus those that the engine reported") \
+    FIELD(flag, disputed, record->disputed, "the two differ by more than rounding")                \
+    FIELD(micros, head_us, SINCE(record->began_us, record->head_us), "from the first byte to the whole head") \
+    FIELD(micros, body_us, SINCE(record->began_us, record->body_us), "… to the whole body")        \
+    FIELD(micros, queue_us, SINCE(record->queued_us, record->picked_us), "waiting for a place at an engine") \
+    FIELD(micros, connect_us, SINCE(record->picked_us, record->connected_us), "connecting to it")  \
+    FIELD(micros, first_byte_us, SINCE(record->began_us, record->first_byte_us),                   \
+          "from the request's first byte to the engine's first")                                   \
+    FIELD(micros, first_token_us, SINCE(record->began_us, record->first_token_us), "… to the first token") \
+    FIELD(micros, last_token_us, SINCE(record->began_us, record->last_token_us), "… to the last token") \
+    FIELD(micros, total_us, SINCE(record->began_us, record->ended_us), "… to the end")             \
+    FIELD(text, detail, span_take(record->detail, 256),                                            \
+          "for the operator: what the engine or the parser said")
