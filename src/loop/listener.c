@@ -10,6 +10,10 @@
 
 /* Newcomers taken in one iteration: those who are connected come first, the rest waits in the kernel's backlog. */
 #define ACCEPTS_PER_TURN 16
+/* Of what was written, how much the kernel holds unsent. Without it that is megabytes, of which a slow reader has to take a
+ * third before the socket is writable again: its progress would stay unseen for minutes, and its memory would not be ours to
+ * bound. */
+#define UNSENT_BYTES_MAX (128 * 1024)
 /* How long a listener rests when it could neither accept nor turn away: the backlog would wake it for ever. */
 #define REST_MS 100
 
@@ -58,9 +62,10 @@ struct sock_listener *sock_listener_new(struct loop *loop, int fd,
         mem_free(listener);
         return NULL;
     }
-    /* What is accepted inherits it, so that it costs no call per connection. Fails on UNIX sockets. */
-    int on = 1;
+    /* What is accepted inherits them, so that they cost no call per connection. Both fail on UNIX sockets. */
+    int on = 1, unsent = UNSENT_BYTES_MAX;
     (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof(unsent));
     listener->loop = loop;
     listener->fd = fd;
     listener->on_accept = on_accept;
