@@ -73,14 +73,17 @@ enum setting_kind {
         "models.") \
     ROW(access_log, access_log, LOG, 1, 255, "access.log", "access.log", 0, \
         "Where each request gets its line of JSON: a file inside the data folder, `-` for " \
-        "standard output, or `off`. Prompts and keys are never in it.")
+        "standard output, or `off`. Prompts and keys are never in it.") \
+    ROW(log_engine_words, log_engine_words, BOOL, 0, 1, "false", "false", 0, \
+        "Whether the access log's `detail` holds what an engine said when it failed, up to 200 " \
+        "characters. Off, because engines may quote the prompt in it.")
 
 #define SETTINGS_LIMITS(ROW, LIST) \
     ROW(connections, connections_max, NUMBER, 16, 1000000, "20000", "20000", 0, \
-        "Open client connections, all workers together.") \
+        "Open client connections, all workers together; each worker has its share.") \
     ROW(connections_per_network, connections_per_network_max, NUMBER, 0, 1000000, "0", "500", 0, \
-        "Open connections from one network (a /24 of IPv4, a /64 of IPv6). 0 is no limit: " \
-        "right behind a proxy, where all clients share an address.") \
+        "Open connections from one network (a /24 of IPv4, a /64 of IPv6), counted by each worker. " \
+        "0 is no limit: right behind a proxy, where all clients share an address.") \
     ROW(head_bytes, head_bytes_max, SIZE, 4 * KIB, 1 * MIB, "32KiB", "32KiB", 0, \
         "Request line and header fields of one request. More is answered with 431.") \
     ROW(body_bytes, body_bytes_max, SIZE, 1 * KIB, 1 * GIB, "8MiB", "8MiB", 0, \

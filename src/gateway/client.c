@@ -249,7 +249,7 @@ static void begin_request(struct client *client, enum http_request_state reader_
 
     if (reader_state == HTTP_REQUEST_REFUSED)
         request = request_begin_refused(client, http_request_refusal(client->reader));
-    else if (worker->body_memory > worker_config(worker)->body_memory_max)
+    else if (worker->body_memory > worker_share(worker, worker_config(worker)->body_memory_max))
         request = request_begin_refused(client, REASON_OVERLOADED);
     else
         request = request_begin(client);

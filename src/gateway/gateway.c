@@ -314,6 +314,7 @@ static int start_workers(struct err *err)
         for (uint32_t a = 0; a < start->addresses; a++)
             listeners[a] = HANDOVER_FIRST_LISTENER + (int)(w * start->addresses + a);
         gateway.workers[w] = worker_start(&(struct worker_spec){.index = w,
+                                                                .workers = start->workers,
                                                                 .listeners = listeners,
                                                                 .listeners_count = start->addresses,
                                                                 .catalog = gateway.catalog,

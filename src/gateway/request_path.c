@@ -146,7 +146,7 @@ static enum step_result step_route(struct request *request)
     const struct http_request *head = client_reader(request->client);
     if (request->refusal.reason != REASON_OK) {
         request->keep_alive = false;
-        return reply_refusal(request);
+        return request_refuse(request, request->refusal.reason, NULL);
     }
 
     struct span origin = http_request_header(head, SPAN("origin"));

@@ -162,12 +162,20 @@ static int send_piece(struct request *request, struct span text, bool last)
 
 /* ---- translate: events and comments ----------------------------------------------------------- */
 
-/* What was wrong with the engine's answer, for the operator's log. */
+/* What was wrong, for the operator's log. An engine's own words may quote the prompt: behind "engine's status N" they go only where the
+ * operator wants them. */
+static void note_words(struct request *request, struct span words)
+{
+    ptrdiff_t colon = span_find_byte(words, ':');
+    if (!request->catalog->config->log_engine_words && span_starts(words, SPAN("engine's status")) && colon > 0)
+        words = span_take(words, (size_t)colon);
+    if (words.len > 0)
+        request->record.detail = arena_copy(request->arena, words);
+}
+
 static void note_detail(struct request *request)
 {
-    const struct err *detail = answer_detail(request->answer);
-    if (detail->text[0])
-        request->record.detail = arena_copy(request->arena, span_str(detail->text));
+    note_words(request, span_str(answer_detail(request->answer)->text));
 }
 
 static int stop_refused(struct request *request)
@@ -331,7 +339,7 @@ static void fail_with_engine_error(struct request *request)
     }
     answer_engine_error(request->worker->parser, request->engine_status, buf_span(&request->whole), &request->refusal,
                         &detail);
-    request->record.detail = arena_copy(request->arena, span_str(detail.text));
+    note_words(request, span_str(detail.text));
     fail(request, REASON_ENGINE_ERROR);
 }
 

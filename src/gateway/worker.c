@@ -42,11 +42,17 @@ void worker_connection_gone(struct worker *worker)
     }
 }
 
+/* The kernel spreads connections evenly, one network's (of one client, at the least) it does not: those are counted in each worker. */
+static struct clients_limits clients_limits(const struct worker *worker, const struct config *config)
+{
+    return (struct clients_limits){(uint32_t)worker_share(worker, config->connections_max), config->connections_per_network_max};
+}
+
 static void apply_limits(struct worker *worker)
 {
     const struct config *config = worker->catalog->config;
-    clients_set_limits(worker->clients,
-                       &(struct clients_limits){config->connections_max, config->connections_per_network_max});
+    struct clients_limits limits = clients_limits(worker, config);
+    clients_set_limits(worker->clients, &limits);
     worker->out.max = 2 * config->answer_bytes_max;
 }
 
@@ -161,7 +167,8 @@ static int worker_build(struct worker *worker, const struct worker_spec *spec)
     worker->mailbox = mailbox_new(worker->loop, MAILBOX_MESSAGES_MAX, on_message, worker);
     worker->relay = relay_new(worker->loop, ENGINE_HEAD_BYTES_MAX);
     worker->recorder = recorder_new(spec->record_hub, worker->loop, spec->index);
-    worker->clients = clients_new(&(struct clients_limits){config->connections_max, config->connections_per_network_max});
+    struct clients_limits limits = clients_limits(worker, config);
+    worker->clients = clients_new(&limits);
     worker->parser = json_parser_new(MAX(config->body_bytes_max, config->answer_bytes_max), config->json_depth_max);
     if (!worker->mailbox || !worker->relay || !worker->recorder || !worker->clients || !worker->parser)
         return -ENOMEM;
@@ -176,6 +183,7 @@ struct worker *worker_start(const struct worker_spec *spec, struct err *err)
         return NULL;
     }
     worker->index = spec->index;
+    worker->workers = spec->workers;
     worker->catalog = catalog_ref(spec->catalog);
     worker->keyring = keyring_ref(spec->keyring);
     worker->record_hub = spec->record_hub;
@@ -219,6 +227,11 @@ struct span worker_date(struct worker *worker)
 const struct config *worker_config(const struct worker *worker)
 {
     return worker->catalog->config;
+}
+
+uint64_t worker_share(const struct worker *worker, uint64_t limit)
+{
+    return limit / worker->workers + (limit % worker->workers > 0);
 }
 
 struct request *worker_take_request(struct worker *worker)

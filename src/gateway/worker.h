@@ -20,7 +20,7 @@
 #define WORKER_LISTENERS_MAX CONFIG_LISTEN_MAX
 
 struct worker {
-    uint32_t index;
+    uint32_t index, workers;
     pthread_t thread;
     struct loop *loop;
     struct mailbox *mailbox;
@@ -66,7 +66,7 @@ struct worker_message {
 };
 
 struct worker_spec {
-    uint32_t index;
+    uint32_t index, workers; /* of so many */
     const int *listeners;
     size_t listeners_count;
     struct catalog *catalog; /* takes a reference */
@@ -85,6 +85,8 @@ void worker_join(struct worker *worker);
 /* On its thread. */
 struct span worker_date(struct worker *worker);
 const struct config *worker_config(const struct worker *worker);
+/* What one worker may take of a limit that is for all together. */
+uint64_t worker_share(const struct worker *worker, uint64_t limit);
 struct request *worker_take_request(struct worker *worker) must_check;
 void worker_give_request(struct worker *worker, struct request *request);
 /* A connection has gone. */
