@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """The real daemon in a folder of its own, and what a test wants to ask it."""
 import http.client
+import itertools
 import json
 import os
 import pathlib
+import random
+import resource
 import signal
 import socket
 import subprocess
@@ -15,10 +18,27 @@ DAEMON = BUILD / "src" / "seawalld"
 TOOL = BUILD / "cli" / "seawall"
 
 
+PORTS = itertools.count(random.randrange(15000, 30000))
+
+
 def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """Below the range that the kernel takes for connections: nobody gets it between here and the daemon's bind."""
+    while True:
+        port = 15000 + next(PORTS) % 15000
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                continue
+
+
+def pid_lives(pid):
+    try:
+        state = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+    except OSError:
+        return False
+    return state != "Z"
 
 
 def wait_for(condition, seconds=10.0, what="the condition"):
@@ -46,6 +66,8 @@ class Service:
         self.log_path = pathlib.Path(folder) / "daemon.log"
         self.process = None
         self.key = None
+        self.may_crash = False  # the test kills the gateway itself
+        self.family = set()     # children seen, to find those that a killed supervisor left
         self.write_config(config)
 
     def write_config(self, config):
@@ -57,11 +79,13 @@ class Service:
         self.settings["service"] = service
         self.config_path.write_text(json.dumps(self.settings, indent=1))
 
-    def start(self, ready=True, env=None):
+    def start(self, ready=True, env=None, descriptors=None):
         command = [str(DAEMON), "supervisor", "--data", str(self.data), "--config", str(self.config_path), *self.extra]
         log = open(self.log_path, "ab")
         self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                                        env={**os.environ, **(env or {})})
+                                        env={**os.environ, **(env or {})},
+                                        preexec_fn=descriptors and (lambda: resource.setrlimit(
+                                            resource.RLIMIT_NOFILE, (descriptors, descriptors))))
         log.close()
         if ready:
             self.wait_ready()
@@ -101,10 +125,22 @@ class Service:
             except OSError:
                 continue
             found["gateway" if b"gateway" in words else "model"] = int(pid)
+        self.family.update(found.values())
         return found
 
     def gateway(self):
         return self.children().get("gateway")
+
+    def orphans(self):
+        """Children that outlived the supervisor, as far as gateway() or children() has seen them."""
+        return [pid for pid in self.family if pid_lives(pid)]
+
+    def send_signal(self, signum):
+        self.process.send_signal(signum)
+
+    def wait_log(self, words, seconds=10.0, times=1):
+        """Waits until the daemon has logged these words (that often)."""
+        wait_for(lambda: self.log().count(words) >= times, seconds, f"'{words}' in the log")
 
     # The tool.
 
@@ -179,6 +215,17 @@ class Service:
         if not path.exists():
             return []
         return [json.loads(line) for line in path.read_text().splitlines()]
+
+    def logged(self, seconds=5.0, count=1, **wanted):
+        """The access log's lines with these values, once there are that many (they come at most a second late)."""
+        def found():
+            lines = [line for line in self.access_log()
+                     if all(line.get(name) == value for name, value in wanted.items())]
+            return lines if len(lines) >= count else None
+        return wait_for(found, seconds, f"{count} lines with {wanted} in the access log")
+
+    def wait_metric(self, name, value, seconds=5.0):
+        wait_for(lambda: self.metrics().get(name) == value, seconds, f"{name} {value}")
 
 
 def events_of(data):
