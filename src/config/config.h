@@ -72,6 +72,7 @@ struct config {
         user; /* to become when started as root; empty: "seawall" if it exists, else "nobody" */
     bool keys_required;
     struct span access_log; /* path inside the data folder, "-" for standard output, "off" */
+    bool log_engine_words; /* in the access log's detail: they may quote a prompt */
     /* limits */
     uint32_t connections_max;
     uint32_t connections_per_network_max; /* 0: no limit */
