@@ -87,6 +87,7 @@ static void block_done(struct job *job)
     struct record_hub *hub = block->hub;
     hub->lines_dropped += block->dropped;
     note_log_error(hub, block->error);
+    note_trouble(hub);
     mem_free(block);
 }
 
