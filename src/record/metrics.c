@@ -24,7 +24,7 @@ static const struct histogram {
 } histograms[] = {
 #define HISTOGRAM(field, name, help)                                                               \
     {name, help, offsetof(struct metrics_counters, field),                                         \
-     offsetof(struct metrics_counters, field##_sum)},
+     offsetof(struct metrics_counters, field##_sum_us)},
     METRICS_HISTOGRAMS(HISTOGRAM)
 #undef HISTOGRAM
 };
@@ -37,10 +37,10 @@ static const struct metric requests_metric = {
 static const uint64_t bounds_ms[METRICS_BUCKETS] = {
     5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10000, 20000, 40000, 60000, 120000, 300000};
 
-size_t metrics_bucket(uint64_t ms)
+size_t metrics_bucket(uint64_t us)
 {
     size_t bucket = 0;
-    while (bucket < METRICS_BUCKETS && ms > bounds_ms[bucket])
+    while (bucket < METRICS_BUCKETS && us > bounds_ms[bucket] * 1000)
         bucket++;
     return bucket;
 }
@@ -94,8 +94,9 @@ static void write_requests(struct buf *buf, const struct metrics_counters *sum)
     }
 }
 
-static void append_seconds(struct buf *buf, uint64_t ms)
+static void append_bound(struct buf *buf, size_t bucket)
 {
+    uint64_t ms = bounds_ms[bucket];
     buf_printf(buf, "%llu.%03u", (unsigned long long)(ms / 1000), (unsigned)(ms % 1000));
 }
 
@@ -108,14 +109,15 @@ static void write_histogram(struct buf *buf, const struct histogram *histogram,
     for (size_t i = 0; i < METRICS_BUCKETS; i++) {
         count += buckets[i];
         buf_printf(buf, "%s_bucket{le=\"", histogram->name);
-        append_seconds(buf, bounds_ms[i]);
+        append_bound(buf, i);
         buf_printf(buf, "\"} %llu\n", (unsigned long long)count);
     }
     count += buckets[METRICS_BUCKETS];
     buf_printf(buf, "%s_bucket{le=\"+Inf\"} %llu\n%s_sum ", histogram->name,
                (unsigned long long)count, histogram->name);
-    append_seconds(buf, *numbers_at(sum, histogram->sum_offset));
-    buf_printf(buf, "\n%s_count %llu\n", histogram->name, (unsigned long long)count);
+    uint64_t sum_us = *numbers_at(sum, histogram->sum_offset);
+    buf_printf(buf, "%llu.%06u\n%s_count %llu\n", (unsigned long long)(sum_us / 1000000),
+               (unsigned)(sum_us % 1000000), histogram->name, (unsigned long long)count);
 }
 
 void metrics_write(struct buf *buf, const struct metrics_counters *sum,
@@ -162,7 +164,7 @@ void metrics_write_reference(struct buf *buf)
     write_rows(buf, hub_metrics, COUNT_OF(hub_metrics));
     buf_append(buf, SPAN("\nUpper bounds of the histograms, in seconds: "));
     for (size_t i = 0; i < METRICS_BUCKETS; i++) {
-        append_seconds(buf, bounds_ms[i]);
+        append_bound(buf, i);
         buf_append(buf, i + 1 < METRICS_BUCKETS ? SPAN(", ") : SPAN(", and no bound.\n"));
     }
 }

@@ -52,7 +52,7 @@ struct metrics_counters {
     METRICS_TABLE(METRIC)
 #undef METRIC
     uint64_t ended[REASON_COUNT]; /* requests by how they ended */
-#define HISTOGRAM(field, name, help) uint64_t field[METRICS_BUCKETS + 1], field##_sum; /* last is +Inf */
+#define HISTOGRAM(field, name, help) uint64_t field[METRICS_BUCKETS + 1], field##_sum_us; /* last is +Inf */
     METRICS_HISTOGRAMS(HISTOGRAM)
 #undef HISTOGRAM
 };
@@ -69,13 +69,14 @@ struct metrics_hub {
     __atomic_store_n(&(counters)->field, (counters)->field - (n), __ATOMIC_RELAXED)
 
 /* The bucket of a histogram that a time falls into, and a bucket's upper bound (UINT64_MAX: the last one). */
-size_t metrics_bucket(uint64_t ms);
+size_t metrics_bucket(uint64_t us);
 uint64_t metrics_bucket_ms(size_t bucket);
-#define METRIC_OBSERVE(counters, field, ms)                                                        \
+#define METRIC_OBSERVE(counters, field, us)                                                        \
     do {                                                                                           \
-        size_t bucket_ = metrics_bucket(ms);                                                       \
+        uint64_t us_ = (us);                                                                       \
+        size_t bucket_ = metrics_bucket(us_);                                                      \
         METRIC_ADD(counters, field[bucket_], 1);                                                   \
-        METRIC_ADD(counters, field##_sum, ms);                                                     \
+        METRIC_ADD(counters, field##_sum_us, us_);                                                 \
     } while (0)
 
 void metrics_add(struct metrics_counters *sum, const struct metrics_counters *counters);

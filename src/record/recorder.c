@@ -94,9 +94,9 @@ void recorder_call_begins(struct recorder *recorder)
     METRIC_ADD(&recorder->worker->counters, upstream_calls, 1);
 }
 
-static uint64_t ms_between(uint64_t from_us, uint64_t to_us)
+static uint64_t us_between(uint64_t from_us, uint64_t to_us)
 {
-    return to_us > from_us ? (to_us - from_us) / 1000 : 0;
+    return to_us > from_us ? to_us - from_us : 0;
 }
 
 static void count(struct metrics_counters *counters, const struct record *record)
@@ -113,8 +113,8 @@ static void count(struct metrics_counters *counters, const struct record *record
     }
     if (record->first_token_us != 0)
         METRIC_OBSERVE(counters, first_token_ms,
-                       ms_between(record->began_us, record->first_token_us));
-    METRIC_OBSERVE(counters, duration_ms, ms_between(record->began_us, record->ended_us));
+                       us_between(record->began_us, record->first_token_us));
+    METRIC_OBSERVE(counters, duration_ms, us_between(record->began_us, record->ended_us));
 }
 
 /* Ended early, by the client or by a cap: what came is charged. */

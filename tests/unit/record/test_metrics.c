@@ -13,8 +13,9 @@ static void times_fall_into_buckets(void **state)
     assert_int_equal(metrics_bucket(0), 0);
     for (size_t i = 0; i < METRICS_BUCKETS; i++) {
         uint64_t bound_ms = metrics_bucket_ms(i);
-        assert_int_equal(metrics_bucket(bound_ms), i); /* a bound belongs to its bucket: "le" */
-        assert_int_equal(metrics_bucket(bound_ms + 1), i + 1);
+        assert_int_equal(metrics_bucket(bound_ms * 1000),
+                         i); /* a bound belongs to its bucket: "le" */
+        assert_int_equal(metrics_bucket(bound_ms * 1000 + 1), i + 1);
         assert_true(bound_ms < metrics_bucket_ms(i + 1));
     }
     assert_int_equal(metrics_bucket(UINT64_MAX), METRICS_BUCKETS);
@@ -29,16 +30,16 @@ static void numbers_of_workers_add_up(void **state)
     METRIC_SUB(&first, connections_open, 2);
     METRIC_ADD(&second, connections_open, 4);
     METRIC_ADD(&second, ended[REASON_CUT], 1);
-    METRIC_OBSERVE(&first, duration_ms, 7);
-    METRIC_OBSERVE(&second, duration_ms, 9);
-    METRIC_OBSERVE(&second, duration_ms, 1000000);
+    METRIC_OBSERVE(&first, duration_ms, 7000);
+    METRIC_OBSERVE(&second, duration_ms, 9000);
+    METRIC_OBSERVE(&second, duration_ms, 1000000001);
     metrics_add(&sum, &first);
     metrics_add(&sum, &second);
     assert_int_equal(sum.connections_open, 7);
     assert_int_equal(sum.ended[REASON_CUT], 1);
     assert_int_equal(sum.duration_ms[1], 2);
     assert_int_equal(sum.duration_ms[METRICS_BUCKETS], 1);
-    assert_int_equal(sum.duration_ms_sum, 1000016);
+    assert_int_equal(sum.duration_ms_sum_us, 1000016001);
 }
 
 /* A gauge whose ups are counted by one worker and whose downs by another still has the right sum. */
@@ -65,10 +66,10 @@ static void page_is_in_prometheus_form(void **state)
     struct metrics_counters sum = {.connections_open = 3, .bytes_out = UINT64_MAX};
     struct metrics_hub hub = {.access_lines_dropped = 12, .trouble = 1};
     sum.ended[REASON_BAD_KEY] = 8;
-    METRIC_OBSERVE(&sum, first_token_ms, 6);
-    METRIC_OBSERVE(&sum, first_token_ms, 10);
-    METRIC_OBSERVE(&sum, first_token_ms, 60000);
-    METRIC_OBSERVE(&sum, first_token_ms, 300001);
+    METRIC_OBSERVE(&sum, first_token_ms, 6000);
+    METRIC_OBSERVE(&sum, first_token_ms, 10000);
+    METRIC_OBSERVE(&sum, first_token_ms, 60000000);
+    METRIC_OBSERVE(&sum, first_token_ms, 300000001);
     struct buf buf;
     buf_init(&buf, 1 << 20);
     metrics_write(&buf, &sum, &hub);
@@ -89,7 +90,7 @@ static void page_is_in_prometheus_form(void **state)
                      "seawall_first_token_seconds_bucket{le=\"0.025\"} 2\n");
     assert_has(page, "seawall_first_token_seconds_bucket{le=\"300.000\"} 3\n"
                      "seawall_first_token_seconds_bucket{le=\"+Inf\"} 4\n"
-                     "seawall_first_token_seconds_sum 360.017\n"
+                     "seawall_first_token_seconds_sum 360.016001\n"
                      "seawall_first_token_seconds_count 4\n");
     assert_has(page, "\nseawall_answer_duration_seconds_count 0\n");
     assert_has(page, "\nseawall_access_log_dropped_total 12\n");

@@ -38,10 +38,10 @@ static void requests_are_counted(void **state)
     assert_int_equal(sum.completion_tokens, 100);
     assert_int_equal(sum.upstream_calls, 2);
     assert_int_equal(sum.connections_open, 4);
-    assert_int_equal(sum.first_token_ms[metrics_bucket(20)], 1);
-    assert_int_equal(sum.first_token_ms_sum, 20);
-    assert_int_equal(sum.duration_ms[metrics_bucket(1001)], 2);
-    assert_int_equal(sum.duration_ms_sum, 2002);
+    assert_int_equal(sum.first_token_ms[metrics_bucket(20000)], 1);
+    assert_int_equal(sum.first_token_ms_sum_us, 20000);
+    assert_int_equal(sum.duration_ms[metrics_bucket(1001000)], 2);
+    assert_int_equal(sum.duration_ms_sum_us, 2002000);
     recorder_free(recorder);
     recorder_free(NULL);
     record_hub_counters(service.hub, &sum);
