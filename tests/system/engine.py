@@ -170,14 +170,16 @@ def silent(call):
 
 
 class Engine:
-    def __init__(self, behaviour=None, probes=True, models=("test-model",), owned_by="scripted"):
+    def __init__(self, behaviour=None, probes=True, models=("test-model",), owned_by="scripted", tls=None, port=0):
+        """`tls`: an ssl.SSLContext; calls on such a connection do not see hang-ups."""
         self.behaviour = behaviour or stream_of(["Hello"])
         self.probes, self.models, self.owned_by = probes, models, owned_by
         self.calls = []
         self.probed = 0
-        self.listener = socket.create_server(("127.0.0.1", 0), backlog=512)
+        self.listener = socket.create_server(("127.0.0.1", port), backlog=512)
         self.port = self.listener.getsockname()[1]
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.tls = tls
+        self.url = f"{'https' if tls else 'http'}://127.0.0.1:{self.port}"
         self.open = set()
         self.closed = False
         threading.Thread(target=self._accept, daemon=True).start()
@@ -213,15 +215,19 @@ class Engine:
             threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
 
     def _serve(self, connection):
+        plain = connection
         try:
+            if self.tls:
+                connection = self.tls.wrap_socket(connection, server_side=True)
             stream = connection.makefile("rb")
             while self._one(connection, stream):
                 pass
         except (OSError, ValueError):
             pass
         finally:
-            self.open.discard(connection)
+            self.open.discard(plain)
             connection.close()
+            plain.close()
 
     def _one(self, connection, stream):
         line = stream.readline(65536)
