@@ -163,7 +163,7 @@ size_t access_line_write(struct access_writer *writer, const struct record *reco
 static const char page_intro[] =
     "# Access log\n"
     "\n"
-    "<!-- Written by `ninja docs-record` from src/record/access_fields.h. Change it there. -->\n"
+    "<!-- Written by `ninja docs` from src/record/access_fields.h. Change it there. -->\n"
     "\n"
     "One JSON object in a line for each request that is over, however it ended. Lines are written "
     "in blocks, at most a second\n"

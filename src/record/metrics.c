@@ -135,7 +135,7 @@ void metrics_write(struct buf *buf, const struct metrics_counters *sum,
 static const char page_intro[] =
     "# Metrics\n"
     "\n"
-    "<!-- Written by `ninja docs-record` from src/record/metrics.h. Change it there. -->\n"
+    "<!-- Written by `ninja docs` from src/record/metrics.h. Change it there. -->\n"
     "\n"
     "`GET /metrics` on the metrics address (loopback unless configured) answers in Prometheus' "
     "text format 0.0.4. Counters\n"

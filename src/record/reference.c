@@ -15,7 +15,7 @@ const struct reference_page reference_pages[REFERENCE_PAGES] = {
 static const char page_intro[] =
     "# Reasons\n"
     "\n"
-    "<!-- Written by `ninja docs-record` from src/base/reason.h. Change it there. -->\n"
+    "<!-- Written by `ninja docs` from src/base/reason.h. Change it there. -->\n"
     "\n"
     "How a request can end. The reason is in the access log and in the metric "
     "`seawall_requests_total`; a client sees the\n"

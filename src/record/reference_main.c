@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* `ninja docs-record`: writes the pages of the tables into the source tree, whose root is the first argument. */
+/* `ninja docs`: writes the pages of the tables into the source tree, whose root is the first argument. */
 #include "record/reference.h"
 
 static int write_page(const char *root, const struct reference_page *page)
