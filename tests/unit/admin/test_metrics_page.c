@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "admin_testing.h"
+
+#include "admin/metrics_page.h"
+
+static const char *write_page(struct buf *buf, struct pool **pools, size_t count)
+{
+    const struct metrics_page_facts facts = {
+        .pools = pools, .pools_count = count, .uptime_s = 12, .restarts = 3, .workers = 4, .keys = 5, .trouble = true};
+    buf_init(buf, 1 << 20);
+    metrics_page_write(buf, &facts);
+    return buf_cstr(buf);
+}
+
+static void test_the_service_is_told(void **state)
+{
+    (void)state;
+    struct buf buf;
+    const char *page = write_page(&buf, NULL, 0);
+    assert_non_null(strstr(page, "# TYPE seawall_uptime_seconds gauge\nseawall_uptime_seconds 12\n"));
+    assert_non_null(strstr(page, "# TYPE seawall_restarts_total counter\nseawall_restarts_total 3\n"));
+    assert_non_null(strstr(page, "\nseawall_workers 4\n"));
+    assert_non_null(strstr(page, "\nseawall_keys 5\n"));
+    assert_non_null(strstr(page, "\nseawall_trouble 1\n"));
+    assert_non_null(strstr(page, "\nseawall_build_info{version=\"" SEAWALL_VERSION "\"} 1\n"));
+    assert_null(strstr(page, "backend"));
+    buf_release(&buf);
+}
+
+static void test_backends_have_labels_that_are_escaped(void **state)
+{
+    (void)state;
+    const struct backend_spec backend = {.url = SPAN("http://127.0.0.1:1/a"), .weight = 7};
+    const struct pool_spec spec = {.name = SPAN("ma\"i\\n\n"), .backends = &backend, .backends_count = 1};
+    struct err err = {""};
+    struct pool *pool = pool_new(&spec, &err);
+    assert_non_null(pool);
+    struct backend *taken = pool_pick(pool, 0, 1);
+    assert_non_null(taken);
+    struct buf buf;
+    const char *page = write_page(&buf, &pool, 1);
+    assert_non_null(strstr(page, "\nseawall_backend_up{pool=\"ma\\\"i\\\\n\\n\",backend=\"http://127.0.0.1:1/a\"} 1\n"));
+    assert_non_null(strstr(page, "# TYPE seawall_backend_in_flight gauge\nseawall_backend_in_flight{pool=\"ma\\\"i\\\\n\\n\","
+                                 "backend=\"http://127.0.0.1:1/a\"} 1\n"));
+    assert_non_null(strstr(page, "} 7\n"));
+    buf_release(&buf);
+    backend_report(taken, BACKEND_CANCELLED, 2);
+    pool_unref(pool);
+}
+
+static void test_the_reference_has_a_row_for_each_metric(void **state)
+{
+    (void)state;
+    struct buf page, reference;
+    struct pool *pool = test_pool("http://127.0.0.1:1");
+    buf_init(&reference, 65536);
+    metrics_page_write_reference(&reference);
+    struct span rest = span_str(write_page(&page, &pool, 1)), line;
+    size_t seen = 0;
+    while (span_split(&rest, '\n', &line)) {
+        char name[96], row[100];
+        if (sscanf(line.ptr, "# TYPE %90s", name) != 1)
+            continue;
+        snprintf(row, sizeof(row), "| `%s` |", name);
+        assert_non_null(strstr(buf_cstr(&reference), row));
+        seen++;
+    }
+    assert_int_equal(seen, 16);
+    buf_release(&reference);
+    buf_release(&page);
+    pool_unref(pool);
+}
+
+static void test_states_and_engines_have_names(void **state)
+{
+    (void)state;
+    assert_true(span_eq(backend_state_name(BACKEND_UP), SPAN("up")));
+    assert_true(span_eq(backend_state_name(BACKEND_DOWN), SPAN("down")));
+    assert_true(span_eq(backend_state_name(BACKEND_TRIAL), SPAN("on trial")));
+    assert_true(span_eq(backend_state_name(BACKEND_UNKNOWN), SPAN("unknown")));
+    assert_true(span_eq(engine_name(ENGINE_LLAMACPP), SPAN("llama.cpp")));
+    assert_true(span_eq(engine_name(ENGINE_OTHER), SPAN("other")));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_the_service_is_told),
+        cmocka_unit_test(test_backends_have_labels_that_are_escaped),
+        cmocka_unit_test(test_the_reference_has_a_row_for_each_metric),
+        cmocka_unit_test(test_states_and_engines_have_names),
+    };
+    cmocka_set_message_output(CM_OUTPUT_TAP);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
