@@ -34,7 +34,7 @@ static enum step_result send_whole(struct request *request, unsigned status, str
 {
     struct buf *head = &request->worker->head;
     struct record *record = &request->record;
-    if (input_left(request))
+    if (input_left(request) || request->worker->draining)
         request->keep_alive = false;
     http_answer_end(head, status == 204 ? HTTP_BODY_NONE : HTTP_BODY_LENGTH, body.len, request->keep_alive);
     if (buf_status(head) < 0) {

@@ -123,7 +123,7 @@ static void stream_head(struct request *request)
     http_answer_header(head, SPAN("Content-Type"), SPAN("text/event-stream; charset=utf-8"));
     http_answer_header(head, SPAN("Cache-Control"), SPAN("no-store"));
     http_answer_header(head, SPAN("X-Accel-Buffering"), SPAN("no")); /* proxies in front of us: do not hold events back */
-    if (request->http_1_0)
+    if (request->http_1_0 || request->worker->draining)
         request->keep_alive = false;
     http_answer_end(head, request->http_1_0 ? HTTP_BODY_NONE : HTTP_BODY_CHUNKED, 0, request->keep_alive);
     request->record.status = 200;

@@ -56,16 +56,42 @@ static void apply_limits(struct worker *worker)
     worker->out.max = 2 * config->answer_bytes_max;
 }
 
+static struct json_parser *new_parser(const struct config *config)
+{
+    return json_parser_new(MAX(config->body_bytes_max, config->answer_bytes_max), config->json_depth_max);
+}
+
+/* Without memory for a parser of the new size the old one stays; it refuses what is too large for it. */
+static void resize_parser(struct worker *worker, const struct config *before)
+{
+    const struct config *now = worker->catalog->config;
+    if (now->body_bytes_max == before->body_bytes_max && now->answer_bytes_max == before->answer_bytes_max &&
+        now->json_depth_max == before->json_depth_max)
+        return;
+    struct json_parser *parser = new_parser(now);
+    if (!parser)
+        return;
+    json_parser_free(worker->parser);
+    worker->parser = parser;
+}
+
+static void use_catalog(struct worker *worker, struct catalog *catalog)
+{
+    struct catalog *before = worker->catalog;
+    worker->catalog = catalog;
+    apply_limits(worker);
+    resize_parser(worker, before->config);
+    catalog_unref(before);
+    relay_forget_idle(worker->relay);
+}
+
 static void on_message(void *arg, void *content)
 {
     struct worker *worker = arg;
     struct worker_message *message = content;
     switch (message->kind) {
     case WORKER_CATALOG:
-        catalog_unref(worker->catalog);
-        worker->catalog = message->catalog;
-        apply_limits(worker);
-        relay_forget_idle(worker->relay);
+        use_catalog(worker, message->catalog);
         break;
     case WORKER_KEYRING:
         keyring_unref(worker->keyring);
@@ -169,7 +195,7 @@ static int worker_build(struct worker *worker, const struct worker_spec *spec)
     worker->recorder = recorder_new(spec->record_hub, worker->loop, spec->index);
     struct clients_limits limits = clients_limits(worker, config);
     worker->clients = clients_new(&limits);
-    worker->parser = json_parser_new(MAX(config->body_bytes_max, config->answer_bytes_max), config->json_depth_max);
+    worker->parser = new_parser(config);
     if (!worker->mailbox || !worker->relay || !worker->recorder || !worker->clients || !worker->parser)
         return -ENOMEM;
     return open_listeners(worker, spec);
