@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """HTTP/1.1 by hand: bytes out exactly as a test wants them, answers in piece by piece, each with the moment it came."""
+import collections
 import json
 import select
 import socket
@@ -42,6 +43,7 @@ class Wire:
         self.sock.connect((host, port))
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.buffer = b""
+        self.events = collections.deque()
 
     def __enter__(self):
         return self
@@ -142,15 +144,13 @@ class Wire:
 
     def event(self):
         """(data, moment) of the next event of a chunked stream, as soon as its chunk is here; None at the end."""
-        while True:
+        while not self.events:
             data = self.chunk()
             moment = time.monotonic()
             if not data:
                 return None
-            lines = [line[6:] for line in data.decode().split("\n") if line.startswith("data: ")]
-            if lines:
-                assert len(lines) == 1, lines
-                return lines[0], moment
+            self.events += [(line[6:], moment) for line in data.decode().split("\n") if line.startswith("data: ")]
+        return self.events.popleft()
 
     def ended(self, seconds=5.0):
         """Has the other side closed, within this time? What it still says is thrown away."""
