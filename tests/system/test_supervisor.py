@@ -1,0 +1,294 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The process that must not die: listeners that never close, whatever falls; a new binary without a refused connection; and a start that says in one line why it cannot."""
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import threading
+import time
+
+import pytest
+
+import service as service_module
+from engine import chunk, delta, event, head, stream_of
+from service import pid_lives, wait_for
+from wire import Closed, Wire, chat, deltas, request
+
+
+class Load:
+    """Clients that make a connection for each request, and note every one that was refused or broken."""
+
+    def __init__(self, door, clients=4):
+        self.door = door
+        self.over = threading.Event()
+        self.refused, self.broken, self.served = [], [], []
+        self.threads = [threading.Thread(target=self.run, daemon=True) for _ in range(clients)]
+
+    def __enter__(self):
+        for thread in self.threads:
+            thread.start()
+        wait_for(lambda: len(self.served) > 20, what="a running load")
+        return self
+
+    def __exit__(self, *_):
+        self.over.set()
+        for thread in self.threads:
+            thread.join()
+
+    def run(self):
+        while not self.over.is_set():
+            try:
+                wire = Wire(self.door.port)
+            except OSError as error:
+                self.refused.append((time.monotonic(), error))
+                continue
+            try:
+                with wire:
+                    answer = wire.send(chat(key=self.door.key, stream=True)).answer()
+                (self.served if answer.status == 200 else self.broken).append((time.monotonic(), answer.status))
+            except (Closed, OSError) as error:
+                self.broken.append((time.monotonic(), error))
+
+
+def kill_gateway(door):
+    """Kills it; returns the moment and the process that comes after it."""
+    before = door.gateway()
+    os.kill(before, signal.SIGKILL)
+    killed = time.monotonic()
+    door.may_crash = True
+    return killed, wait_for(lambda: door.gateway() not in (None, before) and door.gateway(), what="another gateway")
+
+
+def test_a_killed_gateway_is_back_within_a_second_and_no_connection_is_refused(start, make_engine):
+    door = start(make_engine(stream_of(["a", "b"])))
+    door.api_key()
+    with Load(door) as load:
+        killed, after = kill_gateway(door)
+        count = len(load.served)
+        wait_for(lambda: len(load.served) > count + 40, what="a served load again")
+    first = min(moment for moment, _ in load.served if moment > killed + 0.01)
+    assert first - killed < 1.0, f"{first - killed:.2f} s"
+    assert not load.refused
+    assert len(load.broken) <= 8, load.broken  # those that it was working for
+    assert door.gateway() == after
+    assert door.tool_json("status")["restarts"] == 1
+
+
+def test_those_who_wait_while_it_restarts_are_served_by_the_next(start, engine):
+    """A gateway that is stopped first, so that connections lie in the backlog when it is killed."""
+    door = start(engine)
+    door.api_key()
+    gateway = door.gateway()
+    os.kill(gateway, signal.SIGSTOP)
+    wires = [Wire(door.port).send(request("GET", "/v1/models", key=door.key)) for _ in range(50)]
+    door.may_crash = True
+    os.kill(gateway, signal.SIGKILL)
+    assert [wire.answer().status for wire in wires] == [200] * 50
+
+
+def test_a_gateway_that_is_killed_again_and_again_comes_back_each_time(start, engine):
+    door = start(engine)
+    door.api_key()
+    for _ in range(3):
+        kill_gateway(door)
+        assert door.chat(timeout=20)[0] == 200
+    assert door.tool_json("status")["restarts"] == 3
+
+
+def test_keys_made_before_a_kill_are_good_after_it(start, engine):
+    door = start(engine)
+    key = door.make_key("made-just-before")
+    kill_gateway(door)
+    assert door.request("GET", "/v1/models", key=key)[0] == 200
+
+
+def test_a_reload_that_was_accepted_is_what_the_next_gateway_has(start, engine):
+    door = start(engine)
+    door.settings["models"][0]["name"], door.settings["models"][0]["upstream_model"] = "renamed", "test-model"
+    door.write_config(door.settings)
+    door.tool("reload")
+    door.config_path.write_text("nonsense: [")
+    assert door.tool("reload", check=False).returncode == 1
+    kill_gateway(door)
+    assert door.request("GET", "/v1/models/renamed", key=door.api_key())[0] == 200
+
+
+def test_everything_ends_when_the_supervisor_is_killed(start, engine):
+    door = start(engine)
+    gateway = door.gateway()
+    door.process.kill()
+    door.process.wait()
+    wait_for(lambda: not pid_lives(gateway), 10, "the gateway's end")
+    again = service_module.Service(door.data.parent, door.settings, port=door.port)
+    again.start()
+    assert again.chat()[0] == 200
+    assert again.stop() == 0
+
+
+# ---- a new binary ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def own_binary(folder, monkeypatch):
+    """A copy of the daemon that a test may replace."""
+    binary = folder / "bin" / "seawalld"
+    binary.parent.mkdir()
+    shutil.copy2(service_module.DAEMON, binary)
+    monkeypatch.setattr(service_module, "DAEMON", binary)
+    return binary
+
+
+def replace(binary, content):
+    new = binary.with_suffix(".new")
+    new.write_bytes(content)
+    new.chmod(0o755)
+    new.rename(binary)
+
+
+def test_a_new_binary_takes_over_under_load_without_a_refused_connection(start, make_engine, own_binary):
+    steps = threading.Semaphore(0)
+
+    def behave(call):
+        if call.body["messages"][0]["content"] != "long":
+            return stream_of(["a", "b"])(call)
+        call.send(head())
+        for number in range(3):
+            call.send(chunk(event(delta(f"{number} "))))
+            while not steps.acquire(timeout=0.01):
+                call.pause(0)
+        call.send(chunk(event(delta(finish="stop")) + event("[DONE]")) + b"0\r\n\r\n")
+        return True
+
+    door = start(make_engine(behave))
+    long_one = Wire(door.port).send(chat("long", door.api_key(), stream=True))
+    long_one.head()
+    before, supervisor = door.gateway(), door.process.pid
+    replace(own_binary, own_binary.read_bytes())
+    with Load(door) as load:
+        door.send_signal(signal.SIGUSR2)
+        wait_for(lambda: door.log().count("ready: gateway") == 2, what="the new gateway")
+        count = len(load.served)
+        wait_for(lambda: len(load.served) > count + 40, what="a served load")
+    assert not load.refused and not load.broken, (load.refused[:3], load.broken[:3])
+    assert pid_lives(before)  # it works for the long stream alone
+    events = []
+    for _ in range(3):
+        steps.release()
+    while found := long_one.event():
+        events.append(found[0])
+    assert deltas(events) == "0 1 2 " and events[-1] == "[DONE]"
+    wait_for(lambda: not pid_lives(before), 10, "the end of the old gateway")
+    assert door.process.pid == supervisor and door.process.poll() is None
+    assert door.chat()[0] == 200
+    assert door.tool_json("status")["models"][0]["up"] is True
+
+
+def test_a_new_binary_can_take_over_more_than_once(start, engine, own_binary):
+    door = start(engine)
+    for times in (2, 3):
+        before = door.gateway()
+        door.send_signal(signal.SIGUSR2)
+        wait_for(lambda: door.log().count("ready: gateway") == times, what="the new gateway")
+        door.wait_log("the gateway of the binary before has ended", times=times - 1)
+        assert not pid_lives(before) and door.chat()[0] == 200
+    assert door.stop() == 0
+
+
+@pytest.mark.parametrize("content", [b"#!/bin/sh\nexit 1\n", b"no program at all"])
+def test_a_new_binary_that_does_not_start_is_not_taken(start, engine, own_binary, content):
+    door = start(engine)
+    gateway = door.gateway()
+    replace(own_binary, content)
+    door.send_signal(signal.SIGUSR2)
+    wait_for(lambda: "new binary" in door.log(), what="a word about it")
+    assert door.chat()[0] == 200 and door.gateway() == gateway
+
+
+def test_a_takeover_with_a_configuration_that_is_bad_by_now_is_not_begun(start, engine, own_binary):
+    door = start(engine)
+    gateway = door.gateway()
+    door.config_path.write_text("nonsense: [")
+    door.send_signal(signal.SIGUSR2)
+    door.wait_log("refuses this configuration")
+    assert door.chat()[0] == 200 and door.gateway() == gateway
+
+
+# ---- starts that cannot be --------------------------------------------------------------------------------
+
+
+def refused(folder, *words, status=1):
+    """Starts a daemon that must end at once; returns its one line."""
+    result = subprocess.run([service_module.DAEMON, "supervisor", "--data", folder / "data", *words], stdin=subprocess.DEVNULL,
+                            capture_output=True, text=True, timeout=20)
+    assert result.returncode == status, result
+    assert result.stdout == "" and result.stderr.count("\n") == 1 and result.stderr.startswith("seawalld: "), result.stderr
+    return result.stderr
+
+
+@pytest.mark.parametrize("text, words", [
+    ("nonsense: 1", "seawall.yaml:1"), ("service: {listen: ['127.0.0.1:99999']}", "listen"), ("limits: {body_bytes: -1}", "body_bytes"),
+    ("service: {user: nobody-at-all}", "nobody-at-all"), ("service: {listen: ['192.0.2.1:80']}", "192.0.2.1:80"), ("\0", "seawall.yaml"),
+])
+def test_a_bad_configuration_is_one_line(folder, text, words):
+    if "user" in text and os.geteuid() != 0:
+        pytest.skip("only root changes users")
+    (folder / "seawall.yaml").write_text(text)
+    assert words in refused(folder, "--config", folder / "seawall.yaml")
+
+
+def test_a_configuration_that_is_not_there_is_one_line(folder):
+    assert "nowhere.yaml" in refused(folder, "--config", folder / "nowhere.yaml")
+
+
+@pytest.mark.parametrize("setting", ["listen", "metrics"])
+def test_a_port_in_use_is_one_line(folder, setting):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        other = f"127.0.0.1:{service_module.free_port()}"
+        listen, metrics = (address, other) if setting == "listen" else (other, address)
+        (folder / "seawall.yaml").write_text(f"service: {{listen: ['{listen}'], metrics: '{metrics}'}}")
+        line = refused(folder, "--config", folder / "seawall.yaml")
+    assert address in line and "in use" in line
+
+
+def test_a_second_service_on_the_same_data_is_refused_and_harms_nothing(start, engine):
+    door = start(engine)
+    door.api_key()
+    other = door.config_path.with_name("other.yaml")
+    other.write_text(f"service: {{listen: ['127.0.0.1:{service_module.free_port()}'], metrics: 'off'}}")
+    line = refused(door.data.parent, "--config", other)
+    assert "running already" in line
+    assert door.chat()[0] == 200 and door.tool("status").returncode == 0
+
+
+@pytest.mark.parametrize("words", [["--nonsense"], ["more"], ["--port", "0"], ["--port", "x"], ["--config"]])
+def test_a_bad_command_line_is_one_line_and_status_2(folder, words):
+    refused(folder, *words, status=2)
+
+
+def test_a_data_folder_that_cannot_be_is_one_line(folder):
+    (folder / "data").write_text("a file")
+    assert f"{folder}/data" in refused(folder)
+
+
+def test_a_damaged_mac_key_is_one_line_and_stays_as_it_is(folder):
+    (folder / "data").mkdir()
+    (folder / "data" / "key.mac").write_text("not hexadecimal\n")
+    assert "key.mac" in refused(folder)
+    assert (folder / "data" / "key.mac").read_text() == "not hexadecimal\n"
+
+
+def test_check_starts_nothing(folder):
+    (folder / "seawall.yaml").write_text("service: {listen: ['127.0.0.1:1'], metrics: 'off'}")
+    result = subprocess.run([service_module.DAEMON, "supervisor", "--check", "--data", folder / "data", "--config", folder / "seawall.yaml"],
+                            capture_output=True, text=True, timeout=20)
+    assert result.returncode == 0 and result.stderr == ""
+
+
+def test_the_port_of_the_command_line_wins(start, engine):
+    port = service_module.free_port()
+    door = start(engine, extra=["--port", str(port)], ready=False)
+    door.port = port
+    door.wait_ready()
+    assert door.chat()[0] == 200
