@@ -18,7 +18,7 @@ struct client {
     bool keep;           /* after FLUSH: another request may follow */
     bool reading;        /* false while a pipeline waits */
     bool draining;
-    uint32_t bytes_read; /* of the body under way, for the rate; saturates */
+    uint64_t bytes_read;     /* of the body under way, for the rate */
     uint64_t bytes_written;  /* handed to the socket, queued or not */
     uint64_t delivered_seen; /* bytes that had left the queue at the last look of the stall deadline */
     size_t memory_seen;  /* of the reader, as counted in worker->body_memory */
@@ -194,14 +194,15 @@ static void on_send_deadline(struct deadline *deadline)
 static void on_read(void *owner, char *bytes, size_t len)
 {
     struct client *client = owner;
-    if (client->state == CLIENT_LINGER)
+    if (client->state == CLIENT_LINGER || (client->state == CLIENT_FLUSH && !client->keep))
         return;
-    if (client->state == CLIENT_IDLE)
-        client_enter_state(client, CLIENT_HEAD);
     if (client->state == CLIENT_REQUEST)
-        client->bytes_read += (uint32_t)len;
+        client->bytes_read += len;
 
     http_request_feed(client->reader, bytes, len);
+    /* An empty line, which some clients send behind a body, begins no request. */
+    if (client->state == CLIENT_IDLE && http_request_started(client->reader))
+        client_enter_state(client, CLIENT_HEAD);
     client_advance(client);
     if (client->state == CLIENT_CLOSED)
         return;
@@ -210,15 +211,20 @@ static void on_read(void *owner, char *bytes, size_t len)
         return;
     }
     count_memory(client);
-    if (client->request && http_request_unread(client->reader) > PIPELINE_BYTES_MAX) {
+    if ((client->request || client->keep) && http_request_unread(client->reader) > PIPELINE_BYTES_MAX) {
         client->reading = false;
         sock_read_stop(client->sock, true);
     }
 }
 
+/* Who sends no more has gone, unless the rest of a whole answer is on its way to it. */
 static void on_end(void *owner)
 {
-    client_close(owner, REASON_CLIENT_GONE);
+    struct client *client = owner;
+    if (client->state == CLIENT_FLUSH)
+        client->keep = false;
+    else
+        client_close(client, REASON_CLIENT_GONE);
 }
 
 static void on_error(void *owner, int error)
@@ -265,14 +271,15 @@ static void begin_request(struct client *client, enum http_request_state reader_
 /* From the end of one request to the wait for the next, or to the end of the connection. */
 static void after_request(struct client *client)
 {
-    if (!client->keep) {
-        linger(client);
-        return;
-    }
     if (sock_queued(client->sock) > 0) {
         if (client->state == CLIENT_REQUEST)
             client_enter_state(client, CLIENT_FLUSH);
         return; /* on_drain goes on */
+    }
+    /* What was pipelined may have found no memory: then nothing can follow. */
+    if (!client->keep || http_request_state(client->reader) == HTTP_REQUEST_REFUSED) {
+        linger(client);
+        return;
     }
     http_request_next(client->reader);
     count_memory(client);

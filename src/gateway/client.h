@@ -5,17 +5,18 @@
  *             ┌────────────── keep-alive, all written ───────────────┐
  *             ▼                                                      │
  *   accept ─▶ IDLE ─first byte─▶ HEAD ─head read─▶ REQUEST ─over─▶ FLUSH ─▶ LINGER ─▶ closed
- *                                  └─ refused, timeout ──────────────▲         (answered while input was still to come, or closing)
+ *                                  └─ refused, timeout ────▲                  (answered while input was still to come, or closing)
  *
  *   state    what holds                                          deadline
  *   IDLE     no request, no byte of one                          keep_alive
  *   HEAD     no request, bytes of a head                         head, absolute
  *   REQUEST  one request under way                               body (absolute and rate) while it is received; send stall
  *   FLUSH    no request; the last answer is not all written      send stall
+ *            (no other may follow: input is thrown away)
  *   LINGER   FIN sent; input is thrown away                      2 s
  *
- * A client that closes (FIN or RST) while its request is under way has gone: the engine's work stops at once. Pipelined bytes wait in the reader; above
- * PIPELINE_BYTES_MAX nothing more is read until their turn comes.
+ * A client that closes (FIN or RST) while its request is under way has gone: the engine's work stops at once. In FLUSH a FIN only says that
+ * nothing follows. Pipelined bytes wait in the reader; above PIPELINE_BYTES_MAX nothing more is read until their turn comes.
  */
 #pragma once
 
