@@ -66,7 +66,6 @@ struct request {
     uint64_t key_id;
     const struct catalog_model *model; /* lives in `catalog` */
     struct catalog *catalog;           /* the one this request was judged by; counted */
-    bool stream;                       /* the client asked for a stream */
 
     /* relay and the way back */
     struct buf ask;           /* headroom and the engine's body, until the first byte of its answer */
@@ -79,6 +78,7 @@ struct request {
     enum answer_stop stop;
     bool answer_done;         /* the engine said [DONE] */
     bool head_sent;           /* of our answer to the client */
+    bool streaming;           /* it is a stream; counted in streams_open */
     bool end_sent;            /* our answer is complete on the wire */
     bool client_gone;
     bool paused;              /* the relay waits for the client to read */

@@ -57,7 +57,8 @@ void request_abort(struct request *request, enum reason reason)
     response_stop(request);
     request->client_gone = true;
     request->keep_alive = false;
-    request->record.reason = reason;
+    if (!request->end_sent) /* else it has all it asked for */
+        request->record.reason = reason;
     request_over(request);
 }
 
@@ -117,7 +118,8 @@ struct request *request_begin(struct client *client)
         return NULL;
     const struct http_request *head = client_reader(client);
     request->method = http_request_method(head);
-    request->keep_alive = http_request_keep_alive(head) && !request->worker->draining;
+    request->keep_alive = http_request_keep_alive(head) && !request->worker->draining &&
+                          request->catalog->config->keep_alive_ms > 0;
     request->http_1_0 = http_request_is_1_0(head);
     request->record.head_us = request->record.began_us;
     note_head(request, head);
@@ -127,8 +129,15 @@ struct request *request_begin(struct client *client)
 struct request *request_begin_refused(struct client *client, enum reason reason)
 {
     struct request *request = request_blank(client);
-    if (request)
-        request->refusal.reason = reason;
+    if (!request)
+        return NULL;
+    request->refusal.reason = reason;
+    /* Some are refused for what a valid head asks: it is logged, and HEAD gets no body. */
+    const struct http_request *head = client_reader(client);
+    if (!span_is_null(http_request_method_text(head))) {
+        request->method = http_request_method(head);
+        note_head(request, head);
+    }
     return request;
 }
 
@@ -305,7 +314,6 @@ static int prepare_ask(struct request *request, const struct inference *inferenc
     bool as_stream = inference->stream ||
                      (request->endpoint != ENDPOINT_EMBEDDING && pool_wants_stream(request->model->pool));
     request->form = inference->stream ? FORM_STREAM : as_stream ? FORM_GATHER : FORM_WHOLE;
-    request->stream = inference->stream;
     request->record.stream = inference->stream;
     request->record.streamed_upstream = as_stream;
 

@@ -73,7 +73,7 @@ void response_stop(struct request *request)
 void response_release(struct request *request)
 {
     check(!request->call);
-    if (request->head_sent && request->stream)
+    if (request->streaming)
         METRIC_SUB(recorder_counters(request->worker->recorder), streams_open, 1);
     answer_free(TAKE(request->answer));
     sse_splitter_release(&request->splitter);
@@ -127,6 +127,7 @@ static void stream_head(struct request *request)
         request->keep_alive = false;
     http_answer_end(head, request->http_1_0 ? HTTP_BODY_NONE : HTTP_BODY_CHUNKED, 0, request->keep_alive);
     request->record.status = 200;
+    request->streaming = true;
     METRIC_ADD(recorder_counters(request->worker->recorder), streams_open, 1);
 }
 
