@@ -24,6 +24,8 @@
 struct model_child {
     struct loop *loop;
     struct model_spec spec;
+    char name[128]; /* `spec` points here for these two */
+    char log_path[PATH_MAX + 16];
     struct child *child; /* NULL between two lives */
     int input;           /* our end of its standard input; open as long as it shall live */
     uint16_t port;
@@ -160,6 +162,10 @@ struct model_child *model_child_new(struct loop *loop, const struct model_spec *
     }
     model->loop = loop;
     model->spec = *spec;
+    snprintf(model->name, sizeof(model->name), "%s", spec->name);
+    snprintf(model->log_path, sizeof(model->log_path), "%s", spec->log_path);
+    model->spec.name = model->name;
+    model->spec.log_path = model->log_path;
     model->input = -1;
     model->pause_ms = PAUSE_MS_FIRST;
     deadline_init(&model->restart, on_restart);
@@ -172,7 +178,7 @@ struct model_child *model_child_new(struct loop *loop, const struct model_spec *
     snprintf(model->url, sizeof(model->url), "http://127.0.0.1:%u", model->port);
     random_bytes(bytes, sizeof(bytes));
     text_hex(bytes, sizeof(bytes), model->key);
-    (void)unlink(spec->log_path);
+    (void)unlink(model->log_path);
     if (launch(model, err) < 0) {
         model_child_free(model);
         return NULL;

@@ -13,9 +13,9 @@
 struct model_child;
 
 struct model_spec {
-    const char *python, *program, *model; /* paths */
-    const char *name;                     /* public */
-    const char *log_path;                 /* what it says goes there; made new at each start of the supervisor */
+    const char *python, *program, *model; /* paths; live as long as the child */
+    const char *name;                     /* public; copied */
+    const char *log_path;                 /* copied; what it says goes there; made new at each start of the supervisor */
     uint32_t uid, gid;
     uint32_t threads;
     uint32_t slots, context_tokens;

@@ -61,6 +61,18 @@ struct supervisor {
 
 static struct supervisor self;
 
+static const int signals[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR2};
+
+/* From the first line of this process, or over an exec, to the moment when they are heard: none of them ends it, and none is lost. */
+static void hold_signals(bool held)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    for (size_t i = 0; i < COUNT_OF(signals); i++)
+        sigaddset(&set, signals[i]);
+    sigprocmask(held ? SIG_BLOCK : SIG_UNBLOCK, &set, NULL);
+}
+
 static void end(int exit_status)
 {
     self.exit_status = exit_status;
@@ -258,9 +270,7 @@ static void become_new_binary(void)
     }
     log_line(LOG_INFO, "the binary '%s' takes over", self.binary);
     model_child_free(TAKE(self.model)); /* the new one starts its own: it may be another model */
-    sigset_t none;
-    sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, NULL);
+    hold_signals(true);
     self.argv[0] = (char *)"supervisor";
     char *argv[64] = {(char *)"seawalld"};
     size_t count = 1;
@@ -275,6 +285,8 @@ static void on_trial_exit(void *owner, int64_t status, int signum)
 {
     (void)owner;
     child_free(TAKE(self.trial));
+    if (self.stopping)
+        return;
     if (status == 0 && signum == 0)
         become_new_binary();
     else
@@ -475,10 +487,10 @@ static int start(struct err *err)
         if (!self.old_gateway_tick)
             return err_set(err, -ENOMEM, "out of memory");
     }
-    static const int signals[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR2};
     for (size_t i = 0; i < COUNT_OF(signals); i++)
         if (loop_on_signal(self.loop, signals[i], on_signal, NULL) < 0)
             return err_set(err, -ENOMEM, "cannot watch for signals");
+    hold_signals(false);
     start_gateway();
     return 0;
 }
@@ -487,6 +499,7 @@ int supervisor_main(const char *binary, int argc, char **argv)
 {
     struct err err = {""};
 
+    hold_signals(true);
     log_setup("supervisor", LOG_INFO);
     self.binary = binary;
     self.argv = argv;
