@@ -255,7 +255,8 @@ static inline struct key *test_key(uint64_t id, const char *name)
 {
     unsigned char digest[SHA256_BYTES];
     memset(digest, (int)id, sizeof(digest));
-    struct key *key = key_new(id, digest, span_str(name), SPAN("abcd"), false, false, 1000 * id, 0, NULL, 0);
+    struct key *key =
+        key_new(id, digest, span_str(name), SPAN("abcd"), false, false, 1000 * id, 0, NULL, 0);
     assert_non_null(key);
     return key;
 }
@@ -265,11 +266,17 @@ static inline void store_key(struct store *store, uint64_t id, const char *name)
     unsigned char digest[SHA256_BYTES];
     struct err err = {""};
     memset(digest, (int)id, sizeof(digest));
-    const struct store_key row = {.id = id, .digest = digest, .name = name, .hint = "abcd", .models = "", .created_ms = 1000 * id};
+    const struct store_key row = {.id = id,
+                                  .digest = digest,
+                                  .name = name,
+                                  .hint = "abcd",
+                                  .models = "",
+                                  .created_ms = 1000 * id};
     assert_int_equal(store_keys_add(store, &row, 1, &err), 0);
 }
 
-static inline struct keyring *test_ring(const struct fixture *fixture, struct key *const *keys, size_t count)
+static inline struct keyring *test_ring(const struct fixture *fixture, struct key *const *keys,
+                                        size_t count)
 {
     struct keyring *ring = keyring_new(&fixture->mac, keys, count, false);
     assert_non_null(ring);
@@ -339,17 +346,20 @@ static inline void hear(int fd, struct reply *reply, bool no_body)
     reply->json = json_loadb(reply->body, reply->len, 0, NULL);
 }
 
-static inline void ask_on(int fd, const char *method, const char *target, const char *body, struct reply *reply)
+static inline void ask_on(int fd, const char *method, const char *target, const char *body,
+                          struct reply *reply)
 {
     char head[512];
-    snprintf(head, sizeof(head), "%s %s HTTP/1.1\r\nHost: seawall\r\nContent-Length: %zu\r\n\r\n", method, target, strlen(body));
+    snprintf(head, sizeof(head), "%s %s HTTP/1.1\r\nHost: seawall\r\nContent-Length: %zu\r\n\r\n",
+             method, target, strlen(body));
     say(fd, head);
     say(fd, body);
     hear(fd, reply, strcmp(method, "HEAD") == 0);
 }
 
 /* One request on a connection of its own. */
-static inline void ask(const struct fixture *fixture, const char *method, const char *target, const char *body, struct reply *reply)
+static inline void ask(const struct fixture *fixture, const char *method, const char *target,
+                       const char *body, struct reply *reply)
 {
     int fd = dial(fixture, "admin.sock");
     ask_on(fd, method, target, body, reply);
@@ -384,7 +394,8 @@ static inline const char *message_of(const struct reply *reply)
     } while (0)
 
 /* A key made through the API: its id and its text. */
-static inline void make_key(const struct fixture *fixture, const char *body, char ret_id[16], char ret_text[KEY_TEXT_BYTES + 1])
+static inline void make_key(const struct fixture *fixture, const char *body, char ret_id[16],
+                            char ret_text[KEY_TEXT_BYTES + 1])
 {
     struct reply reply;
     ask(fixture, "POST", "/keys", body, &reply);

@@ -66,7 +66,8 @@ static void test_a_pipeline_is_answered_in_its_order(void **state)
 static void test_a_request_in_pieces_is_the_same(void **state)
 {
     (void)state;
-    const char *text = "POST /keys HTTP/1.1\r\nHost: s\r\nContent-Length: 14\r\n\r\n{\"name\":\"ann\"}";
+    const char *text =
+        "POST /keys HTTP/1.1\r\nHost: s\r\nContent-Length: 14\r\n\r\n{\"name\":\"ann\"}";
     struct reply reply;
     int fd = dial(&fixture, "admin.sock");
     for (size_t i = 0; i < strlen(text); i++) {
@@ -127,7 +128,8 @@ static void test_a_body_that_is_too_large_is_413(void **state)
     struct reply reply;
     char head[128];
     int fd = dial(&fixture, "admin.sock");
-    snprintf(head, sizeof(head), "POST /keys HTTP/1.1\r\nHost: s\r\nContent-Length: %u\r\n\r\n", ADMIN_BODY_BYTES_MAX + 1);
+    snprintf(head, sizeof(head), "POST /keys HTTP/1.1\r\nHost: s\r\nContent-Length: %u\r\n\r\n",
+             ADMIN_BODY_BYTES_MAX + 1);
     say(fd, head);
     hear(fd, &reply, false);
     assert_int_equal(reply.status, 413);
@@ -216,7 +218,8 @@ static void test_a_caller_that_hangs_up_does_not_stop_its_work(void **state)
 static void test_what_is_open_goes_with_the_admin(void **state)
 {
     (void)state;
-    int idle = dial(&fixture, "admin.sock"), half = dial(&fixture, "admin.sock"), waits = dial(&fixture, "admin.sock");
+    int idle = dial(&fixture, "admin.sock"), half = dial(&fixture, "admin.sock"),
+        waits = dial(&fixture, "admin.sock");
     struct reply reply;
     ask_on(idle, "GET", "/keys", "", &reply);
     reply_release(&reply);
@@ -241,7 +244,8 @@ static void test_what_is_open_goes_with_the_admin(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_a_connection_serves_one_request_after_the_other, start, stop),
+        cmocka_unit_test_setup_teardown(test_a_connection_serves_one_request_after_the_other, start,
+                                        stop),
         cmocka_unit_test_setup_teardown(test_a_pipeline_is_answered_in_its_order, start, stop),
         cmocka_unit_test_setup_teardown(test_a_request_in_pieces_is_the_same, start, stop),
         cmocka_unit_test_setup_teardown(test_head_has_no_body, start, stop),
@@ -250,7 +254,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_a_body_that_is_too_large_is_413, start, stop),
         cmocka_unit_test_setup_teardown(test_a_client_that_waits_for_leave_gets_it, start, stop),
         cmocka_unit_test_setup_teardown(test_only_so_many_connections_at_a_time, start, stop),
-        cmocka_unit_test_setup_teardown(test_a_caller_that_hangs_up_does_not_stop_its_work, start, stop),
+        cmocka_unit_test_setup_teardown(test_a_caller_that_hangs_up_does_not_stop_its_work, start,
+                                        stop),
         cmocka_unit_test_setup_teardown(test_what_is_open_goes_with_the_admin, start, stop),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);

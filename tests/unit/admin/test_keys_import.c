@@ -27,7 +27,8 @@ static int stop(void **state)
 }
 
 /* The status; *rows gets the bad ones. */
-static unsigned read_text(const char *text, struct import *import, struct buf *rows, struct err *err)
+static unsigned read_text(const char *text, struct import *import, struct buf *rows,
+                          struct err *err)
 {
     json_t *root = json_loads(text, 0, NULL);
     assert_non_null(root);
@@ -45,10 +46,12 @@ static void test_texts_and_digests_become_keys(void **state)
     struct import import;
     struct buf rows;
     struct err err;
-    assert_int_equal(read_text("{\"keys\":[{\"key\":\"sk-proj-0123456789\",\"name\":\"ann\",\"models\":[\"a\"],"
-                               "\"expires\":\"1970-01-02\"},{\"sha256\":\"" SHA_OF_HELLO "\",\"name\":\"bob\"}]}",
-                               &import, &rows, &err),
-                     200);
+    assert_int_equal(
+        read_text("{\"keys\":[{\"key\":\"sk-proj-0123456789\",\"name\":\"ann\",\"models\":[\"a\"],"
+                  "\"expires\":\"1970-01-02\"},{\"sha256\":\"" SHA_OF_HELLO
+                  "\",\"name\":\"bob\"}]}",
+                  &import, &rows, &err),
+        200);
     assert_int_equal(import.count, 2);
     const struct key *ann = import.keys[0], *bob = import.keys[1];
     unsigned char digest[SHA256_BYTES];
@@ -72,16 +75,18 @@ static void test_one_bad_row_refuses_all_and_is_named(void **state)
     struct import import;
     struct buf rows;
     struct err err;
-    assert_int_equal(read_text("{\"keys\":[{\"key\":\"sk-proj-0123456789\",\"name\":\"ann\"},{\"key\":\"short\",\"name\":\"bob\"},"
+    assert_int_equal(read_text("{\"keys\":[{\"key\":\"sk-proj-0123456789\",\"name\":\"ann\"},{"
+                               "\"key\":\"short\",\"name\":\"bob\"},"
                                "5,{\"name\":\"no key\"}]}",
                                &import, &rows, &err),
                      400);
     assert_int_equal(import.count, 0);
     assert_string_equal(err.text, "3 of 4 keys cannot be imported, so none was");
-    assert_string_equal(buf_cstr(&rows),
-                        "[{\"row\":1,\"message\":\"'key' must have 16 to 512 printable bytes and no space\"},"
-                        "{\"row\":2,\"message\":\"a row must be an object\"},"
-                        "{\"row\":3,\"message\":\"a row has either 'key' or 'sha256'\"}]");
+    assert_string_equal(
+        buf_cstr(&rows),
+        "[{\"row\":1,\"message\":\"'key' must have 16 to 512 printable bytes and no space\"},"
+        "{\"row\":2,\"message\":\"a row must be an object\"},"
+        "{\"row\":3,\"message\":\"a row has either 'key' or 'sha256'\"}]");
     buf_release(&rows);
 }
 
@@ -92,7 +97,8 @@ static void test_refused_rows(void **state)
         const char *row, *words;
         unsigned status;
     } cases[] = {
-        {"{\"key\":\"sk-proj-0123456789\",\"sha256\":\"" SHA_OF_HELLO "\",\"name\":\"a\"}", "either", 400},
+        {"{\"key\":\"sk-proj-0123456789\",\"sha256\":\"" SHA_OF_HELLO "\",\"name\":\"a\"}",
+         "either", 400},
         {"{\"key\":\"sk proj 0123456789\",\"name\":\"a\"}", "no space", 400},
         {"{\"key\":\"sk-proj-012345678\\u00e4\",\"name\":\"a\"}", "printable", 400},
         {"{\"key\":5,\"name\":\"a\"}", "'key' must", 400},
@@ -100,9 +106,12 @@ static void test_refused_rows(void **state)
         {"{\"sha256\":7,\"name\":\"a\"}", "64 hexadecimal", 400},
         {"{\"key\":\"sk-proj-0123456789\"}", "'name' must be", 400},
         {"{\"key\":\"sk-proj-0123456789\",\"name\":\"a\",\"expires\":\"soon\"}", "'expires'", 400},
-        {"{\"key\":\"sk-proj-0123456789\",\"name\":\"a\",\"budget\":5}", "unknown member 'budget'", 400},
+        {"{\"key\":\"sk-proj-0123456789\",\"name\":\"a\",\"budget\":5}", "unknown member 'budget'",
+         400},
         {"{\"key\":\"sk-this-one-is-here\",\"name\":\"a\"}", "there already", 409},
-        {"{\"key\":\"sk-twice-in-here-0\",\"name\":\"a\"},{\"key\":\"sk-twice-in-here-0\",\"name\":\"b\"}", "\"row\":1", 409},
+        {"{\"key\":\"sk-twice-in-here-0\",\"name\":\"a\"},{\"key\":\"sk-twice-in-here-0\",\"name\":"
+         "\"b\"}",
+         "\"row\":1", 409},
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         struct import import;
@@ -119,14 +128,15 @@ static void test_refused_rows(void **state)
 static void test_lengths_at_their_border(void **state)
 {
     (void)state;
-    static const size_t lengths[] = {KEY_IMPORTED_TEXT_MIN - 1, KEY_IMPORTED_TEXT_MIN, KEY_IMPORTED_TEXT_MAX,
-                                     KEY_IMPORTED_TEXT_MAX + 1};
+    static const size_t lengths[] = {KEY_IMPORTED_TEXT_MIN - 1, KEY_IMPORTED_TEXT_MIN,
+                                     KEY_IMPORTED_TEXT_MAX, KEY_IMPORTED_TEXT_MAX + 1};
     for (size_t i = 0; i < COUNT_OF(lengths); i++) {
         struct import import;
         struct buf rows;
         struct err err;
         char text[1024];
-        snprintf(text, sizeof(text), "{\"keys\":[{\"key\":\"%0*d\",\"name\":\"a\"}]}", (int)lengths[i], 0);
+        snprintf(text, sizeof(text), "{\"keys\":[{\"key\":\"%0*d\",\"name\":\"a\"}]}",
+                 (int)lengths[i], 0);
         assert_int_equal(read_text(text, &import, &rows, &err), i == 1 || i == 2 ? 200 : 400);
         import_release(&import);
         buf_release(&rows);
@@ -136,7 +146,8 @@ static void test_lengths_at_their_border(void **state)
 static void test_the_list_itself_is_judged(void **state)
 {
     (void)state;
-    static const char *const bad[] = {"{}", "{\"keys\":[]}", "{\"keys\":{}}", "{\"keys\":[],\"all\":true}"};
+    static const char *const bad[] = {"{}", "{\"keys\":[]}", "{\"keys\":{}}",
+                                      "{\"keys\":[],\"all\":true}"};
     for (size_t i = 0; i < COUNT_OF(bad); i++) {
         struct import import;
         struct buf rows;
@@ -171,7 +182,8 @@ static void test_short_memory_imports_nothing(void **state)
     (void)state;
     struct import import = {.count = 0};
     struct err err;
-    json_t *root = json_loads("{\"keys\":[{\"key\":\"sk-proj-0123456789\",\"name\":\"ann\"}]}", 0, NULL);
+    json_t *root =
+        json_loads("{\"keys\":[{\"key\":\"sk-proj-0123456789\",\"name\":\"ann\"}]}", 0, NULL);
     int64_t before = mem_live_count();
     unsigned status;
     uint64_t n = 0;

@@ -41,21 +41,28 @@ static void test_a_key_is_shown_without_its_text(void **state)
     (void)state;
     const char *models[] = {"a", "b\"c"};
     unsigned char digest[SHA256_BYTES] = {1};
-    struct key *key = key_new(61, digest, SPAN("ann"), SPAN("wxyz"), true, false, 86400000, 172800000, models, 2);
+    struct key *key =
+        key_new(61, digest, SPAN("ann"), SPAN("wxyz"), true, false, 86400000, 172800000, models, 2);
     assert_non_null(key);
     assert_shown(key, 172799999,
-                 "{\"id\":\"key_0000000000z\",\"name\":\"ann\",\"hint\":\"wxyz\",\"state\":\"active\",\"models\":[\"a\","
-                 "\"b\\\"c\"],\"created\":\"1970-01-02T00:00:00.000Z\",\"expires\":\"1970-01-03T00:00:00.000Z\","
+                 "{\"id\":\"key_0000000000z\",\"name\":\"ann\",\"hint\":\"wxyz\",\"state\":"
+                 "\"active\",\"models\":[\"a\","
+                 "\"b\\\"c\"],\"created\":\"1970-01-02T00:00:00.000Z\",\"expires\":\"1970-01-03T00:"
+                 "00:00.000Z\","
                  "\"last_used\":null,\"imported\":true}");
     atomic_store(&key->last_used_ms, 1000);
     assert_shown(key, 172800000,
-                 "{\"id\":\"key_0000000000z\",\"name\":\"ann\",\"hint\":\"wxyz\",\"state\":\"expired\",\"models\":[\"a\","
-                 "\"b\\\"c\"],\"created\":\"1970-01-02T00:00:00.000Z\",\"expires\":\"1970-01-03T00:00:00.000Z\","
+                 "{\"id\":\"key_0000000000z\",\"name\":\"ann\",\"hint\":\"wxyz\",\"state\":"
+                 "\"expired\",\"models\":[\"a\","
+                 "\"b\\\"c\"],\"created\":\"1970-01-02T00:00:00.000Z\",\"expires\":\"1970-01-03T00:"
+                 "00:00.000Z\","
                  "\"last_used\":\"1970-01-01T00:00:01.000Z\",\"imported\":true}");
     key->disabled = true;
     assert_shown(key, 0,
-                 "{\"id\":\"key_0000000000z\",\"name\":\"ann\",\"hint\":\"wxyz\",\"state\":\"disabled\",\"models\":[\"a\","
-                 "\"b\\\"c\"],\"created\":\"1970-01-02T00:00:00.000Z\",\"expires\":\"1970-01-03T00:00:00.000Z\","
+                 "{\"id\":\"key_0000000000z\",\"name\":\"ann\",\"hint\":\"wxyz\",\"state\":"
+                 "\"disabled\",\"models\":[\"a\","
+                 "\"b\\\"c\"],\"created\":\"1970-01-02T00:00:00.000Z\",\"expires\":\"1970-01-03T00:"
+                 "00:00.000Z\","
                  "\"last_used\":\"1970-01-01T00:00:01.000Z\",\"imported\":true}");
     key_unref(key);
 }
@@ -63,7 +70,8 @@ static void test_a_key_is_shown_without_its_text(void **state)
 static void test_a_body_is_one_object(void **state)
 {
     (void)state;
-    const char *const bad[] = {"", "{", "[]", "1", "{\"a\":1,\"a\":2}", "{} {}", "{\"a\":\"\xff\"}"};
+    const char *const bad[] = {
+        "", "{", "[]", "1", "{\"a\":1,\"a\":2}", "{} {}", "{\"a\":\"\xff\"}"};
     for (size_t i = 0; i < COUNT_OF(bad); i++) {
         struct err err = {""};
         assert_null(keys_json_parse(span_str(bad[i]), &err));
@@ -100,8 +108,10 @@ static void test_a_name_has_a_length_and_no_control_characters(void **state)
     snprintf(text, sizeof(text), "{\"name\":\"%0*d\"}", KEY_NAME_BYTES_MAX + 1, 0);
     assert_string_equal(wish_error(text), "'name' must have 1 to 100 printable bytes");
     assert_string_equal(wish_error("{\"name\":\"\"}"), "'name' must have 1 to 100 printable bytes");
-    assert_string_equal(wish_error("{\"name\":\"a\\tb\"}"), "'name' must have 1 to 100 printable bytes");
-    assert_string_equal(wish_error("{\"name\":\"a\\u007fb\"}"), "'name' must have 1 to 100 printable bytes");
+    assert_string_equal(wish_error("{\"name\":\"a\\tb\"}"),
+                        "'name' must have 1 to 100 printable bytes");
+    assert_string_equal(wish_error("{\"name\":\"a\\u007fb\"}"),
+                        "'name' must have 1 to 100 printable bytes");
     assert_string_equal(wish_error("{\"name\":5}"), "'name' must be a text");
     assert_string_equal(wish_error("{}"), "'name' must be a text");
     assert_string_equal(wish_error("{\"name\":\"\xc3\xa4\"}"), "");
@@ -113,7 +123,8 @@ static void test_models_are_a_list_of_names(void **state)
     assert_non_null(strstr(wish_error("{\"name\":\"a\",\"models\":\"x\"}"), "must be a list"));
     assert_non_null(strstr(wish_error("{\"name\":\"a\",\"models\":[1]}"), "must hold names"));
     assert_non_null(strstr(wish_error("{\"name\":\"a\",\"models\":[\"\"]}"), "must hold names"));
-    assert_non_null(strstr(wish_error("{\"name\":\"a\",\"models\":[\"x\\ny\"]}"), "must hold names"));
+    assert_non_null(
+        strstr(wish_error("{\"name\":\"a\",\"models\":[\"x\\ny\"]}"), "must hold names"));
 
     char text[1024] = "{\"name\":\"a\",\"models\":[\"x\"";
     size_t len = strlen(text);

@@ -35,7 +35,8 @@ static void snapshot_of(const uint64_t *ids, size_t count)
 
 static void load(const struct keyring *present, struct keys_loaded *loaded, struct err *trouble)
 {
-    assert_int_equal(keys_load(fixture.store, fixture.snapshot, &fixture.mac, present, loaded, trouble), 0);
+    assert_int_equal(
+        keys_load(fixture.store, fixture.snapshot, &fixture.mac, present, loaded, trouble), 0);
 }
 
 static int count_key(void *arg, const struct store_key *key)
@@ -225,7 +226,8 @@ static void test_short_memory_gives_no_half_ring(void **state)
     store_key(fixture.store, 2, "bob");
     for (uint64_t n = 0;; n++) {
         mem_fail_once(n);
-        int result = keys_load(fixture.store, fixture.snapshot, &fixture.mac, NULL, &loaded, &trouble);
+        int result =
+            keys_load(fixture.store, fixture.snapshot, &fixture.mac, NULL, &loaded, &trouble);
         bool spared = mem_fail_count() <= n;
         mem_fail_never();
         if (result == 0) {
@@ -240,14 +242,17 @@ static void test_short_memory_gives_no_half_ring(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_the_first_start_has_no_keys_and_no_trouble, start, stop),
+        cmocka_unit_test_setup_teardown(test_the_first_start_has_no_keys_and_no_trouble, start,
+                                        stop),
         cmocka_unit_test_setup_teardown(test_a_whole_database_is_all_there_is, start, stop),
         cmocka_unit_test_setup_teardown(test_a_lost_database_gets_its_keys_back, start, stop),
         cmocka_unit_test_setup_teardown(test_without_a_database_the_snapshot_counts, start, stop),
         cmocka_unit_test_setup_teardown(test_a_damaged_snapshot_gives_what_it_has, start, stop),
-        cmocka_unit_test_setup_teardown(test_with_nothing_left_the_form_of_a_key_is_enough, start, stop),
+        cmocka_unit_test_setup_teardown(test_with_nothing_left_the_form_of_a_key_is_enough, start,
+                                        stop),
         cmocka_unit_test_setup_teardown(test_keys_in_force_count_like_a_snapshot, start, stop),
-        cmocka_unit_test_setup_teardown(test_a_database_made_anew_while_we_run_is_filled, start, stop),
+        cmocka_unit_test_setup_teardown(test_a_database_made_anew_while_we_run_is_filled, start,
+                                        stop),
         cmocka_unit_test_setup_teardown(test_short_memory_gives_no_half_ring, start, stop),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -7,8 +7,16 @@ static const unsigned char digest[SHA256_BYTES] = {9, 8, 7};
 
 static struct store_key row_of(const char *name, const char *models)
 {
-    return (struct store_key){.id = 5, .digest = digest, .name = name, .hint = "wxyz", .models = models, .imported = true,
-                              .disabled = true, .created_ms = 1, .expires_ms = 2, .last_used_ms = 3};
+    return (struct store_key){.id = 5,
+                              .digest = digest,
+                              .name = name,
+                              .hint = "wxyz",
+                              .models = models,
+                              .imported = true,
+                              .disabled = true,
+                              .created_ms = 1,
+                              .expires_ms = 2,
+                              .last_used_ms = 3};
 }
 
 static void test_a_row_becomes_a_key_and_a_row_again(void **state)

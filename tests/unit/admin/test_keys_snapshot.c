@@ -117,8 +117,10 @@ static void test_a_line_of_another_form_ends_it(void **state)
 {
     (void)state;
 #define GOOD                                                                                       \
-    "{\"id\":\"key_00000000001\",\"sha256\":\"0000000000000000000000000000000000000000000000000000000000000000\","  \
-    "\"name\":\"a\",\"hint\":\"\",\"models\":[],\"imported\":false,\"disabled\":false,\"created_ms\":1,"           \
+    "{\"id\":\"key_00000000001\",\"sha256\":"                                                      \
+    "\"0000000000000000000000000000000000000000000000000000000000000000\","                        \
+    "\"name\":\"a\",\"hint\":\"\",\"models\":[],\"imported\":false,\"disabled\":false,\"created_"  \
+    "ms\":1,"                                                                                      \
     "\"expires_ms\":0,\"last_used_ms\":0}\n"
     static const struct {
         const char *text;
@@ -158,7 +160,8 @@ static void test_a_folder_that_is_gone_is_told(void **state)
     (void)state;
     struct err err = {""};
     struct keyring *ring = test_ring(&fixture, NULL, 0);
-    assert_int_equal(keys_snapshot_write("/tmp/seawall-there-is-none/keys.snapshot", ring, &err), -ENOENT);
+    assert_int_equal(keys_snapshot_write("/tmp/seawall-there-is-none/keys.snapshot", ring, &err),
+                     -ENOENT);
     assert_non_null(strstr(err.text, "cannot write"));
     keyring_unref(ring);
 }

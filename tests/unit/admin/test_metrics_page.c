@@ -5,8 +5,13 @@
 
 static const char *write_page(struct buf *buf, struct pool **pools, size_t count)
 {
-    const struct metrics_page_facts facts = {
-        .pools = pools, .pools_count = count, .uptime_s = 12, .restarts = 3, .workers = 4, .keys = 5, .trouble = true};
+    const struct metrics_page_facts facts = {.pools = pools,
+                                             .pools_count = count,
+                                             .uptime_s = 12,
+                                             .restarts = 3,
+                                             .workers = 4,
+                                             .keys = 5,
+                                             .trouble = true};
     buf_init(buf, 1 << 20);
     metrics_page_write(buf, &facts);
     return buf_cstr(buf);
@@ -17,8 +22,10 @@ static void test_the_service_is_told(void **state)
     (void)state;
     struct buf buf;
     const char *page = write_page(&buf, NULL, 0);
-    assert_non_null(strstr(page, "# TYPE seawall_uptime_seconds gauge\nseawall_uptime_seconds 12\n"));
-    assert_non_null(strstr(page, "# TYPE seawall_restarts_total counter\nseawall_restarts_total 3\n"));
+    assert_non_null(
+        strstr(page, "# TYPE seawall_uptime_seconds gauge\nseawall_uptime_seconds 12\n"));
+    assert_non_null(
+        strstr(page, "# TYPE seawall_restarts_total counter\nseawall_restarts_total 3\n"));
     assert_non_null(strstr(page, "\nseawall_workers 4\n"));
     assert_non_null(strstr(page, "\nseawall_keys 5\n"));
     assert_non_null(strstr(page, "\nseawall_trouble 1\n"));
@@ -31,7 +38,8 @@ static void test_backends_have_labels_that_are_escaped(void **state)
 {
     (void)state;
     const struct backend_spec backend = {.url = SPAN("http://127.0.0.1:1/a"), .weight = 7};
-    const struct pool_spec spec = {.name = SPAN("ma\"i\\n\n"), .backends = &backend, .backends_count = 1};
+    const struct pool_spec spec = {
+        .name = SPAN("ma\"i\\n\n"), .backends = &backend, .backends_count = 1};
     struct err err = {""};
     struct pool *pool = pool_new(&spec, &err);
     assert_non_null(pool);
@@ -39,8 +47,11 @@ static void test_backends_have_labels_that_are_escaped(void **state)
     assert_non_null(taken);
     struct buf buf;
     const char *page = write_page(&buf, &pool, 1);
-    assert_non_null(strstr(page, "\nseawall_backend_up{pool=\"ma\\\"i\\\\n\\n\",backend=\"http://127.0.0.1:1/a\"} 1\n"));
-    assert_non_null(strstr(page, "# TYPE seawall_backend_in_flight gauge\nseawall_backend_in_flight{pool=\"ma\\\"i\\\\n\\n\","
+    assert_non_null(strstr(
+        page,
+        "\nseawall_backend_up{pool=\"ma\\\"i\\\\n\\n\",backend=\"http://127.0.0.1:1/a\"} 1\n"));
+    assert_non_null(strstr(page, "# TYPE seawall_backend_in_flight "
+                                 "gauge\nseawall_backend_in_flight{pool=\"ma\\\"i\\\\n\\n\","
                                  "backend=\"http://127.0.0.1:1/a\"} 1\n"));
     assert_non_null(strstr(page, "} 7\n"));
     buf_release(&buf);
@@ -58,7 +69,7 @@ static void test_the_reference_has_a_row_for_each_metric(void **state)
     struct span rest = span_str(write_page(&page, &pool, 1)), line;
     size_t seen = 0;
     while (span_split(&rest, '\n', &line)) {
-        char name[96], row[100];
+        char name[96], row[128];
         if (sscanf(line.ptr, "# TYPE %90s", name) != 1)
             continue;
         snprintf(row, sizeof(row), "| `%s` |", name);

@@ -22,7 +22,9 @@ static int stop(void **state)
 static void test_paths_that_are_not_there(void **state)
 {
     (void)state;
-    static const char *const paths[] = {"/", "/status/", "/statu", "/keys/", "/keys//disable", "/keys/a/b/c", "/metrics", "//status"};
+    static const char *const paths[] = {"/",        "/status/",       "/statu",
+                                        "/keys/",   "/keys//disable", "/keys/a/b/c",
+                                        "/metrics", "//status"};
     for (size_t i = 0; i < COUNT_OF(paths); i++)
         assert_refused(&fixture, "GET", paths[i], "", 404, "there is no '");
 }
@@ -33,9 +35,12 @@ static void test_methods_that_a_path_does_not_take(void **state)
     static const struct {
         const char *method, *path, *allow;
     } cases[] = {
-        {"POST", "/status", "Allow: GET, HEAD\r\n"},       {"DELETE", "/keys", "Allow: GET, HEAD, POST\r\n"},
-        {"GET", "/reload", "Allow: POST\r\n"},             {"POST", "/usage", "Allow: GET, HEAD\r\n"},
-        {"GET", "/keys/x/disable", "Allow: POST\r\n"},     {"DELETE", "/keys/x", "Allow: GET, HEAD\r\n"},
+        {"POST", "/status", "Allow: GET, HEAD\r\n"},
+        {"DELETE", "/keys", "Allow: GET, HEAD, POST\r\n"},
+        {"GET", "/reload", "Allow: POST\r\n"},
+        {"POST", "/usage", "Allow: GET, HEAD\r\n"},
+        {"GET", "/keys/x/disable", "Allow: POST\r\n"},
+        {"DELETE", "/keys/x", "Allow: GET, HEAD\r\n"},
         {"PUT", "/keys/import", "Allow: POST\r\n"},
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
@@ -57,7 +62,8 @@ static void test_the_metrics_listener_has_nothing_else(void **state)
     reply_release(&reply);
     ask_on(fd, "GET", "/metrics", "", &reply);
     assert_int_equal(reply.status, 200);
-    assert_non_null(strstr(reply.head, "Content-Type: text/plain; version=0.0.4; charset=utf-8\r\n"));
+    assert_non_null(
+        strstr(reply.head, "Content-Type: text/plain; version=0.0.4; charset=utf-8\r\n"));
     assert_non_null(strstr(reply.body, "\nseawall_requests_total{"));
     assert_non_null(strstr(reply.body, "\nseawall_restarts_total 2\n"));
     reply_release(&reply);
