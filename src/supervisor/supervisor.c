@@ -41,8 +41,9 @@ struct supervisor {
     int lock_fd;
     uint32_t uid, gid;
     struct buf bundle; /* in force; secrets */
-    struct buf bundle_next; /* of a reload that the gateway has not accepted yet */
-    uint32_t drain_ms;
+    struct buf bundle_next; /* of the reload that the gateway has not answered yet; empty: none */
+    bool reload_again;      /* asked for in the meantime, or while no gateway was there */
+    uint32_t drain_ms, drain_ms_next;
     struct listeners listeners;
     struct model_child *model;
     struct gateway_child *gateway; /* NULL between two lives */
@@ -80,6 +81,15 @@ static void end(int exit_status)
 }
 
 /* ---- configuration ------------------------------------------------------------------------------------ */
+
+static bool uses_model(const struct config *config)
+{
+    for (size_t p = 0; p < config->pools_count; p++)
+        for (size_t b = 0; b < config->pools[p].backends_count; b++)
+            if (config->pools[p].backends[b].embedded)
+                return true;
+    return false;
+}
 
 static int read_bundle(struct buf *ret_bundle, struct config **ret_config, struct err *err)
 {
@@ -126,31 +136,49 @@ static void refuse_reload(const char *why)
         log_line(LOG_WARN, "the gateway cannot be told");
 }
 
+/* Reads what the gateway is to judge. */
+static int read_next_bundle(struct err *err)
+{
+    struct config *config = NULL;
+    int result = read_bundle(&self.bundle_next, &config, err);
+    if (result < 0)
+        return result;
+    self.drain_ms_next = config->drain_ms;
+    if (!self.model && uses_model(config))
+        result = err_set(err, -EINVAL, "the embedded model does not run: it takes a restart of the service");
+    config_unref(config);
+    return result;
+}
+
+/* One at a time: what the gateway answers belongs to what it was sent. */
 static void reload(void)
 {
     struct err err = {""};
-    struct config *config = NULL;
-    if (!self.gateway || self.stopping)
+    self.reload_again = !self.gateway || self.bundle_next.len > 0;
+    if (self.reload_again || self.stopping)
         return;
-    if (read_bundle(&self.bundle_next, &config, &err) < 0) {
+    if (read_next_bundle(&err) < 0) {
         refuse_reload(err.text);
         wipe(&self.bundle_next);
-        return;
-    }
-    self.drain_ms = config->drain_ms;
-    config_unref(config);
-    if (gateway_child_send(self.gateway, HANDOVER_RELOAD, buf_span(&self.bundle_next)) < 0)
+    } else if (gateway_child_send(self.gateway, HANDOVER_RELOAD, buf_span(&self.bundle_next)) < 0) {
         log_line(LOG_ERROR, "the gateway cannot be told of the new configuration");
+        wipe(&self.bundle_next);
+    }
 }
 
-/* The new configuration is the one that the next gateway gets. */
-static void adopt_bundle(void)
+/* The gateway has answered: a configuration that it accepted is the one that the next gateway gets. */
+static void reload_answered(bool accepted)
 {
-    if (self.bundle_next.len == 0)
-        return;
-    wipe(&self.bundle);
-    self.bundle = self.bundle_next;
-    buf_init(&self.bundle_next, CONFIG_BUNDLE_BYTES_MAX);
+    if (accepted && self.bundle_next.len > 0) {
+        wipe(&self.bundle);
+        self.bundle = self.bundle_next;
+        buf_init(&self.bundle_next, CONFIG_BUNDLE_BYTES_MAX);
+        self.drain_ms = self.drain_ms_next;
+    } else {
+        wipe(&self.bundle_next);
+    }
+    if (self.reload_again)
+        reload();
 }
 
 static void release_old_gateway(void)
@@ -171,12 +199,12 @@ static void on_gateway_message(void *owner, struct gateway_child *child, enum ha
         self.gateway_was_ready = true;
         log_line(LOG_INFO, "ready: gateway %d serves", gateway_child_pid(child));
         release_old_gateway();
+        if (self.reload_again)
+            reload();
         break;
     case HANDOVER_RELOADED:
-        adopt_bundle();
-        break;
     case HANDOVER_RELOAD_FAILED:
-        wipe(&self.bundle_next);
+        reload_answered(type == HANDOVER_RELOADED);
         break;
     case HANDOVER_ASK_RELOAD:
         reload();
@@ -202,7 +230,12 @@ static void on_gateway_exit(void *owner, struct gateway_child *child, int64_t st
         end(status == 0 && signum == 0 ? EXIT_SUCCESS : EXIT_FAILURE);
         return;
     }
-    if (!self.gateway_was_ready) {
+    if (self.bundle_next.len > 0) { /* the next one is asked again */
+        wipe(&self.bundle_next);
+        self.reload_again = true;
+    }
+    /* While the gateway of the binary before serves, there is time to try again. */
+    if (!self.gateway_was_ready && self.old_gateway == 0) {
         log_line(LOG_ERROR, "the gateway could not start; giving up");
         end(EXIT_FAILURE);
         return;
@@ -429,15 +462,6 @@ static int start_model(struct err *err)
                                                       .context_tokens = MODEL_CONTEXT_TOKENS},
                                  err);
     return self.model ? 0 : -EIO;
-}
-
-static bool uses_model(const struct config *config)
-{
-    for (size_t p = 0; p < config->pools_count; p++)
-        for (size_t b = 0; b < config->pools[p].backends_count; b++)
-            if (config->pools[p].backends[b].embedded)
-                return true;
-    return false;
 }
 
 /* Everything that can be wrong with options, folders and configuration is found here, before anything is started. */
