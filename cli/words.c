@@ -63,6 +63,10 @@ void words_time(const char *time, char ret_text[32])
 void words_url(const char *listen, char *ret_text, size_t size)
 {
     struct span text = span_str(listen);
+    if (span_starts(text, SPAN("unix:"))) {
+        snprintf(ret_text, size, "%s", listen);
+        return;
+    }
     size_t host_len = text.len;
     while (host_len > 0 && text.ptr[host_len - 1] != ':')
         host_len--;
