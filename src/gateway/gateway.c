@@ -416,6 +416,7 @@ static void on_channel_closed(void *owner)
 {
     (void)owner;
     log_line(LOG_WARN, "the supervisor is gone");
+    admin_free(TAKE(gateway.admin)); /* another gateway may serve the same socket now, and what it changes is not heard of here */
     drain();
 }
 
@@ -427,7 +428,7 @@ static void shut_down(void)
     tick_free(gateway.discovery);
     health_free(gateway.health);
     for (uint32_t i = 0; i < gateway.workers_count; i++)
-        while (worker_post(gateway.workers[i], &stop_message) == -ENOSPC)
+        while (worker_post(gateway.workers[i], &stop_message) < 0)
             usleep(1000);
     for (uint32_t i = 0; i < gateway.workers_count; i++)
         worker_join(gateway.workers[i]);

@@ -15,6 +15,15 @@ static int open_one(struct span text, bool reuse_port, struct err *err)
     return result < 0 ? result : net_listen(&address, len, reuse_port, err);
 }
 
+/* A path can be bound once only: there the workers share one socket. */
+static int open_for_worker(const struct listeners *listeners, struct span text, uint32_t worker, size_t address, struct err *err)
+{
+    if (worker == 0 || !span_starts(text, SPAN("unix:")))
+        return open_one(text, true, err);
+    int fd = fcntl(listeners->fds[2 + address], F_DUPFD_CLOEXEC, 3);
+    return fd >= 0 ? fd : err_errno(err, -errno, "cannot share '%.*s' among the workers", (int)text.len, text.ptr);
+}
+
 static int add(struct listeners *listeners, int fd)
 {
     if (fd >= 0)
@@ -43,7 +52,7 @@ static int open_all(const struct config *config, const char *admin_path, struct 
     }
     for (uint32_t w = 0; w < listeners->workers; w++)
         for (size_t a = 0; a < config->listen_count; a++)
-            if (add(listeners, open_one(config->listen[a], true, err)) < 0)
+            if (add(listeners, open_for_worker(listeners, config->listen[a], w, a, err)) < 0)
                 return -EIO;
     return 0;
 }
