@@ -144,7 +144,7 @@ static void test_refusals_carry_their_words(void **state)
     assert_int_equal(json_integer_value(json_object_get(json, "a")), 1);
     json_decref(json);
     assert_int_equal(ask_once("HTTP/1.1 404 Not Found\r\nContent-Length: "
-                              "30\r\n\r\n{\"error\":{\"message\":\"no such\"}}",
+                              "31\r\n\r\n{\"error\":{\"message\":\"no such\"}}",
                               &json, &err),
                      EXIT_FAILED);
     assert_string_equal(err.text, "no such");
