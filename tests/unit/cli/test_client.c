@@ -75,6 +75,7 @@ static int stop(void **state)
 static void answer_with(const char *const *texts)
 {
     answers = texts;
+    heard[0] = '\0';
     assert_int_equal(pthread_create(&thread, NULL, serve, NULL), 0);
 }
 
