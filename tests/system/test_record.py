@@ -115,7 +115,7 @@ def test_nothing_that_was_said_and_no_key_and_no_address_is_in_any_file(start, m
     def behave(call):
         text = call.body["messages"][0]["content"]
         if "fail" in text:
-            return json_answer(call, {"error": {"message": "engine failed", "code": 500}}, 500)
+            return json_answer(call, {"error": {"message": f"cannot read {text}", "code": 500}}, 500)
         return stream_of(["answer-marker-1", "answer-marker-2"])(call)
 
     engine = make_engine(behave)

@@ -312,10 +312,20 @@ def test_the_two_numbers_of_a_context_overflow_reach_the_client(door):
     assert "9000" in message and "4096" in message
 
 
-def test_the_operators_log_has_the_engines_words_and_the_client_has_not(door):
+def test_the_operators_log_has_the_engines_status_and_the_client_has_not(door):
+    """Not its words: they may quote the prompt."""
     door.engine.behaviour = with_status(500)
     answer = ask(door)
+    assert "500" not in answer.error["message"]
     (line,) = door.logged(id=answer.headers["x-request-id"])
+    assert line["detail"] == "engine's status 500"
+
+
+def test_an_operator_who_asks_for_them_gets_the_engines_words(start, make_engine):
+    door = start(make_engine(with_status(500)), service={"log_engine_words": True})
+    status, headers, body = door.chat()
+    assert status == 502 and b"CUDA" not in body
+    (line,) = door.logged(id=headers["x-request-id"])
     assert "CUDA error" in line["detail"] and "500" in line["detail"]
 
 
