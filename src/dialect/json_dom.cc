@@ -23,6 +23,15 @@
 #include <new>
 #include <simdjson.h>
 
+#if defined(__SANITIZE_THREAD__)
+#define THREAD_SANITIZER 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define THREAD_SANITIZER 1
+#endif
+#endif
+
+#ifndef THREAD_SANITIZER /* it brings its own of these */
 /* Also what simdjson allocates comes from base, so that the torture tests reach it. All of it is nothrow, but for one small
  * object at its first use (see `chosen` below). Whoever replaces one form of these has to replace all. */
 void *operator new(std::size_t size, const std::nothrow_t &) noexcept
@@ -66,6 +75,7 @@ void operator delete[](void *memory, std::size_t) noexcept
 {
     mem_free(memory);
 }
+#endif
 
 namespace
 {

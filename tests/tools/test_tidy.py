@@ -234,6 +234,12 @@ class Tests(TidyCase):
         self.write("tests/unit/net/test_head.c", SPDX_C)
         self.assert_finding("src/http/head.c:1", "no test")
 
+    def test_a_process_may_be_tested_from_outside(self):
+        for room in ("gateway", "http"):
+            self.write(f"src/{room}/worker.c", SPDX_C)
+        self.write("tests/system/test_worker.py", SPDX_HASH)
+        self.assert_finding("src/http/worker.c:1", "no test")
+
     def test_fuzz_target_counts(self):
         for target in ("tests/fuzz/fuzz_head.c", "tests/fuzz/fuzz_http_head.c"):
             with self.subTest(target):

@@ -62,43 +62,46 @@ static void defaults(void **state)
     config_unref(config);
 }
 
-static void every_setting_is_taken(void **state)
+static const char every_setting[] =
+    "service:\n"
+    "  listen: ['127.0.0.1:1', unix:/run/a]\n"
+    "  metrics: off\n"
+    "  workers: 256\n"
+    "  user: www-data\n"
+    "  keys_required: false\n"
+    "  access_log: '-'\n"
+    "  log_engine_words: true\n"
+    "limits: {connections: 16, connections_per_network: 7, head_bytes: 4KiB, body_bytes: 1KiB, "
+    "body_memory: 1MiB,\n"
+    "         answer_bytes: 64KiB, event_bytes: 4096, send_queue: 16KiB, json_depth: 4}\n"
+    "deadlines: {head: 100ms, body: 1h, body_rate_min: 0, keep_alive: 0, send_stall: 1s, "
+    "drain: \"2m\"}\n"
+    "cors: {origins: ['*'], max_age: 24h}\n"
+    "pools:\n"
+    "- name: a\n"
+    "  backends:\n"
+    "  - {url: 'https://H:1/x/v1/', weight: 1000, api_key_file: k, ca_file: c}\n"
+    "  - {url: 'http://h', api_key_env: K}\n"
+    "  upstream_stream: never\n"
+    "  connect: 10ms\n"
+    "  first_byte: 200ms\n"
+    "  idle: 300ms\n"
+    "  probe: off\n"
+    "  probe_every: 400ms\n"
+    "  probe_timeout: 500ms\n"
+    "  breaker_failures: 1000\n"
+    "  breaker_pause: 10m\n"
+    "  retries: 0\n"
+    "  retry_budget: 100%\n"
+    "  idle_connections: 0\n"
+    "models:\n"
+    "- {name: m, upstream_model: n, pool: a, context_tokens: 100, output_tokens: 100, choices: "
+    "128, engine_fields: [top_k, min_p]}\n";
+
+static void every_setting_of_the_service_is_taken(void **state)
 {
     (void)state;
-    struct config *config = testing_parse(
-        "service:\n"
-        "  listen: ['127.0.0.1:1', unix:/run/a]\n"
-        "  metrics: off\n"
-        "  workers: 256\n"
-        "  user: www-data\n"
-        "  keys_required: false\n"
-        "  access_log: '-'\n"
-        "limits: {connections: 16, connections_per_network: 7, head_bytes: 4KiB, body_bytes: 1KiB, "
-        "body_memory: 1MiB,\n"
-        "         answer_bytes: 64KiB, event_bytes: 4096, send_queue: 16KiB, json_depth: 4}\n"
-        "deadlines: {head: 100ms, body: 1h, body_rate_min: 0, keep_alive: 0, send_stall: 1s, "
-        "drain: \"2m\"}\n"
-        "cors: {origins: ['*'], max_age: 24h}\n"
-        "pools:\n"
-        "- name: a\n"
-        "  backends:\n"
-        "  - {url: 'https://H:1/x/v1/', weight: 1000, api_key_file: k, ca_file: c}\n"
-        "  - {url: 'http://h', api_key_env: K}\n"
-        "  upstream_stream: never\n"
-        "  connect: 10ms\n"
-        "  first_byte: 200ms\n"
-        "  idle: 300ms\n"
-        "  probe: off\n"
-        "  probe_every: 400ms\n"
-        "  probe_timeout: 500ms\n"
-        "  breaker_failures: 1000\n"
-        "  breaker_pause: 10m\n"
-        "  retries: 0\n"
-        "  retry_budget: 100%\n"
-        "  idle_connections: 0\n"
-        "models:\n"
-        "- {name: m, upstream_model: n, pool: a, context_tokens: 100, output_tokens: 100, choices: "
-        "128, engine_fields: [top_k, min_p]}\n");
+    struct config *config = testing_parse(every_setting);
     assert_int_equal(config->listen_count, 2);
     assert_span(config->listen[1], "unix:/run/a");
     assert_int_equal(config->metrics_listen.len, 0);
@@ -106,6 +109,7 @@ static void every_setting_is_taken(void **state)
     assert_span(config->user, "www-data");
     assert_false(config->keys_required);
     assert_span(config->access_log, "-");
+    assert_true(config->log_engine_words);
     assert_int_equal(config->connections_max, 16);
     assert_int_equal(config->connections_per_network_max, 7);
     assert_int_equal(config->head_bytes_max, 4096);
@@ -123,6 +127,13 @@ static void every_setting_is_taken(void **state)
     assert_int_equal(config->drain_ms, 120000);
     assert_span(config->cors_origins[0], "*");
     assert_int_equal(config->cors_max_age_s, 86400);
+    config_unref(config);
+}
+
+static void every_setting_of_pools_and_models_is_taken(void **state)
+{
+    (void)state;
+    struct config *config = testing_parse(every_setting);
     const struct config_pool *pool = &config->pools[0];
     assert_span(pool->backends[0].url, "https://h:1/x");
     assert_int_equal(pool->backends[0].weight, 1000);
@@ -409,7 +420,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(defaults),
-        cmocka_unit_test(every_setting_is_taken),
+        cmocka_unit_test(every_setting_of_the_service_is_taken),
+        cmocka_unit_test(every_setting_of_pools_and_models_is_taken),
         cmocka_unit_test(an_empty_section_is_its_defaults),
         cmocka_unit_test(bad_input),
         cmocka_unit_test(a_long_value_is_cut_in_the_error),

@@ -37,7 +37,7 @@ static void pages_fit_and_say_where_they_come_from(void **state)
         assert_int_equal(buf_status(&buf), 0);
         assert_true(span_starts(buf_span(&buf), SPAN("# ")));
         assert_true(span_ends(buf_span(&buf), SPAN("\n")));
-        assert_non_null(strstr(buf_cstr(&buf), "Written by `ninja docs-record`"));
+        assert_non_null(strstr(buf_cstr(&buf), "Written by `ninja docs`"));
         buf_release(&buf);
     }
 }

@@ -33,13 +33,13 @@ static void committed_pages_are_what_the_tables_say(void **state)
         buf_clear(&committed);
         FILE *file = fopen(path, "re");
         if (!file)
-            fail_msg("'%s' is missing: ninja docs-record", path);
+            fail_msg("'%s' is missing: ninja docs", path);
         size_t n;
         while ((n = fread(bytes, 1, sizeof(bytes), file)) > 0)
             buf_append(&committed, span_of(bytes, n));
         fclose(file);
         if (!span_eq(buf_span(&written), buf_span(&committed)))
-            fail_msg("'%s' is not what the table says: ninja docs-record", path);
+            fail_msg("'%s' is not what the table says: ninja docs", path);
         assert_int_equal(unlink(in_folder(reference_pages[i].path).text), 0);
     }
     buf_release(&written);

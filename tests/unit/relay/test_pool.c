@@ -312,7 +312,8 @@ static void threads_lose_no_call(void **state)
     assert_int_equal(view_of(pool, 0).in_flight, 0);
     assert_int_equal(view_of(pool, 1).in_flight, 0);
     assert_int_equal(view_of(pool, 0).requests + view_of(pool, 1).requests, THREADS * ROUNDS);
-    assert_int_equal(view_of(pool, 0).first_byte_ms_mean, 5);
+    /* The heavier one; threads that never overlap leave the other without a call. */
+    assert_int_equal(view_of(pool, 1).first_byte_ms_mean, 5);
     pool_unref(pool);
 }
 
