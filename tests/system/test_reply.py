@@ -1,58 +1,120 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The door's own answers: their heads agree with their bodies, and say what a client can do."""
-import json
-
+"""What the door answers by itself: methods, HEAD and OPTIONS, pages of other origins, the front page."""
 import pytest
 
-from engine import json_answer
+from engine import Engine
+from wire import Wire, request
+
+ORIGIN = "https://chat.example.org"
 
 
-@pytest.mark.parametrize("path", ["/", "/seawall.css", "/favicon.svg", "/robots.txt", "/v1/models", "/nope"])
-def test_head_has_the_head_of_get_and_no_body(service, path):
-    key = service.api_key()
-    get = service.request("GET", path, key=key)
-    head = service.request("HEAD", path, key=key)
-    for name in ("content-type", "content-length", "content-security-policy"):
-        assert get[1].get(name) == head[1].get(name)
-    assert get[0] == head[0] and head[2] == b"" and int(head[1]["content-length"]) == len(get[2])
+@pytest.fixture(scope="module")
+def door(share):
+    with Engine() as engine:
+        service = share(engine, cors={"origins": [ORIGIN], "max_age": "20s"})
+        service.api_key()
+        yield service
 
 
-def test_refusals_say_what_to_do(service):
-    status, headers, _ = service.request("POST", "/v1/chat/completions", {})
-    assert (status, headers["www-authenticate"]) == (401, "Bearer")
-    status, headers, _ = service.request("GET", "/v1/chat/completions", key=service.api_key())
-    assert (status, headers["allow"]) == (405, "POST, OPTIONS")
+def ask(door, data, to_head=False):
+    with Wire(door.port) as wire:
+        return wire.send(data).answer(to_head)
 
 
-def test_an_unavailable_model_says_when_to_come_back(start, engine):
-    engine.behaviour = lambda call: json_answer(call, {"error": "loading"}, 503)
-    service = start(engine, pool={"retries": 0})
-    status, headers, body = service.chat()
-    assert status == 503 and int(headers["retry-after"]) >= 1
-    assert json.loads(body)["error"]["type"] == "server_error"
+def refused(answer, status, code):
+    assert answer.status == status, answer
+    assert answer.headers["content-type"] == "application/json"
+    assert answer.error["code"] == code and answer.error["message"]
+    assert answer.json["request_id"] == answer.headers["x-request-id"]
 
 
-def test_pages_are_guarded(service):
-    _, headers, body = service.request("GET", "/")
-    assert headers["content-security-policy"].startswith("default-src 'none'")
-    assert headers["x-content-type-options"] == "nosniff" and headers["cache-control"] == "no-store"
-    assert b"<script" not in body
+@pytest.mark.parametrize("method, path, allowed", [
+    ("GET", "/v1/chat/completions", "POST, OPTIONS"), ("PUT", "/v1/chat/completions", "POST, OPTIONS"),
+    ("DELETE", "/v1/embeddings", "POST, OPTIONS"), ("PATCH", "/v1/completions", "POST, OPTIONS"),
+    ("POST", "/v1/models", "GET, HEAD, OPTIONS"), ("DELETE", "/v1/models/test-model", "GET, HEAD, OPTIONS"),
+    ("POST", "/", "GET, HEAD, OPTIONS"),
+])
+def test_a_method_that_a_url_does_not_take_is_405_and_names_those_it_does(door, method, path, allowed):
+    answer = ask(door, request(method, path, key=door.key))
+    refused(answer, 405, "method_not_allowed")
+    assert answer.headers["allow"] == allowed
 
 
-def test_a_host_that_is_markup_is_not_shown(service):
-    _, _, body = service.request("GET", "/", headers={"Host": "x"})
-    assert b"http://x/v1/chat/completions" in body
+@pytest.mark.parametrize("path", ["/v1/models", "/v1/models/test-model", "/", "/robots.txt"])
+def test_head_answers_like_get_without_the_body(door, path):
+    whole_answer = ask(door, request("GET", path, key=door.key))
+    with Wire(door.port) as wire:
+        head = wire.send(request("HEAD", path, key=door.key)).answer(to_head=True)
+        assert wire.quiet()
+        assert wire.send(request("GET", path, key=door.key)).answer().status == 200
+    assert head.status == whole_answer.status == 200
+    assert head.headers["content-type"] == whole_answer.headers["content-type"]
+    assert head.headers["content-length"] == whole_answer.headers["content-length"]
 
 
-def test_preflights_name_only_header_names(start, engine):
-    service = start(engine, cors={"origins": ["https://app.example"]})
-    asked = {"Origin": "https://app.example", "Access-Control-Request-Method": "POST"}
-    status, headers, _ = service.request("OPTIONS", "/v1/chat/completions", headers={
-        **asked, "Access-Control-Request-Headers": "authorization, x-stainless-os"})
-    assert status == 204 and headers["access-control-allow-headers"] == "authorization, x-stainless-os"
-    assert headers["access-control-allow-origin"] == "https://app.example"
-    _, headers, _ = service.request("OPTIONS", "/v1/chat/completions", headers={
-        **asked, "Access-Control-Request-Headers": "a; <b>"})
-    assert headers["access-control-allow-headers"] == "authorization, content-type, x-request-id"
-    status, _, _ = service.request("OPTIONS", "/v1/chat/completions", headers={**asked, "Origin": "https://evil.example"})
-    assert status == 403
+def test_a_refusal_of_head_has_no_body_either(door):
+    with Wire(door.port) as wire:
+        answer = wire.send(request("HEAD", "/v1/chat/completions", key=door.key)).answer(to_head=True)
+        assert answer.status == 405 and int(answer.headers["content-length"]) > 0
+        assert wire.quiet()
+
+
+def test_the_page_is_html_for_people_and_runs_no_script(door):
+    answer = ask(door, request("GET", "/"))
+    assert answer.status == 200
+    assert answer.headers["content-type"].startswith("text/html")
+    assert "default-src 'none'" in answer.headers["content-security-policy"]
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    text = answer.body.decode()
+    assert "test-model" in text and "curl" in text and "<script" not in text
+
+
+def test_a_host_that_is_none_does_not_get_into_the_page(door):
+    answer = ask(door, request("GET", "/", host="example.org:80"))
+    assert "example.org:80" in answer.body.decode()
+    assert ask(door, request("GET", "/", host='"><b>')).status == 400
+
+
+def test_options_names_the_methods(door):
+    answer = ask(door, request("OPTIONS", "/v1/chat/completions"))
+    assert answer.status == 204 and answer.headers["allow"] == "POST, OPTIONS"
+    assert "content-length" not in answer.headers and "access-control-allow-origin" not in answer.headers
+
+
+def test_a_preflight_of_an_allowed_origin_needs_no_key(door):
+    answer = ask(door, request("OPTIONS", "/v1/chat/completions", headers=[
+        ("Origin", ORIGIN), ("Access-Control-Request-Method", "POST"),
+        ("Access-Control-Request-Headers", "authorization,content-type,x-stainless-lang")]))
+    assert answer.status == 204
+    assert answer.headers["access-control-allow-origin"] == ORIGIN
+    assert "POST" in answer.headers["access-control-allow-methods"]
+    assert "x-stainless-lang" in answer.headers["access-control-allow-headers"]
+    assert answer.headers["access-control-max-age"] == "20"
+    assert answer.headers["vary"] == "Origin"
+
+
+@pytest.mark.parametrize("origin", ["https://evil.example", "null", ORIGIN + ".evil.example", ORIGIN.upper(), ORIGIN + ":443", ""])
+def test_a_preflight_of_another_origin_is_refused(door, origin):
+    answer = ask(door, request("OPTIONS", "/v1/models", headers=[("Origin", origin), ("Access-Control-Request-Method", "GET")]))
+    refused(answer, 403, "origin_not_allowed")
+    assert "access-control-allow-origin" not in answer.headers
+
+
+def test_header_names_that_are_none_are_not_named_back_in_a_preflight(door):
+    answer = ask(door, request("OPTIONS", "/v1/models", headers=[
+        ("Origin", ORIGIN), ("Access-Control-Request-Method", "GET"), ("Access-Control-Request-Headers", "a: b<script>")]))
+    assert answer.status == 204 and "script" not in answer.headers["access-control-allow-headers"]
+
+
+@pytest.mark.parametrize("key", [True, False])
+def test_a_page_of_an_allowed_origin_may_read_answers_and_refusals(door, key):
+    answer = ask(door, request("GET", "/v1/models", key=door.key if key else None, headers=[("Origin", ORIGIN)]))
+    assert answer.status == (200 if key else 401)
+    assert answer.headers["access-control-allow-origin"] == ORIGIN
+    assert "x-request-id" in answer.headers["access-control-expose-headers"]
+    assert answer.headers["vary"] == "Origin"
+
+
+def test_a_page_of_another_origin_may_not(door):
+    answer = ask(door, request("GET", "/v1/models", key=door.key, headers=[("Origin", "https://evil.example")]))
+    assert answer.status == 200 and "access-control-allow-origin" not in answer.headers
