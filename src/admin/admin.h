@@ -84,9 +84,9 @@ struct admin *admin_new(const struct admin_spec *spec, struct err *err) must_che
 void admin_free(struct admin *admin);
 
 /*
- * The key ring at start: what the database holds, and what keys.snapshot holds beside it (then the
- * database was lost or is an old copy, and gets those keys back). If neither can be read: empty, and
- * trusting keys of ours by their MAC. Blocks (before the workers start). *ret_trouble says what was
- * wrong, "" when nothing. The reference is the caller's; NULL when out of memory.
+ * The key ring at start: what the database holds, and what keys.snapshot holds beside it when the
+ * database is new or cannot be read (keys_load.h has the table). Fills the last part of `spec`.
+ * Blocks (before the workers start). *ret_trouble says what was wrong, "" when nothing. The
+ * reference is the caller's; NULL when out of memory.
  */
 struct keyring *admin_load_keys(struct admin_spec *spec, struct err *ret_trouble) must_check;

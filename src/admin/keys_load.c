@@ -23,8 +23,8 @@ static int each_row(void *arg, const struct store_key *row)
     return key ? key_list_add(walk->list, key) : -ENOMEM;
 }
 
-/* Adds those of `more` whose id is not in `list`; takes them over. Keys in the database win. */
-static int add_missing(struct key_list *list, struct key_list *more, size_t *ret_added)
+/* Adds those of `more` whose id is not in `list`. Keys in the database win. */
+static int add_missing(struct key_list *list, const struct key_list *more, size_t *ret_added)
 {
     struct map *ids = map_new(sizeof(uint64_t), KEYRING_KEYS_MAX);
     int result = ids ? 0 : -ENOMEM;
@@ -59,41 +59,54 @@ static int restore(struct store *store, const struct key_list *keys, struct err 
     return result;
 }
 
-/* The second source: what is in force already, else the snapshot. 1 or 0 (there is none); a damaged one gives what it can. */
-static int read_beside(const char *path, const struct keyring *present, struct key_list *list,
+/* The second source: what is in force already, else the snapshot. */
+struct beside {
+    struct key_list list;
+    bool found;
+    bool damaged; /* more keys than these were in it */
+};
+
+static int read_beside(const char *path, const struct keyring *present, struct beside *beside,
                        struct err *err)
 {
     if (present && keyring_count(present) > 0) {
-        int result = list_ring(list, present);
-        return result < 0 ? result : 1;
+        beside->found = true;
+        return list_ring(&beside->list, present);
     }
-    int result = keys_snapshot_read(path, list, err);
-    return result == -ENOMEM ? result : result != 0;
+    int result = keys_snapshot_read(path, &beside->list, err);
+    beside->found = result != 0;
+    beside->damaged = result < 0;
+    return result == -ENOMEM ? result : 0;
+}
+
+#define LET_IN "keys of this service that are missing are let in by their form"
+
+static void tell_restored(struct err *trouble, size_t added, const struct beside *beside,
+                          const struct err *why)
+{
+    if (beside->damaged)
+        (void)err_set(trouble, -EIO, "the database was lost; %s; " LET_IN, why->text);
+    else if (added > 0)
+        (void)err_set(trouble, -EIO, "the database was lost and got %zu %s back", added,
+                      added == 1 ? "key" : "keys");
 }
 
 /* The database was made anew: `list` has what was put into it since. */
-static int fill_up(struct store *store, const char *path, const struct keyring *present,
-                   struct key_list *list, struct keys_loaded *loaded, struct err *trouble)
+static int fill_up(struct store *store, const struct beside *beside, struct key_list *list,
+                   struct keys_loaded *loaded, struct err *trouble, const struct err *why)
 {
-    struct key_list beside = {.count = 0};
-    struct err why = {""};
     size_t added = 0;
-    int found = read_beside(path, present, &beside, &why);
-    int result = found < 0 ? found : add_missing(list, &beside, &added);
-    key_list_release(&beside);
+    struct err refused = {""};
+    int result = add_missing(list, &beside->list, &added);
     if (result < 0)
         return result;
-    loaded->trust_unlisted = found == 0 && list->count == 0;
-    if (why.text[0])
-        (void)err_set(trouble, -EIO, "%s", why.text);
-    if (found == 0)
+    loaded->trust_unlisted = beside->damaged || (!beside->found && list->count == 0);
+    if (!beside->found)
         return 0;
-    if (restore(store, list, &why) < 0)
-        (void)err_set(trouble, -EIO, "the database is new and does not take its %zu keys: %s",
-                      added, why.text);
-    else if (added > 0)
-        (void)err_set(trouble, -EIO, "the database was lost and got %zu keys back%s%s", added,
-                      why.text[0] ? "; " : "", why.text);
+    tell_restored(trouble, added, beside, why);
+    if (restore(store, list, &refused) < 0)
+        (void)err_set(trouble, -EIO, "the database is new and does not take its keys: %s",
+                      refused.text);
     return 0;
 }
 
@@ -101,33 +114,35 @@ static int load(struct store *store, const char *path, const struct keyring *pre
                 struct key_list *list, struct keys_loaded *loaded, struct err *trouble)
 {
     struct database_walk walk = {list, 0};
-    struct err why = {""};
+    struct beside beside = {.found = false};
+    struct err why = {""}, why_beside = {""};
     int missing = store_keys_missing(store, &why);
     int result = missing < 0 ? missing : store_keys_read(store, each_row, &walk, &why);
-    if (result == 0) {
-        if (walk.bad > 0)
-            (void)err_set(trouble, -EIO, "%zu keys of the database cannot be read and do not count",
-                          walk.bad);
-        return missing ? fill_up(store, path, present, list, loaded, trouble) : 0;
-    }
     if (result == -ENOMEM)
         return result;
+    if (result == 0 && walk.bad > 0)
+        (void)err_set(trouble, -EIO, "%zu keys of the database cannot be read and do not count",
+                      walk.bad);
+    if (result == 0 && !missing)
+        return 0;
 
-    loaded->incomplete = true;
-    key_list_release(list);
-    (void)err_set(trouble, -EIO, "%s; keys are those of the last snapshot", why.text);
-    int found = read_beside(path, present, list, &why);
-    if (found < 0)
-        return found;
-    if (list->count == 0) {
-        loaded->trust_unlisted = true;
-        (void)err_set(
-            trouble, -EIO,
-            "neither the database nor keys.snapshot can be read: keys of this service are "
-            "let in by their form alone (%s)",
-            why.text);
+    int other = read_beside(path, present, &beside, &why_beside);
+    if (other == 0 && result == 0) {
+        other = fill_up(store, &beside, list, loaded, trouble, &why_beside);
+    } else if (other == 0) {
+        bool whole = beside.found && !beside.damaged;
+        loaded->incomplete = true;
+        loaded->trust_unlisted = !whole;
+        key_list_release(list);
+        *list = beside.list;
+        beside.list = (struct key_list){.count = 0};
+        (void)err_set(trouble, -EIO,
+                      whole ? "%s; keys are those of the last snapshot"
+                            : "%s; neither is keys.snapshot whole: " LET_IN,
+                      why.text);
     }
-    return 0;
+    key_list_release(&beside.list);
+    return other;
 }
 
 int keys_load(struct store *store, const char *snapshot_path, const struct mac_key *mac,

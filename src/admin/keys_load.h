@@ -3,12 +3,14 @@
  * All keys there are: from the database, and from keys.snapshot where the database does not know. Blocks: store thread, or before the
  * workers start.
  *
- *   database             snapshot    ring                              afterwards
- *   read                             the database's
- *   read, made anew      read        both                              the database gets the keys back
- *   read, made anew      none        the database's; if empty, ours are trusted by their MAC (a first start, or all was lost)
- *   not to be read       read        the snapshot's                    asked again until it can be read
- *   not to be read       none        empty, ours are trusted           asked again until it can be read
+ *   database         snapshot    ring
+ *   read             any         the database's
+ *   read, made anew  whole       both; the database gets the keys back
+ *   read, made anew  damaged     both, and unlisted keys of ours are let in by their MAC
+ *   read, made anew  none        the database's; if empty, unlisted keys of ours are let in by their MAC
+ *                                (a first start, or all was lost)
+ *   not to be read   whole       the snapshot's; the database is asked again until it can be read
+ *   not to be read   else        what there is, and unlisted ones of ours; asked again
  */
 #pragma once
 

@@ -113,23 +113,6 @@ void metrics_page_write(struct buf *buf, const struct metrics_page_facts *facts)
     buf_printf(buf, "seawall_build_info{version=\"%s\"} 1\n", SEAWALL_VERSION);
 }
 
-static void write_reference(struct buf *buf, const struct metric_text *metrics, size_t count,
-                            const char *labels)
-{
-    for (size_t i = 0; i < count; i++)
-        buf_printf(buf, "| `%s` | %s | %s | %s |\n", metrics[i].name, metrics[i].kind, labels,
-                   metrics[i].help);
-}
-
-void metrics_page_write_reference(struct buf *buf)
-{
-    buf_append(buf, SPAN("| metric | kind | labels | what it is |\n|---|---|---|---|\n"));
-    write_reference(buf, backend_metrics, COUNT_OF(backend_metrics), "`pool`, `backend`");
-    write_reference(buf, service_metrics, COUNT_OF(service_metrics), "");
-    buf_append(buf,
-               SPAN("| `seawall_build_info` | gauge | `version` | the version that serves |\n"));
-}
-
 struct span backend_state_name(enum backend_state state)
 {
     switch (state) {

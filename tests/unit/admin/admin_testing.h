@@ -411,6 +411,6 @@ static inline enum reason judge(const struct fixture *fixture, const char *text)
     char header[600];
     struct key *key;
     uint64_t id;
-    snprintf(header, sizeof(header), "Bearer %s", text);
+    snprintf(header, sizeof(header), "Bearer %.580s", text);
     return keyring_check(fixture->ring, span_str(header), clock_wall_ms(), &key, &id);
 }

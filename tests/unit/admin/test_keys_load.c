@@ -120,7 +120,7 @@ static void test_a_lost_database_gets_its_keys_back(void **state)
     assert_string_equal(keyring_by_id(loaded.ring, 1)->name, "newer");
     assert_non_null(keyring_by_id(loaded.ring, 9));
     assert_false(loaded.incomplete || loaded.trust_unlisted);
-    assert_string_equal(trouble.text, "the database was lost and got 1 keys back");
+    assert_string_equal(trouble.text, "the database was lost and got 1 key back");
     assert_int_equal(keys_in_database(), 2);
     keyring_unref(loaded.ring);
 
@@ -158,8 +158,15 @@ static void test_a_damaged_snapshot_gives_what_it_has(void **state)
     assert_int_equal(truncate(fixture.snapshot, info.st_size - 5), 0);
     load(NULL, &loaded, &trouble);
     assert_int_equal(keyring_count(loaded.ring), 1);
-    assert_non_null(strstr(trouble.text, "got 1 keys back"));
+    assert_true(loaded.trust_unlisted && lets_in_unlisted(loaded.ring)); /* the other one may come */
+    assert_int_equal(keys_in_database(), 1);
+    assert_non_null(strstr(trouble.text, "the database was lost"));
     assert_non_null(strstr(trouble.text, "damaged"));
+    keyring_unref(loaded.ring);
+    break_database();
+    load(NULL, &loaded, &trouble);
+    assert_int_equal(keyring_count(loaded.ring), 1);
+    assert_true(loaded.incomplete && loaded.trust_unlisted && lets_in_unlisted(loaded.ring));
     keyring_unref(loaded.ring);
 }
 
@@ -172,7 +179,7 @@ static void test_with_nothing_left_the_form_of_a_key_is_enough(void **state)
     load(NULL, &loaded, &trouble);
     assert_int_equal(keyring_count(loaded.ring), 0);
     assert_true(loaded.incomplete && loaded.trust_unlisted && lets_in_unlisted(loaded.ring));
-    assert_non_null(strstr(trouble.text, "neither the database nor keys.snapshot"));
+    assert_non_null(strstr(trouble.text, "neither is keys.snapshot whole"));
     keyring_unref(loaded.ring);
 }
 

@@ -59,25 +59,29 @@ static void test_backends_have_labels_that_are_escaped(void **state)
     pool_unref(pool);
 }
 
-static void test_the_reference_has_a_row_for_each_metric(void **state)
+/* HELP, TYPE, then all samples of it: as the format wants it. */
+static void test_each_metric_stands_in_one_piece(void **state)
 {
     (void)state;
-    struct buf page, reference;
+    struct buf page;
     struct pool *pool = test_pool("http://127.0.0.1:1");
-    buf_init(&reference, 65536);
-    metrics_page_write_reference(&reference);
     struct span rest = span_str(write_page(&page, &pool, 1)), line;
-    size_t seen = 0;
-    while (span_split(&rest, '\n', &line)) {
-        char name[96], row[128];
-        if (sscanf(line.ptr, "# TYPE %90s", name) != 1)
-            continue;
-        snprintf(row, sizeof(row), "| `%s` |", name);
-        assert_non_null(strstr(buf_cstr(&reference), row));
-        seen++;
+    char name[96] = "", seen[4096] = "";
+    size_t metrics = 0;
+    while (span_split(&rest, '\n', &line) && rest.len > 0) {
+        char word[96];
+        if (sscanf(line.ptr, "# HELP %95s", name) == 1) {
+            assert_null(strstr(seen, name));
+            size_t len = strlen(seen);
+            snprintf(seen + len, sizeof(seen) - len, "%s ", name);
+            metrics++;
+        } else if (sscanf(line.ptr, "# TYPE %95s", word) == 1) {
+            assert_string_equal(word, name);
+        } else {
+            assert_true(span_starts(line, span_str(name)));
+        }
     }
-    assert_int_equal(seen, 16);
-    buf_release(&reference);
+    assert_int_equal(metrics, 16);
     buf_release(&page);
     pool_unref(pool);
 }
@@ -98,7 +102,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_the_service_is_told),
         cmocka_unit_test(test_backends_have_labels_that_are_escaped),
-        cmocka_unit_test(test_the_reference_has_a_row_for_each_metric),
+        cmocka_unit_test(test_each_metric_stands_in_one_piece),
         cmocka_unit_test(test_states_and_engines_have_names),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);
