@@ -11,7 +11,7 @@ struct client {
     struct list link; /* in worker->connections */
     struct worker *worker;
     struct sock *sock;
-    struct http_request *reader;
+    struct http_request *reader; /* NULL once nothing may follow on this connection */
     struct request *request; /* under way, or NULL */
     enum client_state state;
     bool advancing;      /* client_advance() is on the stack */
@@ -25,6 +25,7 @@ struct client {
     uint64_t body_began_ms;
     struct deadline deadline;      /* of the state */
     struct deadline send_deadline; /* while something is queued */
+    struct soon more_soon; /* pipelined requests that this turn had no time for */
     struct soon free_soon;
     struct sockaddr_storage peer;
 };
@@ -81,12 +82,20 @@ static void client_enter_state(struct client *client, enum client_state state)
 
 /* ---- memory of bodies ---------------------------------------------------------------------------- */
 
+/* A head's is not counted: whoever sends it has shown no key yet, and must not use up what is for bodies. */
 static void count_memory(struct client *client)
 {
-    size_t now = http_request_memory(client->reader);
-    client->worker->body_memory += now - client->memory_seen;
-    METRIC_ADD(recorder_counters(client->worker->recorder), body_memory, now - client->memory_seen);
+    enum http_request_state state = client->reader ? http_request_state(client->reader) : HTTP_REQUEST_HEAD;
+    bool has_body = state == HTTP_REQUEST_BODY || state == HTTP_REQUEST_DONE;
+    size_t now = has_body ? http_request_memory(client->reader) : 0;
+    worker_count_body_memory(client->worker, client->memory_seen, now);
     client->memory_seen = now;
+}
+
+static void drop_reader(struct client *client)
+{
+    http_request_free(TAKE(client->reader));
+    count_memory(client);
 }
 
 /* ---- the end ------------------------------------------------------------------------------------- */
@@ -111,11 +120,12 @@ void client_close(struct client *client, enum reason reason)
         sock_close(TAKE(client->sock));
     if (client->request)
         request_abort(client->request, reason);
-    worker->body_memory -= client->memory_seen;
-    METRIC_SUB(recorder_counters(worker->recorder), body_memory, client->memory_seen);
+    worker_count_body_memory(worker, client->memory_seen, 0);
+    client->memory_seen = 0;
     METRIC_SUB(recorder_counters(worker->recorder), connections_open, 1);
     clients_leave(worker->clients, &client->peer);
     list_remove(&client->link);
+    soon_cancel(&client->more_soon);
     soon_call(worker->loop, &client->free_soon);
     worker_connection_gone(worker);
 }
@@ -130,6 +140,14 @@ static void linger(struct client *client)
 
 /* ---- deadlines ----------------------------------------------------------------------------------- */
 
+/* The rest of the body is not waited for. */
+static void refuse_body(struct client *client, enum reason reason)
+{
+    client->request->keep_alive = false;
+    (void)request_refuse(client->request, reason, NULL);
+    request_over(client->request);
+}
+
 /* A body that is too slow, by its whole time or by its rate, ends like one that never came. */
 static void body_deadline(struct client *client)
 {
@@ -142,9 +160,7 @@ static void body_deadline(struct client *client)
         deadline_set(client->worker->loop, &client->deadline, now + 1000);
         return;
     }
-    client->request->keep_alive = false;
-    (void)request_refuse(client->request, REASON_REQUEST_TIMEOUT, NULL);
-    request_over(client->request);
+    refuse_body(client, REASON_REQUEST_TIMEOUT);
 }
 
 static void on_deadline(struct deadline *deadline)
@@ -204,13 +220,18 @@ static void on_read(void *owner, char *bytes, size_t len)
     if (client->state == CLIENT_IDLE && http_request_started(client->reader))
         client_enter_state(client, CLIENT_HEAD);
     client_advance(client);
-    if (client->state == CLIENT_CLOSED)
+    if (client->state == CLIENT_CLOSED || !client->reader)
         return;
     if (http_request_park(client->reader) < 0) {
         client_close(client, REASON_OVERLOADED);
         return;
     }
     count_memory(client);
+    /* New bodies are refused when the memory for them is used up (step_receive); those under way may have as much again. */
+    if (client->body_began_ms > 0 && worker_body_memory_beyond(client->worker, 2)) {
+        refuse_body(client, REASON_OVERLOADED);
+        return;
+    }
     if ((client->request || client->keep) && http_request_unread(client->reader) > PIPELINE_BYTES_MAX) {
         client->reading = false;
         sock_read_stop(client->sock, true);
@@ -250,13 +271,10 @@ static const struct sock_events events = {on_read, on_end, on_error, on_drain};
 /* The head is read, or refused: the request begins. */
 static void begin_request(struct client *client, enum http_request_state reader_state)
 {
-    struct worker *worker = client->worker;
     struct request *request;
 
     if (reader_state == HTTP_REQUEST_REFUSED)
         request = request_begin_refused(client, http_request_refusal(client->reader));
-    else if (worker->body_memory > worker_share(worker, worker_config(worker)->body_memory_max))
-        request = request_begin_refused(client, REASON_OVERLOADED);
     else
         request = request_begin(client);
     if (!request) {
@@ -271,13 +289,17 @@ static void begin_request(struct client *client, enum http_request_state reader_
 /* From the end of one request to the wait for the next, or to the end of the connection. */
 static void after_request(struct client *client)
 {
+    /* What was pipelined may have found no memory: then nothing can follow. */
+    if (client->keep && http_request_state(client->reader) == HTTP_REQUEST_REFUSED)
+        client->keep = false;
+    if (!client->keep)
+        drop_reader(client);
     if (sock_queued(client->sock) > 0) {
         if (client->state == CLIENT_REQUEST)
             client_enter_state(client, CLIENT_FLUSH);
         return; /* on_drain goes on */
     }
-    /* What was pipelined may have found no memory: then nothing can follow. */
-    if (!client->keep || http_request_state(client->reader) == HTTP_REQUEST_REFUSED) {
+    if (!client->keep) {
         linger(client);
         return;
     }
@@ -286,7 +308,7 @@ static void after_request(struct client *client)
     client_enter_state(client, CLIENT_IDLE);
     if (http_request_started(client->reader))
         client_enter_state(client, CLIENT_HEAD);
-    if (!client->reading) {
+    if (!client->reading && http_request_unread(client->reader) <= PIPELINE_BYTES_MAX) {
         client->reading = true;
         sock_read_start(client->sock);
     }
@@ -295,6 +317,7 @@ static void after_request(struct client *client)
 /* Moves on as far as the bytes that are here allow. */
 static void client_advance(struct client *client)
 {
+    unsigned begun = 0;
     if (client->advancing)
         return;
     client->advancing = true;
@@ -318,9 +341,18 @@ static void client_advance(struct client *client)
         enum http_request_state state = http_request_state(client->reader);
         if (state == HTTP_REQUEST_HEAD)
             break;
+        if (begun++ == PIPELINE_REQUESTS_PER_TURN) {
+            soon_call(client->worker->loop, &client->more_soon);
+            break;
+        }
         begin_request(client, state);
     }
     client->advancing = false;
+}
+
+static void on_more(struct soon *soon)
+{
+    client_advance(container_of(soon, struct client, more_soon));
 }
 
 void client_request_over(struct client *client, bool keep)
@@ -393,6 +425,7 @@ void client_accept(struct worker *worker, struct sock *sock)
     client->reading = true;
     deadline_init(&client->deadline, on_deadline);
     deadline_init(&client->send_deadline, on_send_deadline);
+    soon_init(&client->more_soon, on_more);
     soon_init(&client->free_soon, client_free);
     sock_queue_max(sock, config->answer_bytes_max + config->send_queue_bytes_max);
     list_push_back(&worker->connections, &client->link);

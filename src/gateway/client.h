@@ -24,6 +24,7 @@
 #include "loop/sock.h"
 
 #define PIPELINE_BYTES_MAX 65536
+#define PIPELINE_REQUESTS_PER_TURN 16 /* then the other connections have theirs */
 #define CLIENT_LINGER_MS 2000U
 #define CLIENT_RATE_GRACE_MS 5000
 

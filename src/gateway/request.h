@@ -69,6 +69,7 @@ struct request {
 
     /* relay and the way back */
     struct buf ask;           /* headroom and the engine's body, until the first byte of its answer */
+    size_t ask_counted;       /* of it, as body memory */
     struct relay_call *call;
     enum answer_form form;
     struct answer *answer;
@@ -98,5 +99,7 @@ void request_over(struct request *request);
 /* The client has gone or does not read: stops the engine now and records. */
 void request_abort(struct request *request, enum reason reason);
 
+/* After a change of `ask`. */
+void request_count_ask(struct request *request);
 /* Sets the refusal unless there is one already; STEP_ANSWERED after answering it (reply.c). */
 enum step_result request_refuse(struct request *request, enum reason reason, const char *format, ...) printf_like(3, 4);

@@ -224,6 +224,8 @@ static enum step_result step_receive(struct request *request)
     if (http_request_state(reader) == HTTP_REQUEST_HEAD_DONE) {
         if (request->method == HTTP_POST && !is_json(http_request_header(reader, SPAN("content-type"))))
             return request_refuse(request, REASON_BAD_MEDIA_TYPE, NULL);
+        if (http_request_has_body(reader) && worker_body_memory_beyond(request->worker, 1))
+            return request_refuse(request, REASON_OVERLOADED, NULL);
         bool asks = http_request_expects_continue(reader);
         if (http_request_read_body(reader) == HTTP_REQUEST_BODY) {
             struct span go_on = SPAN("HTTP/1.1 100 Continue\r\n\r\n"); /* RFC 9110, 10.1.1 */
@@ -308,6 +310,12 @@ static enum step_result step_choose_model(struct request *request, struct infere
     return STEP_NEXT;
 }
 
+void request_count_ask(struct request *request)
+{
+    worker_count_body_memory(request->worker, request->ask_counted, request->ask.cap);
+    request->ask_counted = request->ask.cap;
+}
+
 /* Writes the engine's body and opens the way back. */
 static int prepare_ask(struct request *request, const struct inference *inference)
 {
@@ -329,6 +337,7 @@ static int prepare_ask(struct request *request, const struct inference *inferenc
                                                                         ? 0
                                                                         : request->model->caps.output_tokens_max},
                     ask);
+    request_count_ask(request);
     if (buf_status(ask) < 0)
         return buf_status(ask);
 

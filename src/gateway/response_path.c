@@ -79,6 +79,7 @@ void response_release(struct request *request)
     sse_splitter_release(&request->splitter);
     buf_release(&request->whole);
     buf_release(&request->ask);
+    request_count_ask(request);
 }
 
 /* The engine works no more for this request. */
@@ -276,7 +277,7 @@ static int on_head(void *owner, unsigned status, const struct http_response *hea
     struct span type = http_response_header(head, SPAN("content-type"));
 
     buf_release(&request->ask);
-    buf_init(&request->ask, request->catalog->config->body_bytes_max);
+    request_count_ask(request);
     request->engine_status = status;
     if (status >= 400)
         return 0;

@@ -262,6 +262,17 @@ uint64_t worker_share(const struct worker *worker, uint64_t limit)
     return limit / worker->workers + (limit % worker->workers > 0);
 }
 
+void worker_count_body_memory(struct worker *worker, size_t before, size_t now)
+{
+    worker->body_memory += now - before; /* unsigned: what shrinks is taken away */
+    METRIC_ADD(recorder_counters(worker->recorder), body_memory, now - before);
+}
+
+bool worker_body_memory_beyond(const struct worker *worker, unsigned times)
+{
+    return worker->body_memory / times > worker_share(worker, worker_config(worker)->body_memory_max);
+}
+
 struct request *worker_take_request(struct worker *worker)
 {
     struct request *request;

@@ -35,7 +35,7 @@ struct worker {
     struct recorder *recorder;
     struct clients *clients; /* counts */
     struct list connections; /* struct client */
-    uint64_t body_memory;    /* held by bodies that are being received */
+    uint64_t body_memory;    /* held by bodies: being received, or on their way to an engine */
 
     /* Scratch of one callback. */
     struct json_parser *parser;
@@ -87,6 +87,10 @@ struct span worker_date(struct worker *worker);
 const struct config *worker_config(const struct worker *worker);
 /* What one worker may take of a limit that is for all together. */
 uint64_t worker_share(const struct worker *worker, uint64_t limit);
+/* Memory of a body that was `before` and is `now`. */
+void worker_count_body_memory(struct worker *worker, size_t before, size_t now);
+/* Do bodies hold more than so many times what they may? */
+bool worker_body_memory_beyond(const struct worker *worker, unsigned times);
 struct request *worker_take_request(struct worker *worker) must_check;
 void worker_give_request(struct worker *worker, struct request *request);
 /* A connection has gone. */
