@@ -94,7 +94,7 @@ static int connect_to(const char *folder, int *ret_fd, struct err *err)
 int client_open(const char *data, struct client **ret_client, struct err *err)
 {
     char folder[PATH_MAX];
-    int fd;
+    int fd = -1;
     int result = data ? 0 : default_folder(folder, sizeof(folder), err);
     if (result == 0)
         result = connect_to(data ? data : folder, &fd, err);
@@ -229,8 +229,8 @@ enum exit_status client_ask(const struct invocation *call, const char *method, c
                             struct span body, json_t **ret_json, struct err *err)
 {
     struct client *client = NULL;
-    struct span answer;
-    unsigned status;
+    struct span answer = SPAN_NULL;
+    unsigned status = 0;
     *ret_json = NULL;
     if (client_open(call->data, &client, err) < 0)
         return EXIT_UNREACHABLE;

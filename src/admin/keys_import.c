@@ -64,7 +64,7 @@ static int read_row(struct import_run *run, json_t *row, struct key **ret_key, s
     static const char *const members[] = {"key", "sha256", "name", "models", "expires", NULL};
     unsigned char digest[SHA256_BYTES];
     struct key_wish wish;
-    struct span hint;
+    struct span hint = SPAN_NULL;
 
     if (!json_is_object(row))
         return err_set(err, -EINVAL, "a row must be an object");
@@ -155,7 +155,7 @@ unsigned import_read(json_t *root, const struct keyring *present, uint64_t wall_
     }
     struct import_run run = {.digests = map_new(SHA256_BYTES, KEYRING_KEYS_MAX),
                              .wall_ms = wall_ms};
-    import.keys = mem_array(count, sizeof(*import.keys));
+    import.keys = mem_array(count, sizeof(struct key *));
     unsigned status = 503;
     if (!run.digests || !import.keys || know_present(&run, present) < 0) {
         (void)err_set(err, -ENOMEM, "out of memory");
