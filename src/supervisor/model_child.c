@@ -211,6 +211,11 @@ const char *model_child_key(const struct model_child *model)
     return model->key;
 }
 
+int model_child_pid(const struct model_child *model)
+{
+    return model->child ? child_pid(model->child) : 0;
+}
+
 void model_child_kill(struct model_child *model)
 {
     if (model->child)

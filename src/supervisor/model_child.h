@@ -28,5 +28,7 @@ void model_child_free(struct model_child *model);
 /* "http://127.0.0.1:PORT" and the key; the same for its whole life. */
 const char *model_child_url(const struct model_child *model);
 const char *model_child_key(const struct model_child *model);
+/* 0 between two lives. */
+int model_child_pid(const struct model_child *model);
 /* It gives no tokens: kill it, the restart follows. */
 void model_child_kill(struct model_child *model);

@@ -26,7 +26,7 @@
 #define MODEL_SLOTS 4
 #define MODEL_CONTEXT_TOKENS 8192
 #define TAKEOVER_LISTENERS "SEAWALL_TAKEOVER_LISTENERS" /* environment, over an exec */
-#define TAKEOVER_GATEWAY "SEAWALL_TAKEOVER_GATEWAY"     /* "pid channel-fd lock-fd" of the binary before us */
+#define TAKEOVER_GATEWAY "SEAWALL_TAKEOVER_GATEWAY"     /* "pid channel-fd lock-fd model-pid" of the binary before us */
 #define MANUAL                                                                                     \
     "usage: seawalld supervisor [--data DIR] [--config FILE] [--port N] [--upstream URL]\n"        \
     "                           [--embedded-model FILE --embedded-python PATH --embedded-program PATH]\n" \
@@ -52,8 +52,9 @@ struct supervisor {
     uint64_t restart_ms;
     struct deadline restart;
     pid_t old_gateway;       /* of the binary before us. 0: none */
+    pid_t old_model;         /* that was told to end. 0: none */
     int old_gateway_channel; /* it drains when this closes: when ours serves */
-    struct tick *old_gateway_tick;
+    struct tick *old_tick;
     struct child *trial; /* the new binary's --check */
     bool stopping;
     struct deadline stop_deadline;
@@ -288,14 +289,15 @@ static void on_restart(struct deadline *deadline)
 static void become_new_binary(void)
 {
     char listeners[LISTENERS_FDS_MAX * 8];
-    char gateway[48];
+    char gateway[64];
     int channel = self.gateway ? gateway_child_keep_over_exec(self.gateway) : -EPIPE;
 
     if (channel < 0) {
         log_line(LOG_ERROR, "no takeover while the gateway restarts");
         return;
     }
-    snprintf(gateway, sizeof(gateway), "%d %d %d", gateway_child_pid(self.gateway), channel, self.lock_fd);
+    snprintf(gateway, sizeof(gateway), "%d %d %d %d", gateway_child_pid(self.gateway), channel, self.lock_fd,
+             self.model ? model_child_pid(self.model) : 0);
     if (fcntl(self.lock_fd, F_SETFD, 0) < 0 || listeners_export(&self.listeners, listeners, sizeof(listeners)) < 0 || setenv(TAKEOVER_LISTENERS, listeners, 1) < 0 ||
         setenv(TAKEOVER_GATEWAY, gateway, 1) < 0) {
         log_line(LOG_ERROR, "cannot hand over to the new binary");
@@ -352,16 +354,25 @@ static void upgrade(void)
         log_line(LOG_ERROR, "cannot try the new binary: %s", err.text);
 }
 
-/* The gateway of the binary before us is our child by process id only. */
-static void on_old_gateway_tick(void *arg)
+/* True once, when it has ended. */
+static bool has_ended(pid_t *process)
 {
     int status;
+    if (*process == 0 || waitpid(*process, &status, WNOHANG) == 0)
+        return false;
+    *process = 0;
+    return true;
+}
+
+/* The children of the binary before us are ours by process id only. */
+static void on_old_tick(void *arg)
+{
     (void)arg;
-    if (waitpid(self.old_gateway, &status, WNOHANG) == 0)
-        return;
-    log_line(LOG_INFO, "the gateway of the binary before has ended");
-    self.old_gateway = 0;
-    tick_free(TAKE(self.old_gateway_tick));
+    (void)has_ended(&self.old_model);
+    if (has_ended(&self.old_gateway))
+        log_line(LOG_INFO, "the gateway of the binary before has ended");
+    if (self.old_gateway == 0 && self.old_model == 0)
+        tick_free(TAKE(self.old_tick));
 }
 
 /* Takes what the binary before us left. 1 when there was one. */
@@ -372,17 +383,20 @@ static int take_over(struct err *err)
     uint64_t pid = 0;
     uint64_t channel = 0;
     uint64_t lock_fd = 0;
+    uint64_t model = 0;
     int result = listeners_import(getenv(TAKEOVER_LISTENERS), &self.listeners);
     if (result <= 0)
         return result < 0 ? err_set(err, result, "the listeners of the binary before cannot be taken over") : 0;
     if (!span_split(&rest, ' ', &part) || text_to_u64(part, &pid) < 0 || !span_split(&rest, ' ', &part) ||
-        text_to_u64(part, &channel) < 0 || text_to_u64(rest, &lock_fd) < 0 || channel > INT32_MAX || lock_fd > INT32_MAX ||
+        text_to_u64(part, &channel) < 0 || !span_split(&rest, ' ', &part) || text_to_u64(part, &lock_fd) < 0 ||
+        text_to_u64(rest, &model) < 0 || channel > INT32_MAX || lock_fd > INT32_MAX ||
         fcntl((int)channel, F_SETFD, FD_CLOEXEC) < 0 || fcntl((int)lock_fd, F_SETFD, FD_CLOEXEC) < 0)
         return err_set(err, -EINVAL, "what the binary before left cannot be read");
     unsetenv(TAKEOVER_LISTENERS);
     unsetenv(TAKEOVER_GATEWAY);
     self.lock_fd = (int)lock_fd;
     self.old_gateway = (pid_t)pid;
+    self.old_model = (pid_t)model;
     self.old_gateway_channel = (int)channel;
     return 1;
 }
@@ -507,8 +521,8 @@ static int start(struct err *err)
     if (result < 0)
         return result;
     if (self.old_gateway > 0) {
-        self.old_gateway_tick = tick_new(self.loop, 200, on_old_gateway_tick, NULL);
-        if (!self.old_gateway_tick)
+        self.old_tick = tick_new(self.loop, 200, on_old_tick, NULL);
+        if (!self.old_tick)
             return err_set(err, -ENOMEM, "out of memory");
     }
     for (size_t i = 0; i < COUNT_OF(signals); i++)
