@@ -214,7 +214,9 @@ class Service:
         path = self.data / "state" / "access.log"
         if not path.exists():
             return []
-        return [json.loads(line) for line in path.read_text().splitlines()]
+        text = path.read_text()
+        whole = text[:text.rfind("\n") + 1]  # a write may be under way
+        return [json.loads(line) for line in whole.splitlines()]
 
     def logged(self, seconds=5.0, count=1, **wanted):
         """The access log's lines with these values, once there are that many (they come at most a second late)."""
