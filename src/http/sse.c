@@ -7,6 +7,7 @@
 #include "http/sse.h"
 
 #define KEEP_BYTES 16384 /* of memory, from one event to the next */
+#define PADDING_BYTES 64 /* readable behind the data: simdjson looks that far */
 
 enum {
     STREAM_STARTED = 1, /* the first line is past, and a BOM with it */
@@ -21,7 +22,7 @@ void sse_splitter_init(struct sse_splitter *splitter, size_t event_bytes_max,
     *splitter =
         (struct sse_splitter){.event_bytes_max = event_bytes_max, .events = events, .owner = owner};
     buf_init(&splitter->held, event_bytes_max);
-    buf_init(&splitter->data, event_bytes_max);
+    buf_init(&splitter->data, event_bytes_max + PADDING_BYTES);
     buf_init(&splitter->type, event_bytes_max);
 }
 
@@ -65,6 +66,11 @@ static int add_data(struct sse_splitter *splitter, struct span value, bool in_pl
 static int end_event(struct sse_splitter *splitter)
 {
     int result = 0;
+    if ((splitter->flags & HAS_DATA) && !(splitter->flags & DATA_IN_PLACE)) {
+        result = buf_reserve(&splitter->data, PADDING_BYTES);
+        if (result < 0)
+            return result;
+    }
     if (splitter->flags & HAS_DATA) {
         struct span data =
             splitter->flags & DATA_IN_PLACE ? splitter->first : buf_span(&splitter->data);

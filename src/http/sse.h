@@ -13,8 +13,8 @@
 #include "base/buf.h"
 
 struct sse_events {
-    /* `data` lives during the call; may be overwritten; `event` is the event's type or null. < 0
-     * stops the feed with that result. */
+    /* `data` lives during the call; may be overwritten; 64 readable bytes follow it if they follow
+     * what is fed; `event` is the event's type or null. < 0 stops the feed with that result. */
     int (*on_event)(void *owner, struct span data, struct span event);
     /* Without the colon; one leading space removed. */
     int (*on_comment)(void *owner, struct span text);

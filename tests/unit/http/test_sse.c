@@ -64,6 +64,35 @@ static void a_whole_event_is_not_copied(void **state)
     assert_false(sse_splitter_unfinished(&splitter));
 }
 
+/* Under AddressSanitizer this is also a test of the memory behind. */
+static int on_padded_event(void *owner, struct span data, struct span event)
+{
+    unsigned *sum = owner;
+    (void)event;
+    for (size_t i = 0; i < 64; i++)
+        *sum += (unsigned char)data.ptr[data.len + i] & 1;
+    seen.events++;
+    return splitter.data.cap - splitter.data.len >= 64 ? 0 : -EINVAL;
+}
+
+static void data_that_was_put_together_has_readable_bytes_behind_it(void **state)
+{
+    (void)state;
+    static const struct sse_events padded = {on_padded_event, on_comment};
+    static char bytes[5 + 4200 + 2];
+    unsigned sum = 0;
+    for (size_t len = 1; len <= 4200; len += len < 600 ? 1 : 61) {
+        memset(bytes, 'x', sizeof(bytes));
+        memcpy(bytes, "data:", 5);
+        memcpy(bytes + 5 + len, "\n\n", 2);
+        sse_splitter_init(&splitter, 8192, &padded, &sum);
+        assert_int_equal(sse_splitter_feed(&splitter, span_of(bytes, 3)), 0);
+        assert_int_equal(sse_splitter_feed(&splitter, span_of(bytes + 3, len + 4)), 0);
+        sse_splitter_release(&splitter);
+    }
+    assert_true(seen.events > 600);
+}
+
 static void init_and_release_allocate_nothing(void **state)
 {
     (void)state;
@@ -162,6 +191,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
     const struct CMUnitTest tests[] = {
         TEST(a_whole_event_is_not_copied),
+        TEST(data_that_was_put_together_has_readable_bytes_behind_it),
         TEST(init_and_release_allocate_nothing),
         TEST(callbacks_stop_the_feed),
         TEST(an_event_in_pieces_is_joined),
