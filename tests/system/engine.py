@@ -240,11 +240,11 @@ class Engine:
             headers[name.strip().lower()] = value.strip()
         body = stream.read(int(headers.get("content-length", 0)))
         call = Call(connection, method, path, headers, body)
-        if self.probes and self._is_probe(call):
-            self.probed += 1
-            return self._probe(call)
-        self.calls.append(call)
         try:
+            if self.probes and self._is_probe(call):
+                self.probed += 1
+                return self._probe(call)
+            self.calls.append(call)
             return self.behaviour(call)
         except Gone:
             return False
