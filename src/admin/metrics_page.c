@@ -144,3 +144,20 @@ struct span engine_name(enum engine_kind kind)
     }
     return SPAN("unknown");
 }
+
+static void write_rows(struct buf *buf, const struct metric_text *texts, size_t count, const char *labels)
+{
+    buf_append(buf, SPAN("| metric | kind | what |\n|---|---|---|\n"));
+    for (size_t i = 0; i < count; i++)
+        buf_printf(buf, "| `%s%s` | %s | %s |\n", texts[i].name, labels, texts[i].kind, texts[i].help);
+}
+
+void metrics_page_write_reference(struct buf *buf)
+{
+    buf_append(buf, SPAN("# Metrics of the service and its backends\n\n"
+                         "<!-- Written by `ninja docs` from src/admin/metrics_page.c. Change it there. -->\n\n"
+                         "On the same page as those of [requests](metrics.md).\n\n"));
+    write_rows(buf, service_metrics, COUNT_OF(service_metrics), "");
+    buf_append(buf, SPAN("\n"));
+    write_rows(buf, backend_metrics, COUNT_OF(backend_metrics), "{pool,backend}");
+}

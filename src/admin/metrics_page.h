@@ -17,6 +17,8 @@ struct metrics_page_facts {
 };
 
 void metrics_page_write(struct buf *buf, const struct metrics_page_facts *facts);
+/* docs/metrics-service.md */
+void metrics_page_write_reference(struct buf *buf);
 
 /* "up", "down", … */
 struct span backend_state_name(enum backend_state state);
