@@ -66,6 +66,12 @@ static void sock_on_closed(uv_handle_t *handle)
     mem_free(container_of(handle, struct sock, poll));
 }
 
+static void sock_drop_queue(struct sock *sock)
+{
+    buf_shrink(&sock->queue, 0);
+    sock->queue_sent = 0;
+}
+
 void sock_close(struct sock *sock)
 {
     if (!sock)
@@ -74,7 +80,7 @@ void sock_close(struct sock *sock)
     sock->closed = true;
     list_remove(&sock->item.link);
     soon_cancel(&sock->settle);
-    buf_release(&sock->queue);
+    sock_drop_queue(sock); /* an event under way asks what is queued */
     uv_close((uv_handle_t *)&sock->poll, sock_on_closed);
     close(sock->fd);
 }
@@ -186,12 +192,6 @@ int sock_take_error(struct sock *sock)
         return -errno;
     /* A reset after the peer's FIN is EPIPE to the kernel; for the owner both are the peer's reset. */
     return error == 0 || error == EPIPE ? -ECONNRESET : -error;
-}
-
-static void sock_drop_queue(struct sock *sock)
-{
-    buf_shrink(&sock->queue, 0);
-    sock->queue_sent = 0;
 }
 
 static void sock_fail(struct sock *sock, int error)

@@ -432,6 +432,28 @@ static void closes_in_on_read_after_a_stop(void **state)
     assert_int_equal(f->us.reads, 1);
 }
 
+/* Readable and writable in one event, with a queue that is half gone: what the close dropped must not be sent. */
+static void closes_in_on_read_with_a_queue_half_sent(void **state)
+{
+    struct fixture *f = *state;
+    static char bytes[65536];
+    for (int i = 0; i < 50; i++)
+        (void)fill(f->us.sock);
+    size_t queued = sock_queued(f->us.sock);
+    while (sock_queued(f->us.sock) == queued) {
+        (void)recv(f->peer, bytes, 4096, MSG_DONTWAIT);
+        turn(f->loop);
+    }
+    assert_true(sock_queued(f->us.sock) > 0);
+    f->us.close_in_read = true;
+    send_text(f->peer, "x");
+    while (recv(f->peer, bytes, sizeof(bytes), MSG_DONTWAIT) > 0)
+        continue;
+    turn_until(f->loop, !f->us.sock);
+    turn_idle(f->loop);
+    assert_int_equal(f->us.errors + f->us.drains, 0);
+}
+
 static void closes_in_on_read_before_a_reset(void **state)
 {
     struct fixture *f = *state;
@@ -649,6 +671,7 @@ int main(void)
         case_of(closes_in_on_end),
         case_of(closes_in_on_error),
         case_of(closes_in_on_drain),
+        case_of(closes_in_on_read_with_a_queue_half_sent),
         case_of(reset_is_seen_as_reset),
         case_of(fails_without_memory_for_the_queue),
         case_of(new_without_memory_closes_the_descriptor),
