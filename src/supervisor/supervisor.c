@@ -19,6 +19,7 @@
 
 #define RESTART_MS_FIRST 10
 #define RESTART_MS_MAX 5000
+#define FIRST_TRIES_MAX 5      /* of gateways that are killed before one was ready */
 #define GOOD_LIFE_MS 10000     /* of a gateway; after it the pauses start small again */
 #define STOP_GRACE_MS 5000     /* beyond the drain's own deadline */
 #define DESCRIPTORS_WANTED 262144
@@ -235,8 +236,9 @@ static void on_gateway_exit(void *owner, struct gateway_child *child, int64_t st
         wipe(&self.bundle_next);
         self.reload_again = true;
     }
-    /* While the gateway of the binary before serves, there is time to try again. */
-    if (!self.gateway_was_ready && self.old_gateway == 0) {
+    /* The first one that ends by itself has said why it cannot serve. One that was killed may have served already, unheard. While the
+     * gateway of the binary before serves, there is time to try again. */
+    if (!self.gateway_was_ready && self.old_gateway == 0 && (signum == 0 || self.restarts >= FIRST_TRIES_MAX)) {
         log_line(LOG_ERROR, "the gateway could not start; giving up");
         end(EXIT_FAILURE);
         return;

@@ -56,6 +56,15 @@ def test_a_gateway_that_never_started_is_given_up(start, engine):
     assert "access.log" in door.log() and "giving up" in door.log()
 
 
+def test_a_gateway_that_is_killed_before_it_was_ready_is_started_again_too(start, engine):
+    door = start(engine, ready=False)
+    door.may_crash = True
+    first = wait_for(door.gateway, what="the first gateway")
+    os.kill(first, signal.SIGKILL)
+    door.wait_ready()
+    assert door.gateway() != first and door.chat()[0] == 200
+
+
 def test_pauses_between_gateways_grow_while_they_die_young(start, engine):
     door = start(engine)
     door.may_crash = True
