@@ -191,12 +191,12 @@ static void on_deadline(struct deadline *deadline)
     }
 }
 
-/* Something has been queued for a whole stall time. Progress, however slow, gives it another one. */
+/* Something has been queued for a whole stall time. Who has taken CLIENT_PROGRESS_BYTES since gets another one. */
 static void on_send_deadline(struct deadline *deadline)
 {
     struct client *client = container_of(deadline, struct client, send_deadline);
     uint64_t delivered = client->bytes_written - sock_queued(client->sock);
-    if (delivered == client->delivered_seen) {
+    if (delivered - client->delivered_seen < CLIENT_PROGRESS_BYTES) {
         client_close(client, REASON_CLIENT_STALLED);
         return;
     }
@@ -427,7 +427,8 @@ void client_accept(struct worker *worker, struct sock *sock)
     deadline_init(&client->send_deadline, on_send_deadline);
     soon_init(&client->more_soon, on_more);
     soon_init(&client->free_soon, client_free);
-    sock_queue_max(sock, config->answer_bytes_max + config->send_queue_bytes_max);
+    /* A whole answer is at most twice what the engine sent (worker->out), since JSON's escapes may grow. */
+    sock_queue_max(sock, 2 * config->answer_bytes_max + config->send_queue_bytes_max);
     list_push_back(&worker->connections, &client->link);
     METRIC_ADD(counters, connections_open, 1);
     METRIC_ADD(counters, connections_total, 1);

@@ -298,7 +298,10 @@ static int on_body(void *owner, char *bytes, size_t len)
 
     if (request->engine_status >= 400) {
         buf_append(&request->whole, span_of(bytes, MIN(len, ENGINE_ERROR_BYTES_MAX - request->whole.len)));
-        return 0;
+        if (request->whole.len < ENGINE_ERROR_BYTES_MAX)
+            return 0;
+        request->stop = STOP_REFUSED;
+        return -ECANCELED;
     }
     if (request->form != FORM_WHOLE)
         return take_events(request, bytes, len);
@@ -432,6 +435,8 @@ static void on_failed(void *owner, enum relay_failure failure, const struct err 
         request->client_gone = true;
         request->record.reason = REASON_CLIENT_GONE;
         request_over(request);
+    } else if (request->engine_status >= 400) {
+        fail_with_engine_error(request); /* its body was endless, or ended early: the status says enough */
     } else if (request->form == FORM_GATHER && (stop == STOP_CUT || request->answer_done)) {
         send_gathered(request, stop == STOP_CUT);
     } else if (stop == STOP_CUT) {
