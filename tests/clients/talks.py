@@ -22,4 +22,6 @@ def plain(messages=SAY, **fields):
 
 
 # A call that would go on for some ten seconds, whatever the model has to say.
+LONG_BODY = {"model": "smollm2", "messages": SAY, "max_tokens": 1500, "ignore_eos": True}
+# The same for the Python client, whose fields are those of OpenAI.
 LONG = {"model": "smollm2", "messages": SAY, "max_tokens": 1500, "extra_body": {"ignore_eos": True}}

@@ -12,20 +12,20 @@ import pytest
 
 import conftest
 from service import wait_for
-from talks import SAY, plain
+from talks import LONG, LONG_BODY, plain
 
-LONG = {"model": "smollm2", "messages": SAY, "max_tokens": 1500}
 MODEL_FILES = {"--embedded-model": "smollm2.gguf", "--embedded-python": "venv/bin/python",
                "--embedded-program": "embedded_model.py"}
 
 
 @pytest.fixture(scope="module")
 def home():
-    """A service that starts its own model, as ./run does: no configuration but a check that is quick to see a dead model."""
+    """A service that starts its own model, as ./run does; its check is quick to see a dead one, and answers are as long as asked."""
     run, stop = conftest.system_fixtures.starter()
     extra = [word for option, file in MODEL_FILES.items() for word in (option, str(conftest.MODEL / file))]
     config = {"pools": [{"name": "local", "backends": [{"embedded": True}], "probe": "tokens", "probe_every": "200ms",
-                         "probe_timeout": "3s"}]}
+                         "probe_timeout": "3s"}],
+              "models": [{"name": "smollm2", "engine_fields": ["ignore_eos"]}]}
     service = run(config=config, extra=extra)
     service.tool("status", "--wait", "60")
     yield service
@@ -69,7 +69,7 @@ def test_a_stream_whose_model_dies_is_an_api_error_and_the_next_calls_succeed(ho
 
 
 def test_the_wire_shows_an_error_event_and_no_done(home, before):
-    body = json.dumps({**LONG, "stream": True}).encode()
+    body = json.dumps({**LONG_BODY, "stream": True}).encode()
     connection = home.raw(b"POST /v1/chat/completions HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer %s\r\n"
                           b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n"
                           % (home.api_key().encode(), len(body)) + body)

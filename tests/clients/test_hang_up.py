@@ -13,7 +13,7 @@ import openai
 import pytest
 
 from conftest import SLOTS
-from talks import LONG
+from talks import LONG, LONG_BODY
 
 pytestmark = pytest.mark.usefixtures("quiet")
 
@@ -82,7 +82,7 @@ def test_a_whole_call_whose_client_loses_patience(door, knock, model):
 
 @pytest.mark.parametrize("stream", [False, True])
 def test_a_client_process_that_is_killed(door, model, stream):
-    body = json.dumps({**{k: v for k, v in LONG.items() if k != "extra_body"}, "ignore_eos": True, "stream": stream})
+    body = json.dumps({**LONG_BODY, "stream": stream})
 
     def once():
         curl = subprocess.Popen(["curl", "-sN", "-o", "/dev/null", "-H", f"Authorization: Bearer {door.key}",
