@@ -193,6 +193,8 @@ static void listener_on_poll(uv_poll_t *poll, int status, int events)
         listener_rest(listener);
         return;
     }
+    if (listener->reserve < 0)
+        listener->reserve = reserve_open(); /* lost to a faster thread; the first free descriptor is the new one */
     for (int i = 0; i < ACCEPTS_PER_TURN; i++)
         if (listener->closed || listener->paused || !listener_accept(listener))
             return;
