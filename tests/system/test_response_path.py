@@ -275,7 +275,7 @@ BEFORE = {
     "fails with json": (with_status(500), 502, "model_error"),
     "fails with html": (with_status(500, "<html><body>nginx secret</body></html>", "text/html"), 502, "model_error"),
     "fails with nothing": (with_status(500, ""), 502, "model_error"),
-    "fails with a body cut off": (says(head(500, "application/json", 5000).encode() + b'{"error":"secret'), 502, "bad_gateway"),
+    "fails with a body cut off": (says(head(500, "application/json", 5000).encode() + b'{"error":"secret'), 502, "model_error"),
     "is a proxy without an engine": (with_status(502, "<h1>secret</h1>", "text/html"), 502, "model_error"),
     "refuses our key": (with_status(401), 502, "model_error"),
     "does not know the path": (with_status(404), 502, "model_error"),

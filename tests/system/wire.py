@@ -51,6 +51,9 @@ class Wire:
     def __exit__(self, *_):
         self.close()
 
+    def fileno(self):
+        return self.sock.fileno()
+
     def close(self):
         self.sock.close()
 
