@@ -23,6 +23,8 @@ int main(int argc, char **argv)
         return gateway_main();
     if (argc >= 2 && strcmp(argv[1], "supervisor") == 0)
         return supervisor_main(own_path(), argc - 1, argv + 1);
-    fputs("usage: seawalld supervisor [--data DIR] [--config FILE] …   (seawalld supervisor --help)\n", stderr);
+    fputs("usage: seawalld supervisor [--data DIR] [--config FILE] …   (seawalld supervisor "
+          "--help)\n",
+          stderr);
     return 2;
 }

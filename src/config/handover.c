@@ -74,18 +74,22 @@ static int read_members(const json_t *object, char *memory, struct handover_star
     start.state_folder = take_string(object, "state_folder", &at);
     start.bundle = take_string(object, "bundle", &at);
     start.metrics = json_is_true(json_object_get(object, "metrics"));
-    if (span_is_null(start.data_folder) || span_is_null(start.state_folder) || span_is_null(start.bundle) ||
+    if (span_is_null(start.data_folder) || span_is_null(start.state_folder) ||
+        span_is_null(start.bundle) ||
         take_number(object, "workers", HANDOVER_WORKERS_MAX, &start.workers) < 0 ||
         take_number(object, "addresses", UINT16_MAX, &start.addresses) < 0 ||
-        take_number(object, "uid", UINT32_MAX, &start.uid) < 0 || take_number(object, "gid", UINT32_MAX, &start.gid) < 0 ||
+        take_number(object, "uid", UINT32_MAX, &start.uid) < 0 ||
+        take_number(object, "gid", UINT32_MAX, &start.gid) < 0 ||
         take_number(object, "restarts", UINT32_MAX, &start.restarts) < 0 || !json_is_string(mac) ||
-        text_unhex(span_of(json_string_value(mac), json_string_length(mac)), start.key_mac.bytes, MAC_KEY_BYTES) < 0)
+        text_unhex(span_of(json_string_value(mac), json_string_length(mac)), start.key_mac.bytes,
+                   MAC_KEY_BYTES) < 0)
         return -EINVAL;
     *ret_start = start;
     return 0;
 }
 
-int handover_start_read(struct span payload, struct handover_start *ret_start, void **ret_memory, struct err *err)
+int handover_start_read(struct span payload, struct handover_start *ret_start, void **ret_memory,
+                        struct err *err)
 {
     json_t *object = json_loadb(payload.ptr, payload.len, JSON_REJECT_DUPLICATES, NULL);
     /* The members' text is shorter than the payload that holds them all with their names. */

@@ -40,15 +40,16 @@ struct handover_start {
     struct span data_folder;  /* the operator's --data */
     struct span state_folder; /* what the gateway may write: database, logs, tallies */
     uint32_t workers;
-    uint32_t addresses;       /* listeners of each worker */
-    bool metrics;             /* descriptor 5 is a listener */
-    uint32_t uid, gid;        /* to become; 0: stay */
+    uint32_t addresses; /* listeners of each worker */
+    bool metrics;       /* descriptor 5 is a listener */
+    uint32_t uid, gid;  /* to become; 0: stay */
     struct mac_key key_mac;
-    uint32_t restarts;        /* of the gateway, since the supervisor began */
-    struct span bundle;       /* for config_parse() */
+    uint32_t restarts;  /* of the gateway, since the supervisor began */
+    struct span bundle; /* for config_parse() */
 };
 
 /* JSON with secrets in it: wipe what held it. */
 int handover_start_write(const struct handover_start *start, struct buf *ret_payload) must_check;
 /* Spans point into memory that *ret_memory owns (mem_free). */
-int handover_start_read(struct span payload, struct handover_start *ret_start, void **ret_memory, struct err *err) must_check;
+int handover_start_read(struct span payload, struct handover_start *ret_start, void **ret_memory,
+                        struct err *err) must_check;

@@ -27,8 +27,8 @@ static struct pool *make_pool(const struct config_pool *config, struct err *err)
     struct backend_spec backends[CONFIG_BACKENDS_MAX];
     for (size_t i = 0; i < config->backends_count; i++) {
         const struct config_backend *backend = &config->backends[i];
-        backends[i] = (struct backend_spec){backend->url, backend->weight, backend->api_key, backend->ca_pem,
-                                            backend->embedded};
+        backends[i] = (struct backend_spec){backend->url, backend->weight, backend->api_key,
+                                            backend->ca_pem, backend->embedded};
     }
     return pool_new(&(struct pool_spec){.name = config->name,
                                         .backends = backends,
@@ -83,7 +83,8 @@ static struct pool *kept_pool(const struct catalog *before, const struct config_
 }
 
 /* A pool with new settings; what is known of backends that it had under its old ones goes on. */
-static struct pool *renewed_pool(const struct catalog *before, const struct config_pool *config, struct err *err)
+static struct pool *renewed_pool(const struct catalog *before, const struct config_pool *config,
+                                 struct err *err)
 {
     struct pool *pool = make_pool(config, err);
     for (size_t i = 0; pool && before && i < before->pools_count; i++)
@@ -123,24 +124,26 @@ static uint64_t reported_context(struct pool *pool, struct span upstream_model)
 static int add_configured(struct catalog *catalog)
 {
     const struct config *config = catalog->config;
-    catalog->models = arena_zalloc(catalog->memory, (config->models_count + 1) * sizeof(*catalog->models));
+    catalog->models =
+        arena_zalloc(catalog->memory, (config->models_count + 1) * sizeof(*catalog->models));
     if (!catalog->models)
         return -ENOMEM;
     for (size_t i = 0; i < config->models_count; i++) {
         const struct config_model *model = &config->models[i];
         struct pool *pool = pool_named(catalog, model->pool);
         check(pool); /* config_parse() has made sure */
-        uint64_t context = model->context_tokens_max ? model->context_tokens_max
-                                                     : reported_context(pool, model->upstream_model);
-        catalog->models[catalog->models_count++] = (struct catalog_model){
-            .name = model->name,
-            .upstream_model = model->upstream_model,
-            .pool = pool,
-            .caps = {.engine_fields = model->engine_fields,
-                     .engine_fields_count = model->engine_fields_count,
-                     .output_tokens_max = model->output_tokens_max,
-                     .context_tokens_max = context,
-                     .choices_max = model->choices_max}};
+        uint64_t context = model->context_tokens_max
+                               ? model->context_tokens_max
+                               : reported_context(pool, model->upstream_model);
+        catalog->models[catalog->models_count++] =
+            (struct catalog_model){.name = model->name,
+                                   .upstream_model = model->upstream_model,
+                                   .pool = pool,
+                                   .caps = {.engine_fields = model->engine_fields,
+                                            .engine_fields_count = model->engine_fields_count,
+                                            .output_tokens_max = model->output_tokens_max,
+                                            .context_tokens_max = context,
+                                            .choices_max = model->choices_max}};
     }
     return 0;
 }
@@ -161,8 +164,8 @@ static int add_discovered(struct catalog *catalog)
     char names[POOL_MODELS_MAX][POOL_MODEL_NAME_MAX];
     uint64_t contexts[POOL_MODELS_MAX];
 
-    catalog->models =
-        arena_zalloc(catalog->memory, (catalog->pools_count * POOL_MODELS_MAX + 1) * sizeof(*catalog->models));
+    catalog->models = arena_zalloc(catalog->memory, (catalog->pools_count * POOL_MODELS_MAX + 1) *
+                                                        sizeof(*catalog->models));
     if (!catalog->models)
         return -ENOMEM;
     for (size_t p = 0; p < catalog->pools_count; p++) {
@@ -187,7 +190,8 @@ static int add_discovered(struct catalog *catalog)
     return 0;
 }
 
-static struct catalog *build(struct config *config, struct catalog *before, uint64_t created_s, struct err *err)
+static struct catalog *build(struct config *config, struct catalog *before, uint64_t created_s,
+                             struct err *err)
 {
     struct arena *memory = arena_new(CATALOG_MEMORY_MAX);
     struct catalog *catalog = memory ? arena_zalloc(memory, sizeof(*catalog)) : NULL;
@@ -224,7 +228,8 @@ failed:
     return NULL;
 }
 
-struct catalog *catalog_new(struct config *config, struct catalog *before, uint64_t wall_s, struct err *err)
+struct catalog *catalog_new(struct config *config, struct catalog *before, uint64_t wall_s,
+                            struct err *err)
 {
     return build(config, before, wall_s, err);
 }

@@ -26,13 +26,14 @@ struct catalog {
     size_t pools_count;
     struct catalog_model *models; /* sorted by name */
     size_t models_count;
-    bool discovers;               /* models may still turn up */
+    bool discovers; /* models may still turn up */
     uint64_t created_s;
     struct arena *memory;
 };
 
 /* Pools of `before` (may be NULL) whose settings are the same go on, with their connections and health. NULL with *err. */
-struct catalog *catalog_new(struct config *config, struct catalog *before, uint64_t wall_s, struct err *err) must_check;
+struct catalog *catalog_new(struct config *config, struct catalog *before, uint64_t wall_s,
+                            struct err *err) must_check;
 /* The same pools, models discovered anew. */
 struct catalog *catalog_rediscover(struct catalog *catalog) must_check;
 struct catalog *catalog_ref(struct catalog *catalog);

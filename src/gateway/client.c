@@ -5,27 +5,35 @@
 #include "gateway/response_path.h"
 #include "gateway/worker.h"
 
-enum client_state { CLIENT_IDLE, CLIENT_HEAD, CLIENT_REQUEST, CLIENT_FLUSH, CLIENT_LINGER, CLIENT_CLOSED };
+enum client_state {
+    CLIENT_IDLE,
+    CLIENT_HEAD,
+    CLIENT_REQUEST,
+    CLIENT_FLUSH,
+    CLIENT_LINGER,
+    CLIENT_CLOSED
+};
 
 struct client {
     struct list link; /* in worker->connections */
     struct worker *worker;
     struct sock *sock;
     struct http_request *reader; /* NULL once nothing may follow on this connection */
-    struct request *request; /* under way, or NULL */
+    struct request *request;     /* under way, or NULL */
     enum client_state state;
-    bool advancing;      /* client_advance() is on the stack */
-    bool keep;           /* after FLUSH: another request may follow */
-    bool reading;        /* false while a pipeline waits */
+    bool advancing; /* client_advance() is on the stack */
+    bool keep;      /* after FLUSH: another request may follow */
+    bool reading;   /* false while a pipeline waits */
     bool draining;
-    uint64_t bytes_read;     /* of the body under way, for the rate */
-    uint64_t bytes_written;  /* handed to the socket, queued or not */
-    uint64_t delivered_seen; /* bytes that had left the queue at the last look of the stall deadline */
-    size_t memory_seen;  /* of the reader, as counted in worker->body_memory */
+    uint64_t bytes_read;    /* of the body under way, for the rate */
+    uint64_t bytes_written; /* handed to the socket, queued or not */
+    uint64_t
+        delivered_seen; /* bytes that had left the queue at the last look of the stall deadline */
+    size_t memory_seen; /* of the reader, as counted in worker->body_memory */
     uint64_t body_began_ms;
     struct deadline deadline;      /* of the state */
     struct deadline send_deadline; /* while something is queued */
-    struct soon more_soon; /* pipelined requests that this turn had no time for */
+    struct soon more_soon;         /* pipelined requests that this turn had no time for */
     struct soon free_soon;
     struct sockaddr_storage peer;
 };
@@ -64,7 +72,8 @@ static void client_enter_state(struct client *client, enum client_state state)
     switch (state) {
     case CLIENT_IDLE:
         deadline_set(client->worker->loop, &client->deadline,
-                     now + (client->draining ? MIN(config->keep_alive_ms, CLIENT_LINGER_MS) : config->keep_alive_ms));
+                     now + (client->draining ? MIN(config->keep_alive_ms, CLIENT_LINGER_MS)
+                                             : config->keep_alive_ms));
         break;
     case CLIENT_HEAD:
         deadline_set(client->worker->loop, &client->deadline, now + config->head_ms);
@@ -85,7 +94,8 @@ static void client_enter_state(struct client *client, enum client_state state)
 /* A head's is not counted: whoever sends it has shown no key yet, and must not use up what is for bodies. */
 static void count_memory(struct client *client)
 {
-    enum http_request_state state = client->reader ? http_request_state(client->reader) : HTTP_REQUEST_HEAD;
+    enum http_request_state state =
+        client->reader ? http_request_state(client->reader) : HTTP_REQUEST_HEAD;
     bool has_body = state == HTTP_REQUEST_BODY || state == HTTP_REQUEST_DONE;
     size_t now = has_body ? http_request_memory(client->reader) : 0;
     worker_count_body_memory(client->worker, client->memory_seen, now);
@@ -154,7 +164,8 @@ static void body_deadline(struct client *client)
     const struct config *config = worker_config(client->worker);
     uint64_t now = loop_now_ms(client->worker->loop);
     uint64_t took = now - client->body_began_ms;
-    bool slow = took > CLIENT_RATE_GRACE_MS && (uint64_t)client->bytes_read * 1000 / took < config->body_rate_min;
+    bool slow = took > CLIENT_RATE_GRACE_MS &&
+                (uint64_t)client->bytes_read * 1000 / took < config->body_rate_min;
 
     if (took < config->body_ms && !slow) {
         deadline_set(client->worker->loop, &client->deadline, now + 1000);
@@ -232,7 +243,8 @@ static void on_read(void *owner, char *bytes, size_t len)
         refuse_body(client, REASON_OVERLOADED);
         return;
     }
-    if ((client->request || client->keep) && http_request_unread(client->reader) > PIPELINE_BYTES_MAX) {
+    if ((client->request || client->keep) &&
+        http_request_unread(client->reader) > PIPELINE_BYTES_MAX) {
         client->reading = false;
         sock_read_stop(client->sock, true);
     }
@@ -389,7 +401,8 @@ ssize_t client_write(struct client *client, const struct span *parts, size_t cou
     if (queued > 0 && client->send_deadline.due_ms == 0) {
         client->delivered_seen = client->bytes_written - (size_t)queued;
         deadline_set(client->worker->loop, &client->send_deadline,
-                     loop_now_ms(client->worker->loop) + worker_config(client->worker)->send_stall_ms);
+                     loop_now_ms(client->worker->loop) +
+                         worker_config(client->worker)->send_stall_ms);
     }
     return queued;
 }
@@ -409,7 +422,8 @@ void client_accept(struct worker *worker, struct sock *sock)
     }
     struct client *client = mem_zalloc(sizeof(*client));
     if (client)
-        client->reader = http_request_new(&(struct http_request_limits){config->head_bytes_max, config->body_bytes_max});
+        client->reader = http_request_new(
+            &(struct http_request_limits){config->head_bytes_max, config->body_bytes_max});
     if (!client || !client->reader || sock_start(sock, &events, client) < 0) {
         if (client)
             http_request_free(client->reader);
@@ -440,7 +454,8 @@ void client_drain(struct client *client)
 {
     client->draining = true;
     if (client->state == CLIENT_IDLE)
-        deadline_set(client->worker->loop, &client->deadline, loop_now_ms(client->worker->loop) + CLIENT_LINGER_MS);
+        deadline_set(client->worker->loop, &client->deadline,
+                     loop_now_ms(client->worker->loop) + CLIENT_LINGER_MS);
 }
 
 struct client *client_of_link(struct list *link)

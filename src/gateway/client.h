@@ -25,7 +25,8 @@
 
 #define PIPELINE_BYTES_MAX 65536
 #define PIPELINE_REQUESTS_PER_TURN 16 /* then the other connections have theirs */
-#define CLIENT_PROGRESS_BYTES 4096U /* what a slow reader has to take in each send_stall, or all that waits */
+#define CLIENT_PROGRESS_BYTES                                                                      \
+    4096U /* what a slow reader has to take in each send_stall, or all that waits */
 #define CLIENT_LINGER_MS 2000U
 #define CLIENT_RATE_GRACE_MS 5000
 

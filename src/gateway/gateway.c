@@ -103,13 +103,15 @@ static void on_discovery_tick(void *arg)
 
 /* ---- health ------------------------------------------------------------------------------------------ */
 
-static void on_backend_change(void *owner, struct pool *pool, const struct backend_view *backend, const char *why)
+static void on_backend_change(void *owner, struct pool *pool, const struct backend_view *backend,
+                              const char *why)
 {
     static const char *const states[] = {"unknown", "up", "down", "on trial"};
     struct span name = pool_name(pool);
     (void)owner;
-    log_line(backend->state == BACKEND_UP ? LOG_INFO : LOG_WARN, "backend '%.*s' of pool '%.*s' is %s: %s",
-             (int)backend->url.len, backend->url.ptr, (int)name.len, name.ptr, states[backend->state], why);
+    log_line(backend->state == BACKEND_UP ? LOG_INFO : LOG_WARN,
+             "backend '%.*s' of pool '%.*s' is %s: %s", (int)backend->url.len, backend->url.ptr,
+             (int)name.len, name.ptr, states[backend->state], why);
 }
 
 static void on_embedded_dead(void *owner, struct pool *pool)
@@ -206,11 +208,13 @@ static size_t admin_models(void *owner, struct admin_model *ret_models, size_t m
     (void)owner;
     size_t count = MIN(gateway.catalog->models_count, max);
     for (size_t i = 0; i < count; i++)
-        ret_models[i] = (struct admin_model){gateway.catalog->models[i].name, pool_name(gateway.catalog->models[i].pool)};
+        ret_models[i] = (struct admin_model){gateway.catalog->models[i].name,
+                                             pool_name(gateway.catalog->models[i].pool)};
     return count;
 }
 
-static const struct admin_events admin_events = {admin_keys_changed, admin_reload, admin_pools, admin_models};
+static const struct admin_events admin_events = {admin_keys_changed, admin_reload, admin_pools,
+                                                 admin_models};
 
 /* ---- drain --------------------------------------------------------------------------------------------- */
 
@@ -240,7 +244,8 @@ static void drain(void)
     }
     log_line(LOG_INFO, "draining: nothing new is taken, what runs may end within %u s",
              gateway.catalog->config->drain_ms / 1000);
-    struct worker_message message = {.kind = WORKER_DRAIN, .drain_ms = gateway.catalog->config->drain_ms};
+    struct worker_message message = {.kind = WORKER_DRAIN,
+                                     .drain_ms = gateway.catalog->config->drain_ms};
     for (uint32_t i = 0; i < gateway.workers_count; i++)
         if (worker_post(gateway.workers[i], &message) < 0)
             gateway.workers_drained++; /* stuck: not waited for */
@@ -279,14 +284,14 @@ static int open_state(struct admin_spec *admin, struct err *err)
     gateway.store_helper = helper_new(gateway.loop, "store", STORE_JOBS_MAX);
     if (!gateway.store_helper)
         return err_set(err, -ENOMEM, "cannot start the store thread");
-    gateway.record_hub = record_hub_new(
-        &(struct record_hub_spec){.loop = gateway.loop,
-                                  .store_helper = gateway.store_helper,
-                                  .store = gateway.store,
-                                  .folder = admin->state_folder,
-                                  .access_log = gateway.catalog->config->access_log,
-                                  .workers = gateway.start.workers},
-        &gateway.lost, err);
+    gateway.record_hub =
+        record_hub_new(&(struct record_hub_spec){.loop = gateway.loop,
+                                                 .store_helper = gateway.store_helper,
+                                                 .store = gateway.store,
+                                                 .folder = admin->state_folder,
+                                                 .access_log = gateway.catalog->config->access_log,
+                                                 .workers = gateway.start.workers},
+                       &gateway.lost, err);
     if (!gateway.record_hub)
         return -EIO;
     if (gateway.lost.text[0])
@@ -346,8 +351,8 @@ static int boot(struct err *err)
     char folder[4096];
     const struct handover_start *start = &gateway.start;
 
-    if (start->workers == 0 || start->workers > HANDOVER_WORKERS_MAX || start->addresses > WORKER_LISTENERS_MAX ||
-        start->state_folder.len >= sizeof(folder))
+    if (start->workers == 0 || start->workers > HANDOVER_WORKERS_MAX ||
+        start->addresses > WORKER_LISTENERS_MAX || start->state_folder.len >= sizeof(folder))
         return err_set(err, -EINVAL, "the supervisor's message is out of range");
     memcpy(folder, start->state_folder.ptr, start->state_folder.len);
     folder[start->state_folder.len] = '\0';
@@ -416,7 +421,9 @@ static void on_channel_closed(void *owner)
 {
     (void)owner;
     log_line(LOG_WARN, "the supervisor is gone");
-    admin_free(TAKE(gateway.admin)); /* another gateway may serve the same socket now, and what it changes is not heard of here */
+    admin_free(TAKE(
+        gateway
+            .admin)); /* another gateway may serve the same socket now, and what it changes is not heard of here */
     drain();
 }
 
@@ -452,8 +459,10 @@ int gateway_main(void)
     if (!gateway.loop)
         return EXIT_FAILURE;
     gateway.mailbox = mailbox_new(gateway.loop, CONTROL_MESSAGES_MAX, on_drained_message, NULL);
-    gateway.channel = channel_new(gateway.loop, HANDOVER_CHANNEL, on_message, on_channel_closed, NULL);
-    if (!gateway.mailbox || !gateway.channel || loop_on_signal(gateway.loop, SIGTERM, on_signal, NULL) < 0 ||
+    gateway.channel =
+        channel_new(gateway.loop, HANDOVER_CHANNEL, on_message, on_channel_closed, NULL);
+    if (!gateway.mailbox || !gateway.channel ||
+        loop_on_signal(gateway.loop, SIGTERM, on_signal, NULL) < 0 ||
         loop_on_signal(gateway.loop, SIGINT, on_signal, NULL) < 0) {
         log_line(LOG_ERROR, "cannot start: out of memory, or not started by a supervisor");
         return EXIT_FAILURE;

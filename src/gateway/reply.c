@@ -14,7 +14,8 @@ void reply_common_headers(struct request *request, struct buf *head)
     if (span_is_null(request->origin))
         return;
     http_answer_header(head, SPAN("Access-Control-Allow-Origin"), request->origin);
-    http_answer_header(head, SPAN("Access-Control-Expose-Headers"), SPAN("x-request-id, retry-after"));
+    http_answer_header(head, SPAN("Access-Control-Expose-Headers"),
+                       SPAN("x-request-id, retry-after"));
     http_answer_header(head, SPAN("Vary"), SPAN("Origin"));
 }
 
@@ -36,7 +37,8 @@ static enum step_result send_whole(struct request *request, unsigned status, str
     struct record *record = &request->record;
     if (input_left(request) || request->worker->draining)
         request->keep_alive = false;
-    http_answer_end(head, status == 204 ? HTTP_BODY_NONE : HTTP_BODY_LENGTH, body.len, request->keep_alive);
+    http_answer_end(head, status == 204 ? HTTP_BODY_NONE : HTTP_BODY_LENGTH, body.len,
+                    request->keep_alive);
     if (buf_status(head) < 0) {
         request->keep_alive = false;
         record->reason = REASON_INTERNAL;
@@ -129,8 +131,8 @@ enum step_result reply_page(struct request *request)
                                .models_count = count};
     struct site_page page;
     buf_clear(body);
-    if (!site_page(http_request_path(head_in), http_request_header(head_in, SPAN("accept-language")), &facts, body,
-                   &page))
+    if (!site_page(http_request_path(head_in),
+                   http_request_header(head_in, SPAN("accept-language")), &facts, body, &page))
         return request_refuse(request, REASON_NO_ROUTE, NULL);
     if (request->method != HTTP_GET && request->method != HTTP_HEAD)
         return request_refuse(request, REASON_BAD_METHOD, NULL);
@@ -144,7 +146,8 @@ enum step_result reply_page(struct request *request)
         http_answer_header(head, SPAN("Referrer-Policy"), SPAN("no-referrer"));
     }
     http_answer_header(head, SPAN("X-Content-Type-Options"), SPAN("nosniff"));
-    http_answer_header(head, SPAN("Cache-Control"), page.may_cache ? SPAN("public, max-age=3600") : SPAN("no-store"));
+    http_answer_header(head, SPAN("Cache-Control"),
+                       page.may_cache ? SPAN("public, max-age=3600") : SPAN("no-store"));
     return send_whole(request, 200, buf_span(body));
 }
 
@@ -164,7 +167,8 @@ static bool is_token_list(struct span text)
 enum step_result reply_options(struct request *request)
 {
     const struct http_request *head_in = client_reader(request->client);
-    bool preflight = !span_is_null(http_request_header(head_in, SPAN("access-control-request-method")));
+    bool preflight =
+        !span_is_null(http_request_header(head_in, SPAN("access-control-request-method")));
     if (preflight && span_is_null(request->origin))
         return request_refuse(request, REASON_ORIGIN_NOT_ALLOWED, NULL);
 
@@ -174,9 +178,11 @@ enum step_result reply_options(struct request *request)
         char age[16];
         int len = snprintf(age, sizeof(age), "%u", request->catalog->config->cors_max_age_s);
         struct span asked = http_request_header(head_in, SPAN("access-control-request-headers"));
-        http_answer_header(head, SPAN("Access-Control-Allow-Methods"), SPAN("GET, HEAD, POST, OPTIONS"));
-        http_answer_header(head, SPAN("Access-Control-Allow-Headers"),
-                           is_token_list(asked) ? asked : SPAN("authorization, content-type, x-request-id"));
+        http_answer_header(head, SPAN("Access-Control-Allow-Methods"),
+                           SPAN("GET, HEAD, POST, OPTIONS"));
+        http_answer_header(
+            head, SPAN("Access-Control-Allow-Headers"),
+            is_token_list(asked) ? asked : SPAN("authorization, content-type, x-request-id"));
         http_answer_header(head, SPAN("Access-Control-Max-Age"), span_of(age, (size_t)len));
     }
     return send_whole(request, 204, SPAN(""));

@@ -55,8 +55,8 @@ struct request {
     /* http */
     enum http_method method;
     bool http_1_0;
-    bool keep_alive;      /* may the connection serve another one after this? */
-    struct span origin;   /* allowed by the CORS settings; null when none */
+    bool keep_alive;    /* may the connection serve another one after this? */
+    struct span origin; /* allowed by the CORS settings; null when none */
     char id[REQUEST_ID_BYTES + 1];
 
     /* dialect, identity */
@@ -68,23 +68,23 @@ struct request {
     struct catalog *catalog;           /* the one this request was judged by; counted */
 
     /* relay and the way back */
-    struct buf ask;           /* headroom and the engine's body, until the first byte of its answer */
-    size_t ask_counted;       /* of it, as body memory */
+    struct buf ask;     /* headroom and the engine's body, until the first byte of its answer */
+    size_t ask_counted; /* of it, as body memory */
     struct relay_call *call;
     enum answer_form form;
     struct answer *answer;
     struct sse_splitter splitter;
-    struct buf whole;         /* an engine's body that is not a stream of events, or its error */
+    struct buf whole; /* an engine's body that is not a stream of events, or its error */
     unsigned engine_status;
     enum answer_stop stop;
-    bool answer_done;         /* the engine said [DONE] */
-    bool head_sent;           /* of our answer to the client */
-    bool streaming;           /* it is a stream; counted in streams_open */
-    bool end_sent;            /* our answer is complete on the wire */
+    bool answer_done; /* the engine said [DONE] */
+    bool head_sent;   /* of our answer to the client */
+    bool streaming;   /* it is a stream; counted in streams_open */
+    bool end_sent;    /* our answer is complete on the wire */
     bool client_gone;
-    bool paused;              /* the relay waits for the client to read */
+    bool paused; /* the relay waits for the client to read */
 
-    struct refusal refusal;   /* reason OK unless something went wrong */
+    struct refusal refusal; /* reason OK unless something went wrong */
     struct record record;
 };
 
@@ -102,4 +102,5 @@ void request_abort(struct request *request, enum reason reason);
 /* After a change of `ask`. */
 void request_count_ask(struct request *request);
 /* Sets the refusal unless there is one already; STEP_ANSWERED after answering it (reply.c). */
-enum step_result request_refuse(struct request *request, enum reason reason, const char *format, ...) printf_like(3, 4);
+enum step_result request_refuse(struct request *request, enum reason reason, const char *format,
+                                ...) printf_like(3, 4);

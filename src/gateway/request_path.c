@@ -13,7 +13,8 @@
 
 #include <stdarg.h>
 
-#define RETRY_AFTER_S 2 /* with a 503: as long as a restart of a gateway or of the embedded model takes */
+#define RETRY_AFTER_S                                                                              \
+    2 /* with a 503: as long as a restart of a gateway or of the embedded model takes */
 
 static enum step_result step_route(struct request *request);
 static enum step_result step_identify(struct request *request);
@@ -62,14 +63,16 @@ void request_abort(struct request *request, enum reason reason)
     request_over(request);
 }
 
-enum step_result request_refuse(struct request *request, enum reason reason, const char *format, ...)
+enum step_result request_refuse(struct request *request, enum reason reason, const char *format,
+                                ...)
 {
     if (request->refusal.reason == REASON_OK) {
         request->refusal.reason = reason;
         if (format) {
             va_list arguments;
             va_start(arguments, format);
-            vsnprintf(request->refusal.message.text, sizeof(request->refusal.message.text), format, arguments);
+            vsnprintf(request->refusal.message.text, sizeof(request->refusal.message.text), format,
+                      arguments);
             va_end(arguments);
         }
     }
@@ -89,7 +92,8 @@ static void note_head(struct request *request, const struct http_request *head)
     struct span agent = http_request_header(head, SPAN("user-agent"));
     if (!span_is_null(agent))
         record->user_agent = arena_copy(request->arena, span_take(agent, 64));
-    struct span theirs = request_id_of_client(http_request_header(head, SPAN("x-request-id")), room);
+    struct span theirs =
+        request_id_of_client(http_request_header(head, SPAN("x-request-id")), room);
     if (!span_is_null(theirs))
         record->client_request_id = arena_copy(request->arena, theirs);
 }
@@ -196,8 +200,9 @@ static enum step_result step_identify(struct request *request)
         return STEP_NEXT;
 
     struct key *key = NULL;
-    enum reason reason = keyring_check(worker->keyring, http_request_header(head, SPAN("authorization")),
-                                       loop_wall_ms(worker->loop), &key, &request->key_id);
+    enum reason reason =
+        keyring_check(worker->keyring, http_request_header(head, SPAN("authorization")),
+                      loop_wall_ms(worker->loop), &key, &request->key_id);
     if (reason != REASON_OK)
         return request_refuse(request, reason, NULL);
     if (key)
@@ -222,7 +227,8 @@ static enum step_result step_receive(struct request *request)
     struct http_request *reader = client_reader(request->client);
 
     if (http_request_state(reader) == HTTP_REQUEST_HEAD_DONE) {
-        if (request->method == HTTP_POST && !is_json(http_request_header(reader, SPAN("content-type"))))
+        if (request->method == HTTP_POST &&
+            !is_json(http_request_header(reader, SPAN("content-type"))))
             return request_refuse(request, REASON_BAD_MEDIA_TYPE, NULL);
         if (http_request_has_body(reader) && worker_body_memory_beyond(request->worker, 1))
             return request_refuse(request, REASON_OVERLOADED, NULL);
@@ -258,7 +264,8 @@ static enum step_result answer_models(struct request *request)
 {
     const struct catalog *catalog = request->catalog;
     struct buf *out = &request->worker->out;
-    struct model_listing *list = arena_alloc(request->arena, (catalog->models_count + 1) * sizeof(*list));
+    struct model_listing *list =
+        arena_alloc(request->arena, (catalog->models_count + 1) * sizeof(*list));
     if (!list)
         return request_refuse(request, REASON_INTERNAL, NULL);
 
@@ -276,7 +283,8 @@ static enum step_result answer_models(struct request *request)
             continue;
         if (!span_is_null(wanted) && !span_eq(wanted, model->name))
             continue;
-        list[count++] = (struct model_listing){model->name, catalog->created_s, model->caps.context_tokens_max};
+        list[count++] =
+            (struct model_listing){model->name, catalog->created_s, model->caps.context_tokens_max};
     }
     if (request->endpoint == ENDPOINT_MODEL && count == 0)
         return request_refuse(request, REASON_NO_MODEL, NULL);
@@ -319,8 +327,8 @@ void request_count_ask(struct request *request)
 /* Writes the engine's body and opens the way back. */
 static int prepare_ask(struct request *request, const struct inference *inference)
 {
-    bool as_stream = inference->stream ||
-                     (request->endpoint != ENDPOINT_EMBEDDING && pool_wants_stream(request->model->pool));
+    bool as_stream = inference->stream || (request->endpoint != ENDPOINT_EMBEDDING &&
+                                           pool_wants_stream(request->model->pool));
     request->form = inference->stream ? FORM_STREAM : as_stream ? FORM_GATHER : FORM_WHOLE;
     request->record.stream = inference->stream;
     request->record.streamed_upstream = as_stream;
@@ -333,9 +341,10 @@ static int prepare_ask(struct request *request, const struct inference *inferenc
                     &(struct inference_target){.model = request->model->upstream_model,
                                                .stream = as_stream,
                                                .ask_usage = true,
-                                               .output_tokens_max = inference->output_tokens_max
-                                                                        ? 0
-                                                                        : request->model->caps.output_tokens_max},
+                                               .output_tokens_max =
+                                                   inference->output_tokens_max
+                                                       ? 0
+                                                       : request->model->caps.output_tokens_max},
                     ask);
     request_count_ask(request);
     if (buf_status(ask) < 0)

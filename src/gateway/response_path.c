@@ -38,7 +38,8 @@ enum step_result response_start(struct request *request)
     sse_splitter_init(&request->splitter, config->event_bytes_max, &splitter_events, request);
     buf_init(&request->whole, config->answer_bytes_max);
     request->record.queued_us = loop_now_us(worker->loop);
-    request->call = relay_call_new(worker->relay, request->model->pool, &ask, &relay_events, request);
+    request->call =
+        relay_call_new(worker->relay, request->model->pool, &ask, &relay_events, request);
     if (!request->call)
         return request_refuse(request, REASON_OVERLOADED, NULL);
     recorder_call_begins(worker->recorder);
@@ -98,7 +99,8 @@ static int write_to_client(struct request *request, const struct span *parts, si
         request->client_gone = true;
         return -EPIPE;
     }
-    if ((uint64_t)queued > request->catalog->config->send_queue_bytes_max && request->call && !request->paused) {
+    if ((uint64_t)queued > request->catalog->config->send_queue_bytes_max && request->call &&
+        !request->paused) {
         request->paused = true;
         relay_pause(request->call);
     }
@@ -123,10 +125,12 @@ static void stream_head(struct request *request)
     reply_common_headers(request, head);
     http_answer_header(head, SPAN("Content-Type"), SPAN("text/event-stream; charset=utf-8"));
     http_answer_header(head, SPAN("Cache-Control"), SPAN("no-store"));
-    http_answer_header(head, SPAN("X-Accel-Buffering"), SPAN("no")); /* proxies in front of us: do not hold events back */
+    http_answer_header(head, SPAN("X-Accel-Buffering"),
+                       SPAN("no")); /* proxies in front of us: do not hold events back */
     if (request->http_1_0 || request->worker->draining)
         request->keep_alive = false;
-    http_answer_end(head, request->http_1_0 ? HTTP_BODY_NONE : HTTP_BODY_CHUNKED, 0, request->keep_alive);
+    http_answer_end(head, request->http_1_0 ? HTTP_BODY_NONE : HTTP_BODY_CHUNKED, 0,
+                    request->keep_alive);
     request->record.status = 200;
     request->streaming = true;
     METRIC_ADD(recorder_counters(request->worker->recorder), streams_open, 1);
@@ -169,7 +173,8 @@ static int send_piece(struct request *request, struct span text, bool last)
 static void note_words(struct request *request, struct span words)
 {
     ptrdiff_t colon = span_find_byte(words, ':');
-    if (!request->catalog->config->log_engine_words && span_starts(words, SPAN("engine's status")) && colon > 0)
+    if (!request->catalog->config->log_engine_words &&
+        span_starts(words, SPAN("engine's status")) && colon > 0)
         words = span_take(words, (size_t)colon);
     if (words.len > 0)
         request->record.detail = arena_copy(request->arena, words);
@@ -202,7 +207,8 @@ static int on_event(void *owner, struct span data, struct span event)
     if (request->form == FORM_GATHER)
         result = answer_gather(request->answer, worker->parser, data, &state, &request->refusal);
     else
-        result = answer_event(request->answer, worker->parser, data, &worker->out, &state, &request->refusal);
+        result = answer_event(request->answer, worker->parser, data, &worker->out, &state,
+                              &request->refusal);
     if (result < 0)
         return stop_refused(request);
     if (state == ANSWER_CUT) {
@@ -255,7 +261,8 @@ static int take_events(struct request *request, char *bytes, size_t len)
     if (buf_status(out) < 0)
         return stop_refused(request);
     bool last = request->stop == STOP_CUT || request->answer_done;
-    if ((out->len > 0 || last) && !request->end_sent && send_piece(request, buf_span(out), last) < 0) {
+    if ((out->len > 0 || last) && !request->end_sent &&
+        send_piece(request, buf_span(out), last) < 0) {
         request->stop = STOP_CLIENT;
         return -EPIPE;
     }
@@ -297,7 +304,8 @@ static int on_body(void *owner, char *bytes, size_t len)
     struct request *request = owner;
 
     if (request->engine_status >= 400) {
-        buf_append(&request->whole, span_of(bytes, MIN(len, ENGINE_ERROR_BYTES_MAX - request->whole.len)));
+        buf_append(&request->whole,
+                   span_of(bytes, MIN(len, ENGINE_ERROR_BYTES_MAX - request->whole.len)));
         if (request->whole.len < ENGINE_ERROR_BYTES_MAX)
             return 0;
         request->stop = STOP_REFUSED;
@@ -326,7 +334,8 @@ static void fail(struct request *request, enum reason reason)
         (void)request_refuse(request, reason, NULL);
     } else if (!request->end_sent) {
         buf_clear(out);
-        answer_fail(request->answer, &request->refusal, span_of(request->id, REQUEST_ID_BYTES), out);
+        answer_fail(request->answer, &request->refusal, span_of(request->id, REQUEST_ID_BYTES),
+                    out);
         request->keep_alive = false;
         if (send_piece(request, buf_span(out), true) < 0)
             request->client_gone = true;
@@ -342,8 +351,8 @@ static void fail_with_engine_error(struct request *request)
         fail(request, REASON_ENGINE_ERROR);
         return;
     }
-    answer_engine_error(request->worker->parser, request->engine_status, buf_span(&request->whole), &request->refusal,
-                        &detail);
+    answer_engine_error(request->worker->parser, request->engine_status, buf_span(&request->whole),
+                        &request->refusal, &detail);
     note_words(request, span_str(detail.text));
     fail(request, REASON_ENGINE_ERROR);
 }
@@ -360,8 +369,8 @@ static void send_gathered(struct request *request, bool cut)
     } else {
         result = buf_reserve(&request->whole, JSON_PADDING);
         if (result == 0)
-            result = answer_whole(request->answer, worker->parser, buf_span(&request->whole), &worker->out,
-                                  &request->refusal);
+            result = answer_whole(request->answer, worker->parser, buf_span(&request->whole),
+                                  &worker->out, &request->refusal);
     }
     if (result < 0 || buf_status(&worker->out) < 0) {
         note_detail(request);
@@ -436,7 +445,8 @@ static void on_failed(void *owner, enum relay_failure failure, const struct err 
         request->record.reason = REASON_CLIENT_GONE;
         request_over(request);
     } else if (request->engine_status >= 400) {
-        fail_with_engine_error(request); /* its body was endless, or ended early: the status says enough */
+        fail_with_engine_error(
+            request); /* its body was endless, or ended early: the status says enough */
     } else if (request->form == FORM_GATHER && (stop == STOP_CUT || request->answer_done)) {
         send_gathered(request, stop == STOP_CUT);
     } else if (stop == STOP_CUT) {

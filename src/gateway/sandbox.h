@@ -12,8 +12,8 @@
 #include <stdint.h>
 
 struct sandbox_spec {
-    uint32_t uid, gid;         /* to become; 0: stay */
-    const char *state_folder;  /* read and write */
+    uint32_t uid, gid;        /* to become; 0: stay */
+    const char *state_folder; /* read and write */
 };
 
 /* 0 or -errno with *err. `ret_layers` (room for 64) gets what is in force: "user, no-new-privileges, landlock 2, seccomp". */

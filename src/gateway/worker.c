@@ -6,7 +6,8 @@
 #include "gateway/client.h"
 
 #define MAILBOX_MESSAGES_MAX 64
-#define REQUEST_MEMORY_MAX 65536  /* an arena holds copies of short head fields and lists of models */
+#define REQUEST_MEMORY_MAX                                                                         \
+    65536 /* an arena holds copies of short head fields and lists of models */
 #define ANSWER_HEAD_BYTES_MAX 16384
 #define ENGINE_HEAD_BYTES_MAX 32768
 
@@ -20,8 +21,7 @@ static void begin_drain(struct worker *worker, uint64_t drain_ms)
     for (size_t i = 0; i < worker->listeners_count; i++)
         sock_listener_free(TAKE(worker->listeners[i]));
     worker->listeners_count = 0;
-    list_each(at, &worker->connections)
-        client_drain(client_of_link(at));
+    list_each(at, &worker->connections) client_drain(client_of_link(at));
     deadline_set(worker->loop, &worker->drain, loop_now_ms(worker->loop) + drain_ms);
     worker_connection_gone(worker);
 }
@@ -43,9 +43,11 @@ void worker_connection_gone(struct worker *worker)
 }
 
 /* The kernel spreads connections evenly, one network's (of one client, at the least) it does not: those are counted in each worker. */
-static struct clients_limits clients_limits(const struct worker *worker, const struct config *config)
+static struct clients_limits clients_limits(const struct worker *worker,
+                                            const struct config *config)
 {
-    return (struct clients_limits){(uint32_t)worker_share(worker, config->connections_max), config->connections_per_network_max};
+    return (struct clients_limits){(uint32_t)worker_share(worker, config->connections_max),
+                                   config->connections_per_network_max};
 }
 
 static void apply_limits(struct worker *worker)
@@ -58,14 +60,16 @@ static void apply_limits(struct worker *worker)
 
 static struct json_parser *new_parser(const struct config *config)
 {
-    return json_parser_new(MAX(config->body_bytes_max, config->answer_bytes_max), config->json_depth_max);
+    return json_parser_new(MAX(config->body_bytes_max, config->answer_bytes_max),
+                           config->json_depth_max);
 }
 
 /* Without memory for a parser of the new size the old one stays; it refuses what is too large for it. */
 static void resize_parser(struct worker *worker, const struct config *before)
 {
     const struct config *now = worker->catalog->config;
-    if (now->body_bytes_max == before->body_bytes_max && now->answer_bytes_max == before->answer_bytes_max &&
+    if (now->body_bytes_max == before->body_bytes_max &&
+        now->answer_bytes_max == before->answer_bytes_max &&
         now->json_depth_max == before->json_depth_max)
         return;
     struct json_parser *parser = new_parser(now);
@@ -152,7 +156,8 @@ static void *worker_main(void *arg)
 static int open_listeners(struct worker *worker, const struct worker_spec *spec)
 {
     for (size_t i = 0; i < spec->listeners_count; i++) {
-        worker->listeners[i] = sock_listener_new(worker->loop, spec->listeners[i], on_accept, on_short, worker);
+        worker->listeners[i] =
+            sock_listener_new(worker->loop, spec->listeners[i], on_accept, on_short, worker);
         if (!worker->listeners[i])
             return -ENOMEM;
         worker->listeners_count++;
@@ -164,7 +169,8 @@ static void worker_free(struct worker *worker)
 {
     if (!worker)
         return;
-    while (!list_empty(&worker->connections)) /* of a start that failed after the first of them came */
+    while (
+        !list_empty(&worker->connections)) /* of a start that failed after the first of them came */
         client_close(client_of_link(list_first(&worker->connections)), REASON_SHUTTING_DOWN);
     for (size_t i = 0; i < worker->listeners_count; i++)
         sock_listener_free(worker->listeners[i]);
@@ -198,7 +204,8 @@ static int worker_build(struct worker *worker, const struct worker_spec *spec)
     struct clients_limits limits = clients_limits(worker, config);
     worker->clients = clients_new(&limits);
     worker->parser = new_parser(config);
-    if (!worker->mailbox || !worker->relay || !worker->recorder || !worker->clients || !worker->parser)
+    if (!worker->mailbox || !worker->relay || !worker->recorder || !worker->clients ||
+        !worker->parser)
         return -ENOMEM;
     return open_listeners(worker, spec);
 }
@@ -270,7 +277,8 @@ void worker_count_body_memory(struct worker *worker, size_t before, size_t now)
 
 bool worker_body_memory_beyond(const struct worker *worker, unsigned times)
 {
-    return worker->body_memory / times > worker_share(worker, worker_config(worker)->body_memory_max);
+    return worker->body_memory / times >
+           worker_share(worker, worker_config(worker)->body_memory_max);
 }
 
 struct request *worker_take_request(struct worker *worker)

@@ -115,7 +115,8 @@ static void on_error(void *owner, int error)
 
 static const struct sock_events events = {on_read, on_end, on_error, NULL};
 
-struct channel *channel_new(struct loop *loop, int fd, void (*on_message)(void *owner, uint32_t type, struct span payload),
+struct channel *channel_new(struct loop *loop, int fd,
+                            void (*on_message)(void *owner, uint32_t type, struct span payload),
                             void (*on_closed)(void *owner), void *owner)
 {
     struct channel *channel = mem_zalloc(sizeof(*channel));

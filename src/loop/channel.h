@@ -14,7 +14,8 @@ struct channel;
 
 /* Takes over the descriptor. `on_message` gets each message; the payload lives during the call and is followed by a zero byte. `on_closed` comes
  * once, when the other side is gone or sent garbage; the owner frees the channel. NULL when out of memory. */
-struct channel *channel_new(struct loop *loop, int fd, void (*on_message)(void *owner, uint32_t type, struct span payload),
+struct channel *channel_new(struct loop *loop, int fd,
+                            void (*on_message)(void *owner, uint32_t type, struct span payload),
                             void (*on_closed)(void *owner), void *owner) must_check;
 /* Queued when the socket is full, up to two payloads. 0 or -errno. */
 int channel_send(struct channel *channel, uint32_t type, struct span payload) must_check;

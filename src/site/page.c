@@ -8,34 +8,40 @@ struct words {
 };
 
 static const struct words words[] = {
-    [PAGE_ENGLISH] = {.lang = "en",
-                      .title = "Seawall",
-                      .what = "The front door of an AI service: an OpenAI- and DeepSeek-compatible API that keeps its "
-                              "users at their speed.",
-                      .models = "Models",
-                      .up = "up",
-                      .down = "down",
-                      .none = "No model's server has answered yet. This page shows them as soon as one does.",
-                      .try_it = "Try it",
-                      .key = "Put your API key in place of $SEAWALL_API_KEY. No key yet? Ask whoever runs this "
-                             "service; they make one with",
-                      .streams = "The answer comes token by token, as server-sent events."},
-    [PAGE_CHINESE] = {.lang = "zh",
-                      .title = "Seawall",
-                      .what = "AI 服务的前门：兼容 OpenAI 与 DeepSeek 的 API，让现有用户始终保持原有速度。",
-                      .models = "模型",
-                      .up = "正常",
-                      .down = "不可用",
-                      .none = "尚无模型服务器响应。一旦有响应，就会显示在这里。",
-                      .try_it = "试一试",
-                      .key = "请将 $SEAWALL_API_KEY 换成您的 API 密钥。还没有密钥？请联系服务管理员，他们可以这样创建：",
-                      .streams = "回答以服务器推送事件（SSE）的形式逐个词元返回。"},
+    [PAGE_ENGLISH] =
+        {.lang = "en",
+         .title = "Seawall",
+         .what = "The front door of an AI service: an OpenAI- and DeepSeek-compatible API that "
+                 "keeps its "
+                 "users at their speed.",
+         .models = "Models",
+         .up = "up",
+         .down = "down",
+         .none = "No model's server has answered yet. This page shows them as soon as one does.",
+         .try_it = "Try it",
+         .key = "Put your API key in place of $SEAWALL_API_KEY. No key yet? Ask whoever runs this "
+                "service; they make one with",
+         .streams = "The answer comes token by token, as server-sent events."},
+    [PAGE_CHINESE] =
+        {.lang = "zh",
+         .title = "Seawall",
+         .what = "AI 服务的前门：兼容 OpenAI 与 DeepSeek 的 API，让现有用户始终保持原有速度。",
+         .models = "模型",
+         .up = "正常",
+         .down = "不可用",
+         .none = "尚无模型服务器响应。一旦有响应，就会显示在这里。",
+         .try_it = "试一试",
+         .key = "请将 $SEAWALL_API_KEY 换成您的 API "
+                "密钥。还没有密钥？请联系服务管理员，他们可以这样创建：",
+         .streams = "回答以服务器推送事件（SSE）的形式逐个词元返回。"},
 };
 
 const char page_style[] =
-    ":root{color-scheme:light dark;--ink:#16202a;--soft:#54626f;--paper:#fbfcfd;--panel:#eef2f5;--line:#d5dde3;"
+    ":root{color-scheme:light "
+    "dark;--ink:#16202a;--soft:#54626f;--paper:#fbfcfd;--panel:#eef2f5;--line:#d5dde3;"
     "--good:#0b6b3a;--bad:#a32d18;--accent:#0b5c8f}\n"
-    "@media(prefers-color-scheme:dark){:root{--ink:#e6edf3;--soft:#9fb0be;--paper:#10161c;--panel:#19222b;--line:#2c3945;"
+    "@media(prefers-color-scheme:dark){:root{--ink:#e6edf3;--soft:#9fb0be;--paper:#10161c;--panel:#"
+    "19222b;--line:#2c3945;"
     "--good:#5fd096;--bad:#ff9d8a;--accent:#7cc4f2}}\n"
     "*{box-sizing:border-box}\n"
     "body{margin:0;background:var(--paper);color:var(--ink);font:17px/1.6 system-ui,sans-serif}\n"
@@ -46,22 +52,28 @@ const char page_style[] =
     "h2{font-size:1.1rem;margin:2.25rem 0 .6rem}\n"
     "p{margin:.6rem 0;color:var(--soft)}\n"
     ".what{font-size:1.15rem;color:var(--ink);margin-top:1.2rem}\n"
-    "ul{list-style:none;margin:0;padding:0;border:1px solid var(--line);border-radius:.6rem;overflow:hidden}\n"
-    "li{display:flex;justify-content:space-between;gap:1rem;padding:.6rem .9rem;background:var(--panel)}\n"
+    "ul{list-style:none;margin:0;padding:0;border:1px solid "
+    "var(--line);border-radius:.6rem;overflow:hidden}\n"
+    "li{display:flex;justify-content:space-between;gap:1rem;padding:.6rem "
+    ".9rem;background:var(--panel)}\n"
     "li+li{border-top:1px solid var(--line)}\n"
-    "li span:first-child{overflow-wrap:anywhere;font-family:ui-monospace,monospace;font-size:.95rem}\n"
+    "li "
+    "span:first-child{overflow-wrap:anywhere;font-family:ui-monospace,monospace;font-size:.95rem}\n"
     ".up,.down{white-space:nowrap}\n"
     ".up{color:var(--good)}.down{color:var(--bad)}\n"
     ".up::before{content:'\\25CF\\00A0'}.down::before{content:'\\25CB\\00A0'}\n"
-    "pre{background:var(--panel);border:1px solid var(--line);border-radius:.6rem;padding:.9rem;margin:0;overflow-x:auto;"
+    "pre{background:var(--panel);border:1px solid "
+    "var(--line);border-radius:.6rem;padding:.9rem;margin:0;overflow-x:auto;"
     "font:14px/1.55 ui-monospace,monospace}\n"
     "code{font:.92em ui-monospace,monospace;color:var(--accent)}\n"
     "pre:focus-visible{outline:2px solid var(--accent)}\n";
 
-const char page_icon[] =
-    "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 32 32\"><rect width=\"32\" height=\"32\" rx=\"7\" fill=\"#0b5c8f\"/>"
-    "<path d=\"M6 9h6v6H6zm7 0h6v6h-6zm7 0h6v6h-6zM6 16h6v3H6zm7 0h6v3h-6zm7 0h6v3h-6z\" fill=\"#fff\"/>"
-    "<path d=\"M4 24q3-3 6 0t6 0 6 0 6 0\" fill=\"none\" stroke=\"#9fd6f7\" stroke-width=\"2.4\" stroke-linecap=\"round\"/></svg>\n";
+const char page_icon[] = "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 32 32\"><rect "
+                         "width=\"32\" height=\"32\" rx=\"7\" fill=\"#0b5c8f\"/>"
+                         "<path d=\"M6 9h6v6H6zm7 0h6v6h-6zm7 0h6v6h-6zM6 16h6v3H6zm7 0h6v3h-6zm7 "
+                         "0h6v3h-6z\" fill=\"#fff\"/>"
+                         "<path d=\"M4 24q3-3 6 0t6 0 6 0 6 0\" fill=\"none\" stroke=\"#9fd6f7\" "
+                         "stroke-width=\"2.4\" stroke-linecap=\"round\"/></svg>\n";
 
 /* The quality of "zh-CN;q=0.8" in thousandths (RFC 9110, 12.4.2); what cannot be read counts as 0. */
 static unsigned quality(struct span parameters)
@@ -109,12 +121,23 @@ static void escape(struct buf *body, struct span text)
 {
     for (size_t i = 0; i < text.len; i++) {
         switch (text.ptr[i]) {
-        case '&': buf_append(body, SPAN("&amp;")); break;
-        case '<': buf_append(body, SPAN("&lt;")); break;
-        case '>': buf_append(body, SPAN("&gt;")); break;
-        case '"': buf_append(body, SPAN("&quot;")); break;
-        case '\'': buf_append(body, SPAN("&#39;")); break;
-        default: buf_append_byte(body, text.ptr[i]);
+        case '&':
+            buf_append(body, SPAN("&amp;"));
+            break;
+        case '<':
+            buf_append(body, SPAN("&lt;"));
+            break;
+        case '>':
+            buf_append(body, SPAN("&gt;"));
+            break;
+        case '"':
+            buf_append(body, SPAN("&quot;"));
+            break;
+        case '\'':
+            buf_append(body, SPAN("&#39;"));
+            break;
+        default:
+            buf_append_byte(body, text.ptr[i]);
         }
     }
 }
@@ -129,8 +152,8 @@ static void write_models(const struct site_facts *facts, const struct words *say
     for (size_t i = 0; i < facts->models_count; i++) {
         buf_append(body, SPAN("<li><span>"));
         escape(body, facts->models[i]);
-        buf_printf(body, "</span><span class=\"%s\">%s</span></li>\n", facts->models_up[i] ? "up" : "down",
-                   facts->models_up[i] ? say->up : say->down);
+        buf_printf(body, "</span><span class=\"%s\">%s</span></li>\n",
+                   facts->models_up[i] ? "up" : "down", facts->models_up[i] ? say->up : say->down);
     }
     buf_append(body, SPAN("</ul>\n"));
 }
@@ -150,10 +173,12 @@ static void write_curl(const struct site_facts *facts, struct buf *body)
     buf_append(body, SPAN("<pre tabindex=\"0\">curl -N "));
     buf_append(body, facts->secure ? SPAN("https://") : SPAN("http://"));
     escape(body, facts->host);
-    buf_append(body, SPAN("/v1/chat/completions \\\n  -H \"Authorization: Bearer $SEAWALL_API_KEY\" \\\n"
-                          "  -H \"Content-Type: application/json\" \\\n  -d '{\"model\":\""));
+    buf_append(body,
+               SPAN("/v1/chat/completions \\\n  -H \"Authorization: Bearer $SEAWALL_API_KEY\" \\\n"
+                    "  -H \"Content-Type: application/json\" \\\n  -d '{\"model\":\""));
     escape(body, model);
-    buf_append(body, SPAN("\",\"stream\":true,\n       \"messages\":[{\"role\":\"user\",\"content\":\"Hello\"}]}'</pre>\n"));
+    buf_append(body, SPAN("\",\"stream\":true,\n       "
+                          "\"messages\":[{\"role\":\"user\",\"content\":\"Hello\"}]}'</pre>\n"));
 }
 
 void page_write(const struct site_facts *facts, enum page_language language, struct buf *body)
@@ -161,13 +186,18 @@ void page_write(const struct site_facts *facts, enum page_language language, str
     const struct words *say = &words[language];
     buf_printf(body,
                "<!doctype html>\n<html lang=\"%s\">\n<head>\n<meta charset=\"utf-8\">\n"
-               "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n<title>%s</title>\n"
-               "<link rel=\"icon\" href=\"/favicon.svg\">\n<link rel=\"stylesheet\" href=\"/seawall.css\">\n</head>\n<body>\n"
-               "<main>\n<header><img src=\"/favicon.svg\" alt=\"\"><h1>%s</h1></header>\n<p class=\"what\">%s</p>\n<h2>%s</h2>\n",
+               "<meta name=\"viewport\" "
+               "content=\"width=device-width,initial-scale=1\">\n<title>%s</title>\n"
+               "<link rel=\"icon\" href=\"/favicon.svg\">\n<link rel=\"stylesheet\" "
+               "href=\"/seawall.css\">\n</head>\n<body>\n"
+               "<main>\n<header><img src=\"/favicon.svg\" alt=\"\"><h1>%s</h1></header>\n<p "
+               "class=\"what\">%s</p>\n<h2>%s</h2>\n",
                say->lang, say->title, say->title, say->what, say->models);
     write_models(facts, say, body);
     buf_printf(body, "<h2>%s</h2>\n", say->try_it);
     write_curl(facts, body);
-    buf_printf(body, "<p>%s</p>\n<p>%s <code>seawall key create NAME</code></p>\n</main>\n</body>\n</html>\n", say->streams,
-               say->key);
+    buf_printf(
+        body,
+        "<p>%s</p>\n<p>%s <code>seawall key create NAME</code></p>\n</main>\n</body>\n</html>\n",
+        say->streams, say->key);
 }

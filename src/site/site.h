@@ -9,8 +9,8 @@
 #include "base/buf.h"
 
 struct site_facts {
-    struct span host;         /* Host of the request, already checked; for the curl line */
-    bool secure;              /* https */
+    struct span host; /* Host of the request, already checked; for the curl line */
+    bool secure;      /* https */
     const struct span *models;
     const bool *models_up;
     size_t models_count;
@@ -23,4 +23,5 @@ struct site_page {
 };
 
 /* True when `path` is a page ("/", "/favicon.svg", "/robots.txt", "/seawall.css"): writes its body. */
-bool site_page(struct span path, struct span accept_language, const struct site_facts *facts, struct buf *body, struct site_page *ret_page);
+bool site_page(struct span path, struct span accept_language, const struct site_facts *facts,
+               struct buf *body, struct site_page *ret_page);

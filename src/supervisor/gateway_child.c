@@ -59,7 +59,8 @@ static int launch(struct gateway_child *child, const int *fds, size_t fds_count,
     int all[CHILD_FDS_MAX];
 
     if (fds_count + HANDOVER_ADMIN > CHILD_FDS_MAX)
-        return err_set(err, -E2BIG, "too many listeners for one gateway: fewer workers or addresses, please");
+        return err_set(err, -E2BIG,
+                       "too many listeners for one gateway: fewer workers or addresses, please");
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
         return err_errno(err, -errno, "cannot make the gateway's channel");
     all[0] = -1;
@@ -67,12 +68,11 @@ static int launch(struct gateway_child *child, const int *fds, size_t fds_count,
     all[2] = STDERR_FILENO;
     all[HANDOVER_CHANNEL] = pair[1];
     memcpy(&all[HANDOVER_ADMIN], fds, fds_count * sizeof(*fds));
-    child->child = child_start(child->loop,
-                               &(struct child_spec){.path = OWN_BINARY,
-                                                    .argv = argv,
-                                                    .fds = all,
-                                                    .fds_count = HANDOVER_ADMIN + fds_count},
-                               on_exit_of_child, child, err);
+    child->child = child_start(
+        child->loop,
+        &(struct child_spec){
+            .path = OWN_BINARY, .argv = argv, .fds = all, .fds_count = HANDOVER_ADMIN + fds_count},
+        on_exit_of_child, child, err);
     close(pair[1]);
     if (!child->child) {
         close(pair[0]);
@@ -82,8 +82,10 @@ static int launch(struct gateway_child *child, const int *fds, size_t fds_count,
     return child->channel ? 0 : err_set(err, -ENOMEM, "out of memory");
 }
 
-struct gateway_child *gateway_child_new(struct loop *loop, const struct handover_start *start, const int *fds, size_t fds_count,
-                                        const struct gateway_child_events *events, void *owner, struct err *err)
+struct gateway_child *gateway_child_new(struct loop *loop, const struct handover_start *start,
+                                        const int *fds, size_t fds_count,
+                                        const struct gateway_child_events *events, void *owner,
+                                        struct err *err)
 {
     struct gateway_child *child = mem_zalloc(sizeof(*child));
     if (!child) {

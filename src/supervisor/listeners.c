@@ -16,12 +16,15 @@ static int open_one(struct span text, bool reuse_port, struct err *err)
 }
 
 /* A path can be bound once only: there the workers share one socket. */
-static int open_for_worker(const struct listeners *listeners, struct span text, uint32_t worker, size_t address, struct err *err)
+static int open_for_worker(const struct listeners *listeners, struct span text, uint32_t worker,
+                           size_t address, struct err *err)
 {
     if (worker == 0 || !span_starts(text, SPAN("unix:")))
         return open_one(text, true, err);
     int fd = fcntl(listeners->fds[2 + address], F_DUPFD_CLOEXEC, 3);
-    return fd >= 0 ? fd : err_errno(err, -errno, "cannot share '%.*s' among the workers", (int)text.len, text.ptr);
+    return fd >= 0 ? fd
+                   : err_errno(err, -errno, "cannot share '%.*s' among the workers", (int)text.len,
+                               text.ptr);
 }
 
 static int add(struct listeners *listeners, int fd)
@@ -31,12 +34,14 @@ static int add(struct listeners *listeners, int fd)
     return fd;
 }
 
-static int open_all(const struct config *config, const char *admin_path, struct listeners *listeners, struct err *err)
+static int open_all(const struct config *config, const char *admin_path,
+                    struct listeners *listeners, struct err *err)
 {
     char admin[256];
     int len = snprintf(admin, sizeof(admin), "unix:%s", admin_path);
     if (len < 0 || (size_t)len >= sizeof(admin))
-        return err_set(err, -ENAMETOOLONG, "the data folder's path is too long for a UNIX socket in it");
+        return err_set(err, -ENAMETOOLONG,
+                       "the data folder's path is too long for a UNIX socket in it");
     if (add(listeners, open_one(span_of(admin, (size_t)len), false, err)) < 0)
         return -EIO;
     if (config->metrics_listen.len == 0)
@@ -57,13 +62,13 @@ static int open_all(const struct config *config, const char *admin_path, struct 
     return 0;
 }
 
-int listeners_open(const struct config *config, uint32_t workers, const char *admin_path, struct listeners *ret_listeners,
-                   struct err *err)
+int listeners_open(const struct config *config, uint32_t workers, const char *admin_path,
+                   struct listeners *ret_listeners, struct err *err)
 {
     struct listeners listeners = {.workers = workers, .addresses = (uint32_t)config->listen_count};
     if (2 + (size_t)workers * config->listen_count > LISTENERS_FDS_MAX)
-        return err_set(err, -E2BIG, "%u workers with %zu addresses each are more than %d listeners", workers,
-                       config->listen_count, LISTENERS_FDS_MAX - 2);
+        return err_set(err, -E2BIG, "%u workers with %zu addresses each are more than %d listeners",
+                       workers, config->listen_count, LISTENERS_FDS_MAX - 2);
     int result = open_all(config, admin_path, &listeners, err);
     if (result < 0) {
         listeners_close(&listeners);
@@ -104,8 +109,9 @@ int listeners_import(const char *text, struct listeners *ret_listeners)
 
     if (!text)
         return 0;
-    if (!span_split(&rest, ' ', &part) || text_to_u64(part, &workers) < 0 || !span_split(&rest, ' ', &part) ||
-        text_to_u64(part, &addresses) < 0 || workers * addresses + 2 > LISTENERS_FDS_MAX)
+    if (!span_split(&rest, ' ', &part) || text_to_u64(part, &workers) < 0 ||
+        !span_split(&rest, ' ', &part) || text_to_u64(part, &addresses) < 0 ||
+        workers * addresses + 2 > LISTENERS_FDS_MAX)
         return -EINVAL;
     while (span_split(&rest, ' ', &part)) {
         if (listeners.count >= LISTENERS_FDS_MAX || text_to_i64(part, &fd) < 0 || fd > INT32_MAX)

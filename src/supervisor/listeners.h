@@ -16,8 +16,8 @@ struct listeners {
 };
 
 /* Opens all, or none: -errno with *err ("cannot listen on ':8080': address already in use"). `workers` > 0. */
-int listeners_open(const struct config *config, uint32_t workers, const char *admin_path, struct listeners *ret_listeners,
-                   struct err *err) must_check;
+int listeners_open(const struct config *config, uint32_t workers, const char *admin_path,
+                   struct listeners *ret_listeners, struct err *err) must_check;
 void listeners_close(struct listeners *listeners);
 
 /* As text in the environment, over an exec: "workers addresses fd fd fd …"; the descriptors lose close-on-exec. */

@@ -46,7 +46,8 @@ static int free_port(uint16_t *ret_port)
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return -errno;
-    int result = bind(fd, (struct sockaddr *)&address, len) < 0 || getsockname(fd, (struct sockaddr *)&address, &len) < 0
+    int result = bind(fd, (struct sockaddr *)&address, len) < 0 ||
+                         getsockname(fd, (struct sockaddr *)&address, &len) < 0
                      ? -errno
                      : 0;
     close(fd);
@@ -64,9 +65,10 @@ static void on_exit_of_child(void *owner, int64_t status, int signum)
     model->input = -1;
     if (now - model->started_ms >= GOOD_LIFE_MS)
         model->pause_ms = PAUSE_MS_FIRST;
-    log_line(LOG_WARN, "the embedded model ended (%s %d); starting it again in %llu ms, its log is '%s'",
-             signum ? "signal" : "status", signum ? signum : (int)status, (unsigned long long)model->pause_ms,
-             model->spec.log_path);
+    log_line(LOG_WARN,
+             "the embedded model ended (%s %d); starting it again in %llu ms, its log is '%s'",
+             signum ? "signal" : "status", signum ? signum : (int)status,
+             (unsigned long long)model->pause_ms, model->spec.log_path);
     deadline_set(model->loop, &model->restart, now + model->pause_ms);
     model->pause_ms = MIN(model->pause_ms * 2, (uint64_t)PAUSE_MS_MAX);
 }
@@ -119,7 +121,8 @@ static int launch(struct model_child *model, struct err *err)
                               .uid = model->spec.uid,
                               .gid = model->spec.gid};
     /* The settings fit into the pipe, so this write does not block. */
-    bool written = buf_status(&settings) == 0 && write(pipes[1], settings.ptr, settings.len) == (ssize_t)settings.len;
+    bool written = buf_status(&settings) == 0 &&
+                   write(pipes[1], settings.ptr, settings.len) == (ssize_t)settings.len;
     if (written)
         model->child = child_start(model->loop, &spec, on_exit_of_child, model, err);
     else
@@ -152,7 +155,8 @@ static void on_restart(struct deadline *deadline)
     start(container_of(deadline, struct model_child, restart));
 }
 
-struct model_child *model_child_new(struct loop *loop, const struct model_spec *spec, struct err *err)
+struct model_child *model_child_new(struct loop *loop, const struct model_spec *spec,
+                                    struct err *err)
 {
     unsigned char bytes[16];
     struct model_child *model = mem_zalloc(sizeof(*model));

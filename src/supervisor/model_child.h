@@ -15,14 +15,16 @@ struct model_child;
 struct model_spec {
     const char *python, *program, *model; /* paths; live as long as the child */
     const char *name;                     /* public; copied */
-    const char *log_path;                 /* copied; what it says goes there; made new at each start of the supervisor */
+    const char
+        *log_path; /* copied; what it says goes there; made new at each start of the supervisor */
     uint32_t uid, gid;
     uint32_t threads;
     uint32_t slots, context_tokens;
 };
 
 /* Chooses a port of loopback and a key, and starts it. NULL with *err. */
-struct model_child *model_child_new(struct loop *loop, const struct model_spec *spec, struct err *err) must_check;
+struct model_child *model_child_new(struct loop *loop, const struct model_spec *spec,
+                                    struct err *err) must_check;
 /* Sends SIGTERM, later callbacks do not come. Its standard input closes, which ends it too. */
 void model_child_free(struct model_child *model);
 /* "http://127.0.0.1:PORT" and the key; the same for its whole life. */

@@ -40,8 +40,9 @@ static int make_folder(const char *path, mode_t mode, struct err *err)
     int result = make_folder(parent, 0755, err);
     if (result < 0)
         return result;
-    return mkdir(path, mode) == 0 || errno == EEXIST ? 0
-                                                     : err_errno(err, -errno, "cannot make the folder '%s'", path);
+    return mkdir(path, mode) == 0 || errno == EEXIST
+               ? 0
+               : err_errno(err, -errno, "cannot make the folder '%s'", path);
 }
 
 static int set_folder(struct options *options, const char *given, struct err *err)
@@ -66,10 +67,13 @@ static int set_folder(struct options *options, const char *given, struct err *er
 static int check_sense(const struct options *options, struct err *err)
 {
     uint64_t port;
-    if (options->port && (text_to_u64(span_str(options->port), &port) < 0 || port == 0 || port > 65535))
-        return err_set(err, -EINVAL, "--port expects a number between 1 and 65535, got '%s'", options->port);
+    if (options->port &&
+        (text_to_u64(span_str(options->port), &port) < 0 || port == 0 || port > 65535))
+        return err_set(err, -EINVAL, "--port expects a number between 1 and 65535, got '%s'",
+                       options->port);
     if (options->embedded_model && (!options->embedded_python || !options->embedded_program))
-        return err_set(err, -EINVAL, "--embedded-model needs --embedded-python and --embedded-program");
+        return err_set(err, -EINVAL,
+                       "--embedded-model needs --embedded-python and --embedded-program");
     if (options->embedded_model && access(options->embedded_model, R_OK) < 0)
         return err_errno(err, -errno, "cannot read the model '%s'", options->embedded_model);
     if (options->embedded_model && options->upstream)
@@ -79,39 +83,55 @@ static int check_sense(const struct options *options, struct err *err)
 
 int options_read(int argc, char **argv, struct options *ret_options, struct err *err)
 {
-    enum { OPT_DATA = 1, OPT_CONFIG, OPT_PORT, OPT_UPSTREAM, OPT_MODEL, OPT_PYTHON, OPT_PROGRAM, OPT_CHECK, OPT_HELP, OPT_VERSION };
-    static const struct option known[] = {{"data", required_argument, NULL, OPT_DATA},
-                                          {"config", required_argument, NULL, OPT_CONFIG},
-                                          {"port", required_argument, NULL, OPT_PORT},
-                                          {"upstream", required_argument, NULL, OPT_UPSTREAM},
-                                          {"embedded-model", required_argument, NULL, OPT_MODEL},
-                                          {"embedded-python", required_argument, NULL, OPT_PYTHON},
-                                          {"embedded-program", required_argument, NULL, OPT_PROGRAM},
-                                          {"check", no_argument, NULL, OPT_CHECK},
-                                          {"help", no_argument, NULL, OPT_HELP},
-                                          {"version", no_argument, NULL, OPT_VERSION},
-                                          {NULL, 0, NULL, 0}};
+    enum {
+        OPT_DATA = 1,
+        OPT_CONFIG,
+        OPT_PORT,
+        OPT_UPSTREAM,
+        OPT_MODEL,
+        OPT_PYTHON,
+        OPT_PROGRAM,
+        OPT_CHECK,
+        OPT_HELP,
+        OPT_VERSION
+    };
+    static const struct option known[] = {
+        {"data", required_argument, NULL, OPT_DATA},
+        {"config", required_argument, NULL, OPT_CONFIG},
+        {"port", required_argument, NULL, OPT_PORT},
+        {"upstream", required_argument, NULL, OPT_UPSTREAM},
+        {"embedded-model", required_argument, NULL, OPT_MODEL},
+        {"embedded-python", required_argument, NULL, OPT_PYTHON},
+        {"embedded-program", required_argument, NULL, OPT_PROGRAM},
+        {"check", no_argument, NULL, OPT_CHECK},
+        {"help", no_argument, NULL, OPT_HELP},
+        {"version", no_argument, NULL, OPT_VERSION},
+        {NULL, 0, NULL, 0}};
     struct options options = {.config = NULL};
     const char *data = NULL;
     int option;
 
     opterr = 0;
     optind = 1;
+    const char **const values[] = {
+        [OPT_DATA] = &data,
+        [OPT_CONFIG] = &options.config,
+        [OPT_PORT] = &options.port,
+        [OPT_UPSTREAM] = &options.upstream,
+        [OPT_MODEL] = &options.embedded_model,
+        [OPT_PYTHON] = &options.embedded_python,
+        [OPT_PROGRAM] = &options.embedded_program,
+    };
     while ((option = getopt_long(argc, argv, ":", known, NULL)) != -1) {
-        switch (option) {
-        case OPT_DATA: data = optarg; break;
-        case OPT_CONFIG: options.config = optarg; break;
-        case OPT_PORT: options.port = optarg; break;
-        case OPT_UPSTREAM: options.upstream = optarg; break;
-        case OPT_MODEL: options.embedded_model = optarg; break;
-        case OPT_PYTHON: options.embedded_python = optarg; break;
-        case OPT_PROGRAM: options.embedded_program = optarg; break;
-        case OPT_CHECK: options.check_only = true; break;
-        case OPT_HELP: options.help = true; break;
-        case OPT_VERSION: options.version = true; break;
-        case ':': return err_set(err, -EINVAL, "'%s' expects a value", argv[optind - 1]);
-        default: return err_set(err, -EINVAL, "unknown option '%s'", argv[optind - 1]);
-        }
+        if (option == ':')
+            return err_set(err, -EINVAL, "'%s' expects a value", argv[optind - 1]);
+        if (option == '?')
+            return err_set(err, -EINVAL, "unknown option '%s'", argv[optind - 1]);
+        if (option <= OPT_PROGRAM)
+            *values[option] = optarg;
+        options.check_only |= option == OPT_CHECK;
+        options.help |= option == OPT_HELP;
+        options.version |= option == OPT_VERSION;
     }
     if (optind < argc)
         return err_set(err, -EINVAL, "unexpected argument '%s'", argv[optind]);
@@ -147,7 +167,8 @@ int options_lock(const struct options *options, int *ret_fd, struct err *err)
         int error = -errno;
         close(fd);
         return error == -EWOULDBLOCK
-                   ? err_set(err, error, "a service with the data folder '%s' is running already", options->data_folder)
+                   ? err_set(err, error, "a service with the data folder '%s' is running already",
+                             options->data_folder)
                    : err_errno(err, error, "cannot lock '%s'", path);
     }
     *ret_fd = fd;
@@ -189,7 +210,8 @@ int options_key_mac(const struct options *options, struct mac_key *ret_key, stru
                      ? text_unhex(span_of(text, 2 * MAC_KEY_BYTES), ret_key->bytes, MAC_KEY_BYTES)
                      : -EINVAL;
     explicit_bzero(text, sizeof(text));
-    return result < 0 ? err_set(err, -EINVAL, "'%s' is damaged: expected %d hexadecimal digits", path, 2 * MAC_KEY_BYTES)
+    return result < 0 ? err_set(err, -EINVAL, "'%s' is damaged: expected %d hexadecimal digits",
+                                path, 2 * MAC_KEY_BYTES)
                       : 0;
 }
 

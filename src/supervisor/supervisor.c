@@ -19,18 +19,20 @@
 
 #define RESTART_MS_FIRST 10
 #define RESTART_MS_MAX 5000
-#define FIRST_TRIES_MAX 5      /* of gateways that are killed before one was ready */
-#define GOOD_LIFE_MS 10000     /* of a gateway; after it the pauses start small again */
-#define STOP_GRACE_MS 5000     /* beyond the drain's own deadline */
+#define FIRST_TRIES_MAX 5  /* of gateways that are killed before one was ready */
+#define GOOD_LIFE_MS 10000 /* of a gateway; after it the pauses start small again */
+#define STOP_GRACE_MS 5000 /* beyond the drain's own deadline */
 #define DESCRIPTORS_WANTED 262144
 #define MODEL_URL_UNKNOWN "http://127.0.0.1:1" /* while the configuration is only judged */
 #define MODEL_SLOTS 4
 #define MODEL_CONTEXT_TOKENS 8192
 #define TAKEOVER_LISTENERS "SEAWALL_TAKEOVER_LISTENERS" /* environment, over an exec */
-#define TAKEOVER_GATEWAY "SEAWALL_TAKEOVER_GATEWAY"     /* "pid channel-fd lock-fd model-pid" of the binary before us */
+#define TAKEOVER_GATEWAY                                                                           \
+    "SEAWALL_TAKEOVER_GATEWAY" /* "pid channel-fd lock-fd model-pid" of the binary before us */
 #define MANUAL                                                                                     \
     "usage: seawalld supervisor [--data DIR] [--config FILE] [--port N] [--upstream URL]\n"        \
-    "                           [--embedded-model FILE --embedded-python PATH --embedded-program PATH]\n" \
+    "                           [--embedded-model FILE --embedded-python PATH --embedded-program " \
+    "PATH]\n"                                                                                      \
     "                           [--check] [--help] [--version]\n"
 
 struct supervisor {
@@ -41,7 +43,7 @@ struct supervisor {
     struct mac_key key_mac;
     int lock_fd;
     uint32_t uid, gid;
-    struct buf bundle; /* in force; secrets */
+    struct buf bundle;      /* in force; secrets */
     struct buf bundle_next; /* of the reload that the gateway has not answered yet; empty: none */
     bool reload_again;      /* asked for in the meantime, or while no gateway was there */
     uint32_t drain_ms, drain_ms_next;
@@ -104,7 +106,8 @@ static int read_bundle(struct buf *ret_bundle, struct config **ret_config, struc
     struct config_facts facts = {.port = self.options.port,
                                  .upstream_url = self.options.upstream,
                                  .embedded_url = model_url,
-                                 .embedded_api_key = self.model ? model_child_key(self.model) : NULL,
+                                 .embedded_api_key =
+                                     self.model ? model_child_key(self.model) : NULL,
                                  .embedded_model = model_url ? model_name : NULL};
     buf_clear(ret_bundle);
     int result = config_bundle_read(self.options.config, &facts, ret_bundle, err);
@@ -147,7 +150,8 @@ static int read_next_bundle(struct err *err)
         return result;
     self.drain_ms_next = config->drain_ms;
     if (!self.model && uses_model(config))
-        result = err_set(err, -EINVAL, "the embedded model does not run: it takes a restart of the service");
+        result = err_set(err, -EINVAL,
+                         "the embedded model does not run: it takes a restart of the service");
     config_unref(config);
     return result;
 }
@@ -190,7 +194,8 @@ static void release_old_gateway(void)
     self.old_gateway_channel = 0;
 }
 
-static void on_gateway_message(void *owner, struct gateway_child *child, enum handover_type type, struct span payload)
+static void on_gateway_message(void *owner, struct gateway_child *child, enum handover_type type,
+                               struct span payload)
 {
     (void)owner;
     (void)payload;
@@ -238,7 +243,8 @@ static void on_gateway_exit(void *owner, struct gateway_child *child, int64_t st
     }
     /* The first one that ends by itself has said why it cannot serve. One that was killed may have served already, unheard. While the
      * gateway of the binary before serves, there is time to try again. */
-    if (!self.gateway_was_ready && self.old_gateway == 0 && (signum == 0 || self.restarts >= FIRST_TRIES_MAX)) {
+    if (!self.gateway_was_ready && self.old_gateway == 0 &&
+        (signum == 0 || self.restarts >= FIRST_TRIES_MAX)) {
         log_line(LOG_ERROR, "the gateway could not start; giving up");
         end(EXIT_FAILURE);
         return;
@@ -246,8 +252,9 @@ static void on_gateway_exit(void *owner, struct gateway_child *child, int64_t st
     if (age_ms >= GOOD_LIFE_MS)
         self.restart_ms = RESTART_MS_FIRST;
     self.restarts++;
-    log_line(LOG_ERROR, "the gateway ended (%s %d) after %llu s; starting it again", signum ? "signal" : "status",
-             signum ? signum : (int)status, (unsigned long long)age_ms / 1000);
+    log_line(LOG_ERROR, "the gateway ended (%s %d) after %llu s; starting it again",
+             signum ? "signal" : "status", signum ? signum : (int)status,
+             (unsigned long long)age_ms / 1000);
     if (self.restart_ms <= RESTART_MS_FIRST)
         start_gateway(); /* the usual case: at once */
     else
@@ -270,8 +277,8 @@ static void start_gateway(void)
                                    .key_mac = self.key_mac,
                                    .restarts = self.restarts,
                                    .bundle = buf_span(&self.bundle)};
-    self.gateway = gateway_child_new(self.loop, &start, self.listeners.fds, self.listeners.count, &gateway_events, NULL,
-                                     &err);
+    self.gateway = gateway_child_new(self.loop, &start, self.listeners.fds, self.listeners.count,
+                                     &gateway_events, NULL, &err);
     if (self.gateway)
         return;
     log_line(LOG_ERROR, "cannot start the gateway: %s", err.text);
@@ -298,10 +305,11 @@ static void become_new_binary(void)
         log_line(LOG_ERROR, "no takeover while the gateway restarts");
         return;
     }
-    snprintf(gateway, sizeof(gateway), "%d %d %d %d", gateway_child_pid(self.gateway), channel, self.lock_fd,
-             self.model ? model_child_pid(self.model) : 0);
-    if (fcntl(self.lock_fd, F_SETFD, 0) < 0 || listeners_export(&self.listeners, listeners, sizeof(listeners)) < 0 || setenv(TAKEOVER_LISTENERS, listeners, 1) < 0 ||
-        setenv(TAKEOVER_GATEWAY, gateway, 1) < 0) {
+    snprintf(gateway, sizeof(gateway), "%d %d %d %d", gateway_child_pid(self.gateway), channel,
+             self.lock_fd, self.model ? model_child_pid(self.model) : 0);
+    if (fcntl(self.lock_fd, F_SETFD, 0) < 0 ||
+        listeners_export(&self.listeners, listeners, sizeof(listeners)) < 0 ||
+        setenv(TAKEOVER_LISTENERS, listeners, 1) < 0 || setenv(TAKEOVER_GATEWAY, gateway, 1) < 0) {
         log_line(LOG_ERROR, "cannot hand over to the new binary");
         return;
     }
@@ -327,7 +335,8 @@ static void on_trial_exit(void *owner, int64_t status, int signum)
     if (status == 0 && signum == 0)
         become_new_binary();
     else
-        log_line(LOG_ERROR, "the new binary refuses this configuration (%s %d); the old one goes on",
+        log_line(LOG_ERROR,
+                 "the new binary refuses this configuration (%s %d); the old one goes on",
                  signum ? "signal" : "status", signum ? signum : (int)status);
 }
 
@@ -388,11 +397,15 @@ static int take_over(struct err *err)
     uint64_t model = 0;
     int result = listeners_import(getenv(TAKEOVER_LISTENERS), &self.listeners);
     if (result <= 0)
-        return result < 0 ? err_set(err, result, "the listeners of the binary before cannot be taken over") : 0;
-    if (!span_split(&rest, ' ', &part) || text_to_u64(part, &pid) < 0 || !span_split(&rest, ' ', &part) ||
-        text_to_u64(part, &channel) < 0 || !span_split(&rest, ' ', &part) || text_to_u64(part, &lock_fd) < 0 ||
+        return result < 0
+                   ? err_set(err, result, "the listeners of the binary before cannot be taken over")
+                   : 0;
+    if (!span_split(&rest, ' ', &part) || text_to_u64(part, &pid) < 0 ||
+        !span_split(&rest, ' ', &part) || text_to_u64(part, &channel) < 0 ||
+        !span_split(&rest, ' ', &part) || text_to_u64(part, &lock_fd) < 0 ||
         text_to_u64(rest, &model) < 0 || channel > INT32_MAX || lock_fd > INT32_MAX ||
-        fcntl((int)channel, F_SETFD, FD_CLOEXEC) < 0 || fcntl((int)lock_fd, F_SETFD, FD_CLOEXEC) < 0)
+        fcntl((int)channel, F_SETFD, FD_CLOEXEC) < 0 ||
+        fcntl((int)lock_fd, F_SETFD, FD_CLOEXEC) < 0)
         return err_set(err, -EINVAL, "what the binary before left cannot be read");
     unsetenv(TAKEOVER_LISTENERS);
     unsetenv(TAKEOVER_GATEWAY);
@@ -427,7 +440,8 @@ static void stop(void)
     release_old_gateway();
     if (gateway_child_send(self.gateway, HANDOVER_DRAIN, SPAN("")) < 0)
         gateway_child_signal(self.gateway, SIGTERM);
-    deadline_set(self.loop, &self.stop_deadline, loop_now_ms(self.loop) + self.drain_ms + STOP_GRACE_MS);
+    deadline_set(self.loop, &self.stop_deadline,
+                 loop_now_ms(self.loop) + self.drain_ms + STOP_GRACE_MS);
 }
 
 static void on_signal(int signum, void *arg)
@@ -448,7 +462,8 @@ static void raise_descriptors(void)
     struct rlimit limit;
     if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
         return;
-    struct rlimit more = {MAX(limit.rlim_max, (rlim_t)DESCRIPTORS_WANTED), MAX(limit.rlim_max, (rlim_t)DESCRIPTORS_WANTED)};
+    struct rlimit more = {MAX(limit.rlim_max, (rlim_t)DESCRIPTORS_WANTED),
+                          MAX(limit.rlim_max, (rlim_t)DESCRIPTORS_WANTED)};
     if (setrlimit(RLIMIT_NOFILE, &more) == 0)
         return;
     limit.rlim_cur = limit.rlim_max; /* no privilege for more: what is allowed, all of it */
