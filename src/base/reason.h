@@ -40,8 +40,6 @@ C_LINKAGE_BEGIN
            "this URL does not take this method")                                                   \
     REASON(REQUEST_TIMEOUT, 408, "invalid_request_error", "request_timeout",                       \
            "the request did not arrive in time")                                                   \
-    REASON(LENGTH_REQUIRED, 411, "invalid_request_error", "length_required",                       \
-           "the request needs a Content-Length or chunked body")                                   \
     REASON(TOO_LARGE, 413, "invalid_request_error", "request_too_large", "the body is too large")  \
     REASON(URI_TOO_LONG, 414, "invalid_request_error", "uri_too_long", "the URL is too long")      \
     REASON(BAD_MEDIA_TYPE, 415, "invalid_request_error", "unsupported_media_type",                 \
