@@ -633,3 +633,31 @@ def test_a_body_that_repeats_a_chat_body_is_one_request(door):
         assert [wire.answer().status, wire.answer().status] == [200, 200]
     assert len(door.engine.calls) == 2
     assert door.engine.calls[0].body["messages"] == chat_body("hi")["messages"]
+
+
+def test_a_flooded_pipeline_ends_its_connection_and_nothing_else(start, make_engine):
+    door = start(make_engine(stream_of(["x" * 1000] * 2000)), service={"workers": 1})
+    door.api_key()
+    gateway = door.gateway()
+    flood = Wire(door.port).send(chat(key=door.key, stream=True))  # a large answer, and requests behind it that nobody reads the answers of
+    flood.sock.settimeout(0.3)
+    for _ in range(20):  # 20 × 0.3 s at most, and far beyond every buffer between us
+        flood.send_all_it_takes(request("GET", "/v1/models") * 4000)
+    assert door.chat()[0] == 200
+    flood.close()
+    assert door.chat()[0] == 200 and door.gateway() == gateway
+
+
+def test_a_slow_reader_of_a_closing_connection_gets_its_whole_answer(start, make_engine):
+    text = "y" * 6_000_000
+    door = start(make_engine(lambda call: json_answer(call, whole(text))), pool={"upstream_stream": "never"})
+    with Wire(door.port, receive_buffer=16384) as wire:
+        wire.send(chat(key=door.api_key(), headers=[("Connection", "close")]))
+        time.sleep(3)  # longer than a closing connection lingers
+        assert wire.answer().json["choices"][0]["message"]["content"] == text
+
+
+def test_refused_streams_do_not_count_as_open(start, make_engine):
+    door = start(make_engine(lambda call: json_answer(call, {"error": "no"}, 400)))
+    assert door.chat(stream=True)[0] == 400
+    assert door.metrics()["seawall_streams_open"] == 0

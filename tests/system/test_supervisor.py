@@ -198,6 +198,28 @@ def test_a_new_binary_can_take_over_more_than_once(start, engine, own_binary):
     assert door.stop() == 0
 
 
+def test_signals_that_come_together_with_a_takeover_end_nothing(start, engine, own_binary):
+    door = start(engine)
+    door.api_key()
+    for _ in range(5):
+        door.process.send_signal(signal.SIGUSR2)
+        door.process.send_signal(signal.SIGHUP)
+        time.sleep(0.02)  # in the trial, around the exec, and after it
+    wait_for(lambda: door.chat()[0] == 200, what="the service after the takeovers")
+    assert door.process.poll() is None
+
+
+def test_workers_share_a_unix_socket(start, engine, folder):
+    path = folder / "api.sock"
+    door = start(engine, service={"workers": 3, "listen": [f"127.0.0.1:{service_module.free_port()}", f"unix:{path}"]}, ready=False)
+    wait_for(path.exists, what="the socket")
+    with socket.socket(socket.AF_UNIX) as wire:
+        wire.connect(str(path))
+        wire.sendall(request("GET", "/"))
+        assert wire.recv(64).startswith(b"HTTP/1.1 200")
+    assert door.process.poll() is None
+
+
 @pytest.mark.parametrize("content", [b"#!/bin/sh\nexit 1\n", b"no program at all"])
 def test_a_new_binary_that_does_not_start_is_not_taken(start, engine, own_binary, content):
     door = start(engine)
