@@ -324,8 +324,8 @@ class Files(TidyCase):
         self.assert_finding("tests/fuzz/corpus/head/large:1", "more than 65536 bytes")
 
     def test_registry_hosts(self):
-        for host in ("pypi" + ".org", "files.pythonhosted" + ".org", "registry.npmjs" + ".org",
-                     "proxy.golang" + ".org", "index.crates" + ".io", "deb.debian" + ".org"):
+        for host in ("pypi" + ".org", "files.python" + "hosted" + ".org", "registry.npm" + "js" + ".org",
+                     "proxy.go" + "lang" + ".org", "index.crates" + ".io", "deb.deb" + "ian" + ".org"):
             with self.subTest(host):
                 self.write("docs/page.md", f"one\nhttps://{host}/simple\n")
                 self.assert_finding("docs/page.md:2", f"'{host}' is the host of a package registry")
