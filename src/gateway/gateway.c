@@ -16,13 +16,11 @@
 
 #define STORE_JOBS_MAX 256
 #define CONTROL_MESSAGES_MAX (2 * HANDOVER_WORKERS_MAX)
-#define DISCOVERY_MS 500
 
 struct gateway {
     struct loop *loop;
     struct channel *channel;
     struct mailbox *mailbox; /* workers that have drained */
-    struct tick *discovery;
     struct health *health;
     struct admin *admin;
     struct helper *store_helper;
@@ -89,17 +87,6 @@ static void use_catalog(struct catalog *catalog)
     gateway.catalog_version = catalog_version(catalog);
 }
 
-static void on_discovery_tick(void *arg)
-{
-    (void)arg;
-    if (catalog_version(gateway.catalog) == gateway.catalog_version)
-        return;
-    struct catalog *next = catalog_rediscover(gateway.catalog);
-    if (!next)
-        return; /* out of memory: the next tick tries again */
-    use_catalog(next);
-    log_line(LOG_INFO, "models served now: %zu", next->models_count);
-}
 
 /* ---- health ------------------------------------------------------------------------------------------ */
 
@@ -122,7 +109,20 @@ static void on_embedded_dead(void *owner, struct pool *pool)
     tell_supervisor(HANDOVER_EMBEDDED_DEAD, SPAN(""));
 }
 
-static const struct health_events health_events = {on_backend_change, on_embedded_dead};
+static void on_models(void *owner, struct pool *pool)
+{
+    (void)owner;
+    (void)pool;
+    if (catalog_version(gateway.catalog) == gateway.catalog_version)
+        return;
+    struct catalog *next = catalog_rediscover(gateway.catalog);
+    if (!next)
+        return; /* out of memory: the next list tries again */
+    use_catalog(next);
+    log_line(LOG_INFO, "models served now: %zu", next->models_count);
+}
+
+static const struct health_events health_events = {on_backend_change, on_embedded_dead, on_models};
 
 /* ---- reload: whole or not at all --------------------------------------------------------------------- */
 
@@ -337,8 +337,7 @@ static int start_workers(struct err *err)
 static int start_services(struct admin_spec *admin, struct err *err)
 {
     gateway.health = health_new(gateway.loop, &health_events, NULL);
-    gateway.discovery = tick_new(gateway.loop, DISCOVERY_MS, on_discovery_tick, NULL);
-    if (!gateway.health || !gateway.discovery ||
+    if (!gateway.health ||
         health_watch(gateway.health, gateway.catalog->pools, gateway.catalog->pools_count) < 0)
         return err_set(err, -ENOMEM, "out of memory");
     gateway.admin = admin_new(admin, err);
@@ -432,7 +431,6 @@ static void shut_down(void)
     struct worker_message stop_message = {.kind = WORKER_STOP};
 
     admin_free(gateway.admin);
-    tick_free(gateway.discovery);
     health_free(gateway.health);
     for (uint32_t i = 0; i < gateway.workers_count; i++)
         while (worker_post(gateway.workers[i], &stop_message) < 0)

@@ -226,6 +226,8 @@ static int take_list(struct probe *probe)
         backend_set_engine(backend, engine);
         result = backend_set_models(backend, list);
     }
+    if (result == 0)
+        probe->health->events->on_models(probe->health->owner, backend->pool);
     mem_free(list);
     return result;
 }

@@ -19,8 +19,10 @@
  * `on_change` hears of each backend whose state changed, whoever changed it, and `on_embedded_dead`
  * of an embedded backend that failed breaker_failures checks in a row, so that the supervisor may
  * start it again; a refused connection or a 503 does not count there, since large weights load
- * slowly and a process that ended is the supervisor's to see. Neither of the two may call
- * health_watch() or health_free().
+ * slowly and a process that ended is the supervisor's to see. `on_models` comes after each list of
+ * models that was read (pool_models_version() tells whether it changed anything), before the
+ * backend that told of it counts as up: nobody who sees it up sees the list of before. None of them
+ * may call health_watch() or health_free().
  */
 #pragma once
 
@@ -35,6 +37,7 @@ struct health_events {
     void (*on_change)(void *owner, struct pool *pool, const struct backend_view *backend,
                       const char *why);
     void (*on_embedded_dead)(void *owner, struct pool *pool);
+    void (*on_models)(void *owner, struct pool *pool);
 };
 
 /* `events` stays the caller's. NULL when out of memory. */

@@ -9,7 +9,8 @@ struct watcher {
     struct health *health;
     struct pool *pool;
     struct engine *engine;
-    uint64_t changes, deaths;
+    uint64_t changes, deaths, lists, lists_before_up;
+    uint64_t deaths_at_change; /* the last one */
     enum backend_state state;
     char why[320];
 };
@@ -45,6 +46,7 @@ static void on_change(void *owner, struct pool *pool, const struct backend_view 
     assert_ptr_equal(pool, watcher->pool);
     watcher->changes++;
     watcher->state = backend->state;
+    watcher->deaths_at_change = watcher->deaths;
     (void)snprintf(watcher->why, sizeof(watcher->why), "%s", why);
 }
 
@@ -55,7 +57,17 @@ static void on_embedded_dead(void *owner, struct pool *pool)
     watcher->deaths++;
 }
 
-static const struct health_events events = {on_change, on_embedded_dead};
+static void on_models(void *owner, struct pool *pool)
+{
+    struct watcher *watcher = owner;
+    assert_ptr_equal(pool, watcher->pool);
+    assert_true(pool_models_version(pool) > 0);
+    watcher->lists++;
+    if (view_of(pool, 0).state != BACKEND_UP)
+        watcher->lists_before_up++;
+}
+
+static const struct health_events events = {on_change, on_embedded_dead, on_models};
 
 static int set_up(void **state)
 {
@@ -127,8 +139,11 @@ static void a_list_makes_it_up(void **state)
     assert_int_equal(view_of(watcher->pool, 0).engine, ENGINE_LLAMACPP);
     assert_int_equal(view_of(watcher->pool, 0).requests, 0);
 
+    assert_int_equal(watcher->lists_before_up, 1);
+
     /* It goes on asking, on the same connection. */
     run_until_count(watcher->loop, &watcher->engine->requests, 4);
+    assert_true(watcher->lists >= 3);
     assert_int_equal(watcher->engine->accepted, 1);
     assert_int_equal(watcher->changes, 0);
 }
@@ -295,7 +310,7 @@ static void an_embedded_model_that_died_is_told(void **state)
     assert_change(watcher, BACKEND_UP);
     token_body = "";
     assert_change(watcher, BACKEND_DOWN);
-    assert_int_equal(watcher->deaths, 0);
+    assert_int_equal(watcher->deaths_at_change, 0);
     run_until_count(watcher->loop, &watcher->deaths, 1);
 
     token_body = TOKEN;
