@@ -4,18 +4,37 @@
 
 #include <sodium.h>
 
-static unsigned char ascii_lower(char c)
+#define EACH_BYTE(byte) (UINT64_C(0x0101010101010101) * (byte))
+
+/* Up to eight bytes, the missing ones zero. */
+static uint64_t load_word(const char *ptr, size_t len)
 {
-    unsigned char byte = (unsigned char)c;
-    return byte >= 'A' && byte <= 'Z' ? (unsigned char)(byte | 0x20) : byte;
+    uint64_t word = 0;
+    if (len >= sizeof(word))
+        memcpy(&word, ptr, sizeof(word)); /* of fixed size: one instruction */
+    else
+        memcpy(&word, ptr, len);
+    return word;
+}
+
+/* Each of eight bytes that is an ASCII capital as its small letter. The sums carry into a byte's top bit, never beyond. */
+static uint64_t ascii_lower(uint64_t word)
+{
+    uint64_t low = word & EACH_BYTE(0x7f);
+    uint64_t beyond_z = low + EACH_BYTE(0x7f - 'Z');
+    uint64_t from_a = low + EACH_BYTE(0x80 - 'A');
+    uint64_t capital = (from_a ^ beyond_z) & ~word & EACH_BYTE(0x80);
+    return word | capital >> 2;
 }
 
 bool span_eq_nocase(struct span a, struct span b)
 {
     if (a.len != b.len)
         return false;
-    for (size_t i = 0; i < a.len; i++) {
-        if (ascii_lower(a.ptr[i]) != ascii_lower(b.ptr[i]))
+    for (size_t at = 0; at < a.len; at += sizeof(uint64_t)) {
+        uint64_t x = load_word(a.ptr + at, a.len - at);
+        uint64_t y = load_word(b.ptr + at, a.len - at);
+        if (x != y && ascii_lower(x) != ascii_lower(y))
             return false;
     }
     return true;

@@ -15,6 +15,7 @@
 #include "base/alloc.h"
 
 #define HEAD_BYTES_MAX 8192 /* id and model with every byte escaped */
+#define HEAD_FRAME_BYTES 96 /* of it, all but id and model */
 #define DETAILS_BYTES_MAX 4096
 
 struct answer *answer_new(const struct answer_terms *terms)
@@ -82,20 +83,26 @@ void answer_pin_head(struct answer *answer, const struct answer_view *view, bool
     int64_t created;
     if (answer->head.len > 0)
         return;
-    struct json_out out = json_out_start(&answer->head);
-    json_out_open(&out, '{');
+    struct buf *head = &answer->head;
+    struct span id = is_there(view->id) ? json_string(view->id) : SPAN("");
+    if (buf_reserve(head, HEAD_FRAME_BYTES + id.len + answer->terms.model.len) < 0)
+        return;
+    buf_append_byte(head, '{');
     if (is_there(view->id)) {
-        json_out_key(&out, SPAN("id"));
-        json_out_string(&out, json_string(view->id));
+        buf_append(head, SPAN("\"id\":\""));
+        json_escape(head, id);
+        buf_append(head, SPAN("\","));
     }
-    json_out_key(&out, SPAN("object"));
-    json_out_string(&out, object_word(answer, whole));
+    buf_append(head, SPAN("\"object\":\""));
+    buf_append(head, object_word(answer, whole));
+    buf_append_byte(head, '"');
     if (whole_seconds(view->created, &created)) {
-        json_out_key(&out, SPAN("created"));
-        json_out_i64(&out, created);
+        buf_append(head, SPAN(",\"created\":"));
+        buf_append_i64(head, created);
     }
-    json_out_key(&out, SPAN("model"));
-    json_out_string(&out, answer->terms.model);
+    buf_append(head, SPAN(",\"model\":\""));
+    json_escape(head, answer->terms.model);
+    buf_append_byte(head, '"');
 }
 
 void answer_write_head(struct answer *answer, struct buf *out)

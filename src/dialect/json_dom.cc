@@ -199,7 +199,7 @@ enum outcome { UNIQUE, TWICE, UNDECIDED };
 /* One bit of a word for each key; only keys that share a bit are compared. UNDECIDED when a key is long. */
 enum outcome few_keys(json_parser *parser, size_t at, size_t end, struct span *ret_key)
 {
-    struct span keys[KEYS_FEW];
+    uint32_t keys[KEYS_FEW]; /* places on the tape */
     size_t count = 0;
     uint64_t seen = 0;
     for (; at < end; at = tape_ref(&parser->doc, at + 1).after_element()) {
@@ -208,13 +208,13 @@ enum outcome few_keys(json_parser *parser, size_t at, size_t end, struct span *r
             return UNDECIDED;
         uint64_t bit = uint64_t{1} << (digest_ends(&parser->secret, key) >> 58);
         for (size_t i = 0; (seen & bit) && i < count; i++) {
-            if (span_eq(keys[i], key)) {
+            if (span_eq(string_at(&parser->doc, keys[i]), key)) {
                 *ret_key = key;
                 return TWICE;
             }
         }
         seen |= bit;
-        keys[count++] = key;
+        keys[count++] = (uint32_t)at;
     }
     return UNIQUE;
 }

@@ -5,6 +5,37 @@
  */
 #include "dialect/json_dom.h"
 
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
+/* Position of the first quote or, if `brackets`, bracket or brace at or behind `at`; the text's length when there is none. */
+static inline size_t find_mark(struct span text, size_t at, bool brackets)
+{
+#ifdef __SSE2__
+    const __m128i quote = _mm_set1_epi8('"'), fold = _mm_set1_epi8(0x20);
+    const __m128i opening = _mm_set1_epi8('{'), closing = _mm_set1_epi8('}');
+    for (; text.len - at >= 16; at += 16) {
+        __m128i block = _mm_loadu_si128((const __m128i *)(const void *)(text.ptr + at));
+        __m128i hit = _mm_cmpeq_epi8(block, quote);
+        if (brackets) { /* a bracket is its brace but for one bit */
+            __m128i folded = _mm_or_si128(block, fold);
+            hit = _mm_or_si128(hit, _mm_or_si128(_mm_cmpeq_epi8(folded, opening),
+                                                 _mm_cmpeq_epi8(folded, closing)));
+        }
+        unsigned mask = (unsigned)_mm_movemask_epi8(hit);
+        if (mask)
+            return at + (size_t)__builtin_ctz(mask);
+    }
+#endif
+    for (; at < text.len; at++) {
+        char c = text.ptr[at];
+        if (c == '"' || (brackets && (c == '{' || c == '[' || c == '}' || c == ']')))
+            break;
+    }
+    return at;
+}
+
 static bool is_space(char c)
 {
     return c == ' ' || c == '\t' || c == '\n' || c == '\r';
@@ -22,12 +53,11 @@ static size_t string_len(struct span text)
 {
     size_t at = 1;
     while (at < text.len) {
-        const char *quote = memchr(text.ptr + at, '"', text.len - at);
-        if (!quote)
+        size_t end = find_mark(text, at, false), slashes = 0;
+        if (end == text.len)
             return text.len;
         /* The quote ends the string when an even number of backslashes stands before it. Each backslash is looked at once:
          * the run ends at the quote before. */
-        size_t end = (size_t)(quote - text.ptr), slashes = 0;
         while (end - slashes > at && text.ptr[end - slashes - 1] == '\\')
             slashes++;
         at = end + 1;
@@ -40,8 +70,8 @@ static size_t string_len(struct span text)
 /* Bytes of the array or object at the front. */
 static size_t nested_len(struct span text)
 {
-    size_t depth = 0, at = 0;
-    while (at < text.len) {
+    size_t depth = 0;
+    for (size_t at = find_mark(text, 0, true); at < text.len; at = find_mark(text, at, true)) {
         switch (text.ptr[at]) {
         case '"':
             at += string_len(span_skip(text, at));
@@ -51,14 +81,10 @@ static size_t nested_len(struct span text)
             depth++;
             at++;
             break;
-        case '}':
-        case ']':
+        default:
             at++;
             if (--depth == 0)
                 return at;
-            break;
-        default:
-            at++;
         }
     }
     return text.len;

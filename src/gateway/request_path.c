@@ -16,6 +16,8 @@
 #define RETRY_AFTER_S                                                                              \
     2 /* with a 503: as long as a restart of a gateway or of the embedded model takes */
 
+#define ASK_GROWTH_BYTES 256 /* by which the engine's body may be longer than the client's: the model's name, our members */
+
 static enum step_result step_route(struct request *request);
 static enum step_result step_identify(struct request *request);
 static enum step_result step_receive(struct request *request);
@@ -334,7 +336,8 @@ static int prepare_ask(struct request *request, const struct inference *inferenc
     request->record.streamed_upstream = as_stream;
 
     struct buf *ask = &request->ask;
-    if (buf_reserve(ask, RELAY_HEADROOM) < 0)
+    size_t body_len = http_request_body(client_reader(request->client)).len;
+    if (buf_reserve(ask, RELAY_HEADROOM + body_len + ASK_GROWTH_BYTES) < 0) /* once, as a rule */
         return buf_status(ask);
     ask->len = RELAY_HEADROOM;
     inference_write(inference,

@@ -313,7 +313,8 @@ static int on_body(void *owner, char *bytes, size_t len)
     }
     if (request->form != FORM_WHOLE)
         return take_events(request, bytes, len);
-    buf_append(&request->whole, span_of(bytes, len));
+    if (buf_reserve(&request->whole, len + JSON_PADDING) == 0) /* mostly all of it, and then once */
+        buf_append(&request->whole, span_of(bytes, len));
     if (buf_status(&request->whole) < 0) {
         request->refusal.reason = REASON_ANSWER_TOO_LARGE;
         return stop_refused(request);

@@ -1,37 +1,32 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "http/answer.h"
 
+#include "http/head.h"
+
 #define CRLF SPAN("\r\n")
 
 /* Text that may stand on a line of a head. A CR or LF would end the line early and begin one
  * that somebody else wrote (RFC 9110, section 5.5). */
 static void append_text(struct buf *buf, struct span text)
 {
-    if (text.len == 0)
-        return;
-    if (memchr(text.ptr, '\r', text.len) || memchr(text.ptr, '\n', text.len) ||
-        memchr(text.ptr, '\0', text.len)) {
+    if (head_find_control(text.ptr, 0, text.len) < text.len)
         buf->failed = -EINVAL;
-        return;
-    }
     buf_append(buf, text);
 }
 
 /* A word of the first line: it holds no space either. */
 static void append_word(struct buf *buf, struct span word)
 {
-    if (word.len == 0 || memchr(word.ptr, ' ', word.len)) {
+    if (word.len == 0 || memchr(word.ptr, ' ', word.len))
         buf->failed = -EINVAL;
-        return;
-    }
     append_text(buf, word);
 }
 
 static void append_field(struct buf *buf, struct span name, struct span value)
 {
-    if (span_find_byte(name, ':') >= 0)
+    if (!head_is_token(name))
         buf->failed = -EINVAL;
-    append_word(buf, name);
+    buf_append(buf, name);
     buf_append(buf, SPAN(": "));
     append_text(buf, value);
     buf_append(buf, CRLF);

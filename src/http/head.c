@@ -14,8 +14,7 @@ static bool is_control(char byte)
     return (c < 0x20 && c != '\t') || c == 0x7f;
 }
 
-/* Position of the first control character at or behind `at`; `len` when there is none. */
-static size_t find_control(const char *bytes, size_t at, size_t len)
+size_t head_find_control(const char *bytes, size_t at, size_t len)
 {
 #ifdef __SSE2__
     const __m128i tab = _mm_set1_epi8('\t');
@@ -43,7 +42,7 @@ int head_scan(struct head_scan *scan, const char *bytes, size_t len)
          * sections 2.2 and 5.2). */
         if (scan->at == scan->line_at && (bytes[scan->at] == ' ' || bytes[scan->at] == '\t'))
             return -EBADMSG;
-        scan->at = find_control(bytes, scan->at, len);
+        scan->at = head_find_control(bytes, scan->at, len);
         if (scan->at == len)
             break;
         /* A line ends with CR LF and nothing else (RFC 9112, section 2.2); no control character

@@ -67,6 +67,10 @@ static inline struct span head_text(const char *bytes, struct head_piece piece)
     return span_of(bytes + piece.at, piece.len);
 }
 
+/* Position of the first control character (but for the tab) at or behind `at`; `len` when there is
+ * none. */
+size_t head_find_control(const char *bytes, size_t at, size_t len);
+
 /* How many fields have that name (without case); *ret_value is the last one's value. */
 size_t head_find(const struct head *head, const char *bytes, struct span name,
                  struct span *ret_value);
