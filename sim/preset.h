@@ -137,7 +137,8 @@ struct preset {
 };
 
 /* `json` is a whole file; `name` stands in front of errors. 0, -EINVAL or -ENOMEM. */
-int preset_read(struct span json, const char *name, struct preset *ret_preset, struct err *err) must_check;
+int preset_read(struct span json, const char *name, struct preset *ret_preset,
+                struct err *err) must_check;
 
 /* What preset_read() takes back equal, with line ends and two spaces a level. The preset must be one that agrees (see
  * below). Failures are the buffer's. */

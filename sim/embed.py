@@ -1,0 +1,27 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Writes the C source of sim/preset_builtin.h: embed.py OUTPUT FILE.json…"""
+import pathlib
+import sys
+
+
+def literal(data):
+    """Bytes as lines of one C string; three octal digits, so that no digit behind can belong to an escape."""
+    lines = []
+    for line in data.splitlines(keepends=True):
+        text = "".join(chr(byte) if 32 <= byte < 127 and byte not in b'"\\?' else f"\\{byte:03o}" for byte in line)
+        lines.append(f'        "{text}"')
+    return "\n".join(lines)
+
+
+def main():
+    output, *inputs = map(pathlib.Path, sys.argv[1:])
+    parts = ['/* Written by sim/embed.py. */\n#include "preset_builtin.h"\n\nconst struct preset_builtin preset_builtins[] = {\n']
+    for path in sorted(inputs, key=lambda path: path.stem):
+        data = path.read_bytes()
+        parts.append(f'    {{"{path.stem}",\n     {{\n{literal(data)},\n      {len(data)}}}}},\n')
+    parts.append(f"}};\n\nconst size_t preset_builtin_count = {len(inputs)};\n")
+    output.write_text("".join(parts))
+
+
+main()
