@@ -183,14 +183,11 @@ static void serve(struct connection *connection)
 /* The state behind the head; a body that its client asks about is wanted. */
 static enum http_request_state receive(struct connection *connection)
 {
-    struct http_request *reader = connection->reader;
-    if (!http_request_has_body(reader))
-        return HTTP_REQUEST_DONE;
-    bool asks = http_request_expects_continue(reader);
-    enum http_request_state state = http_request_read_body(reader);
     const struct span yes = SPAN("HTTP/1.1 100 Continue\r\n\r\n");
-    if (asks && state == HTTP_REQUEST_BODY && !send_parts(connection, &yes, 1))
-        return HTTP_REQUEST_BODY;
+    bool asks = http_request_expects_continue(connection->reader);
+    enum http_request_state state = http_request_read_body(connection->reader);
+    if (asks && state == HTTP_REQUEST_BODY)
+        (void)send_parts(connection, &yes, 1);
     return state;
 }
 

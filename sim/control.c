@@ -55,8 +55,9 @@ static int read_arm(struct json_value root, enum fault *ret_fault, struct fault_
     return err_set(err, -EINVAL, "this is no fault");
 }
 
-static int arm_or_do(struct server *server, struct json_value root, struct err *err)
+static int arm_or_do(struct connection *connection, struct json_value root, struct err *err)
 {
+    struct server *server = connection->server;
     struct json_value unused;
     struct fault_arm arm = {.rate = 1, .seconds = 5, .times = 1};
     enum fault fault = FAULT_ERROR;
@@ -71,12 +72,14 @@ static int arm_or_do(struct server *server, struct json_value root, struct err *
     if (r < 0)
         return r;
     bool at_once = !json_get(root, SPAN("rate"), &unused);
-    if (at_once && fault == FAULT_STALL)
+    if (at_once && fault == FAULT_STALL) {
         engine_stall(server->engine, server_now_us(server) + (uint64_t)(arm.seconds * 1e6));
-    else if (at_once && fault == FAULT_RESTART)
+    } else if (at_once && fault == FAULT_RESTART) {
+        connection->keep = false;
         server_restart(server, arm.seconds);
-    else
+    } else {
         server->options->faults = judged;
+    }
     return 0;
 }
 
@@ -87,7 +90,7 @@ void control_arm_fault(struct connection *connection)
     struct err err = {""};
     int r = json_parse(server->parser, http_request_body(connection->reader), &root, &err);
     if (r == 0)
-        r = arm_or_do(server, root, &err);
+        r = arm_or_do(connection, root, &err);
     if (r < 0)
         connection_fail(connection, 400, err.text);
     else

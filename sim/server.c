@@ -129,6 +129,7 @@ void server_free(struct server *server)
     soon_cancel(&server->restart_soon);
     if (server->engine)
         drop_all(server);
+    list_each(at, &server->connections) connection_reset(list_entry(at, struct connection, link));
     connection_free_closed(server);
     json_parser_free(server->parser);
     buf_release(&server->scratch);
