@@ -87,6 +87,7 @@ static void answered(struct connection *connection)
     struct loop *loop = connection->server->loop;
     connection->call = NULL;
     connection->chunked = false;
+    connection->queued_seen = SIZE_MAX;
     sock_read_start(connection->sock);
     deadline_set(loop, &connection->deadline, loop_now_ms(loop) + CONNECTION_IDLE_MS);
     if (!connection->keep) {
@@ -240,9 +241,18 @@ static void on_error(void *owner, int error)
     close_with(owner, sock_close);
 }
 
+/* Who still takes bytes of an answer is not idle. */
 static void on_deadline(struct deadline *deadline)
 {
-    close_with(container_of(deadline, struct connection, deadline), sock_close);
+    struct connection *connection = container_of(deadline, struct connection, deadline);
+    struct loop *loop = connection->server->loop;
+    size_t queued = sock_queued(connection->sock);
+    if (queued >= connection->queued_seen || queued == 0) {
+        close_with(connection, sock_close);
+        return;
+    }
+    connection->queued_seen = queued;
+    deadline_set(loop, deadline, loop_now_ms(loop) + CONNECTION_IDLE_MS);
 }
 
 /* ── life ── */

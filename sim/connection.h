@@ -33,8 +33,9 @@ struct connection {
     struct http_request *reader;
     struct call *call; /* under way, or NULL */
     enum connection_state state;
-    bool keep;    /* another request may follow */
-    bool chunked; /* the answer under way */
+    bool keep;          /* another request may follow */
+    bool chunked;       /* the answer under way */
+    size_t queued_seen; /* of the last answer, when the deadline looked last */
     struct deadline deadline;
     struct soon more_soon; /* what came behind the last request */
     struct soon free_soon;

@@ -9,7 +9,8 @@ import pytest
 
 from service import ROOT, TOOL
 
-PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("src/*/README.md"), *ROOT.glob("examples/*.yaml")])
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("src/*/README.md"),
+                *ROOT.glob("sim/README.md"), *ROOT.glob("examples/*.yaml")])
 
 
 def spoken_commands(path):

@@ -100,6 +100,52 @@ static void llama_cpp_on_two_cores(void **state)
     assert_near(step_ms(4, 84), 29, 0.05);
 }
 
+/* Sixteen ask at once for what the four slots know already. */
+static void sixteen_streams_of_known_prompts(uint32_t prompt, double first_s, double worst_s,
+                                             double between_s, double tokens_each_s)
+{
+    enum { STREAMS = 16, OUTPUT = 48 };
+    static uint64_t hashes[1024], last[STREAMS];
+    struct engine_ask ask = {NULL, prompt, OUTPUT, hashes, prompt};
+    struct engine_call *call;
+    struct engine_event event;
+    double first = 0, between = 0, worst = 0;
+    for (uint64_t i = 0; i < COUNT_OF(hashes); i++)
+        hashes[i] = i + 1;
+    load("llamacpp-cpu");
+    preset.kv.prefix_cache = true;
+    struct engine *engine = engine_new(&preset, 1);
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(engine_submit(engine, &ask, 0, &call), 0);
+    while (engine_next(engine, UINT64_MAX - 1, &event))
+        ;
+    const uint64_t began = event.at_us;
+    for (uintptr_t i = 0; i < STREAMS; i++) {
+        ask.owner = (void *)i;
+        assert_int_equal(engine_submit(engine, &ask, began, &call), 0);
+    }
+    while (engine_next(engine, UINT64_MAX - 1, &event)) {
+        uintptr_t i = (uintptr_t)event.owner;
+        double waited = (double)(event.at_us - began) / 1e6;
+        worst = event.number == 1 && waited > worst ? waited : worst;
+        first += event.number == 1 ? waited : 0;
+        between += event.number > 1 ? (double)(event.at_us - last[i]) / 1e6 : 0;
+        last[i] = event.at_us;
+    }
+    assert_near(first / STREAMS, first_s, 0.15);
+    assert_near(worst, worst_s, 0.15);
+    assert_near(between / STREAMS / (OUTPUT - 1), between_s, 0.15);
+    assert_near(STREAMS * OUTPUT * 1e6 / (double)(event.at_us - began), tokens_each_s, 0.15);
+    engine_free(engine);
+}
+
+static void llama_cpp_with_more_streams_than_slots(void **state)
+{
+    (void)state;
+    sixteen_streams_of_known_prompts(60, 2.4, 4.7, 0.031, 126);
+    sixteen_streams_of_known_prompts(630, 3.8, 7.5, 0.053, 74);
+}
+
 static void llama_8b_on_an_a100(void **state)
 {
     (void)state;
@@ -140,8 +186,11 @@ static void deepseek_on_h20(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(vllm_on_two_cores),   cmocka_unit_test(llama_cpp_on_two_cores),
-        cmocka_unit_test(llama_8b_on_an_a100), cmocka_unit_test(deepseek_on_h800),
+        cmocka_unit_test(vllm_on_two_cores),
+        cmocka_unit_test(llama_cpp_on_two_cores),
+        cmocka_unit_test(llama_cpp_with_more_streams_than_slots),
+        cmocka_unit_test(llama_8b_on_an_a100),
+        cmocka_unit_test(deepseek_on_h800),
         cmocka_unit_test(deepseek_on_h20),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);
