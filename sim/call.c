@@ -92,7 +92,7 @@ static void tell_stream(struct call_choice *choice, bool over)
     if (choice->told < choice->said.made)
         say_event(&call->say, &choice->said, choice->told, bytes);
     choice->told = choice->said.made;
-    if (strikes_now(choice, FAULT_HALF)) {
+    if (strikes_now(choice, FAULT_HALF) || buf_status(bytes) < 0) {
         struct connection *connection = let_go(call);
         call_free(call);
         connection_stream_break(connection, span_take(buf_span(bytes), bytes->len / 2));
@@ -213,6 +213,9 @@ static unsigned read_ask(struct server *server, struct connection *connection, e
     if (!ret_ask->knows_model && preset->scheduler.kind == PRESET_BATCH) {
         err_set(err, -ENOENT, "this model does not exist");
         status = 404;
+    } else if (ret_ask->stream && http_request_is_1_0(connection->reader)) {
+        err_set(err, -EINVAL, "a stream needs HTTP/1.1");
+        status = 400;
     } else if (fits(server, ret_ask, err) < 0) {
         status = 400;
     }

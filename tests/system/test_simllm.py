@@ -32,6 +32,10 @@ class Sim:
         assert "http://127.0.0.1:" in self.ready, self.process.stderr.read()
         self.port = int(self.ready.split("http://127.0.0.1:")[1].split()[0])
 
+    @property
+    def url(self):
+        return f"http://127.0.0.1:{self.port}"
+
     def stop(self):
         self.process.terminate()
         _, trouble = self.process.communicate(timeout=10)
@@ -288,6 +292,24 @@ def test_bad_input_is_answered(sim):
     assert sim.chat(max_tokens=1)[0] == 200
 
 
+def test_old_clients_get_whole_answers(sim):
+    for stream, status in ((False, b"200"), (True, b"400")):
+        body = json.dumps({"messages": [{"role": "user", "content": "x"}], "max_tokens": 2, "stream": stream}).encode()
+        with socket.create_connection(("127.0.0.1", sim.port), 10) as connection:
+            connection.sendall(b"POST /v1/chat/completions HTTP/1.0\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
+            assert connection.makefile("rb").read().startswith(b"HTTP/1.1 " + status)
+
+
+def test_a_body_that_waits_to_be_wanted(sim):
+    body = b'{"messages": [{"role": "user", "content": "x"}], "max_tokens": 2}'
+    with socket.create_connection(("127.0.0.1", sim.port), 10) as connection:
+        connection.sendall(b"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\n"
+                           b"Connection: close\r\nContent-Length: %d\r\n\r\n" % len(body))
+        assert connection.recv(100) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        connection.sendall(body)
+        assert connection.makefile("rb").read().startswith(b"HTTP/1.1 200")
+
+
 def test_requests_one_behind_the_other(sim):
     one = b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n"
     body = json.dumps({"messages": [{"role": "user", "content": "x"}], "max_tokens": 2}).encode()
@@ -456,6 +478,20 @@ def test_many_streams_at_once_lose_nothing(start_sim):
         thread.join()
     assert made == 100 * [50]
     assert sim.metric("generation_tokens_total") == 5000
+
+
+def test_a_door_in_front_of_it(start_sim, start):
+    sim = start_sim("--speed", "10")
+    door = start(sim, model={"upstream_model": "smollm2"})
+    status, _, body = door.chat(max_tokens=30)
+    answer = json.loads(body)
+    assert status == 200 and answer["choices"][0]["message"]["content"] and answer["usage"]["completion_tokens"] <= 30
+    done = sim.metric("generation_tokens_total")
+    body = json.dumps({"model": "test-model", "messages": [{"role": "user", "content": "x"}], "max_tokens": 1900}).encode()
+    with door.raw(b"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nContent-Length: %d\r\n\r\n%s"
+                  % (door.api_key().encode(), len(body), body)):
+        wait_for(lambda: sim.metric("generation_tokens_total") > done)
+    wait_for(lambda: sim.metric("num_requests_running") == 0)
 
 
 def test_it_stops_while_calls_run(start_sim):
