@@ -9,6 +9,23 @@
 
 #define REQUEST_HEAD_BYTES_MAX 32768
 
+/* ── state ── */
+
+/* The one place where it changes. A refused request is answered from READING. */
+static void enter_state(struct connection *connection, enum connection_state state)
+{
+    static const bool legal[][4] = {
+        [CONNECTION_READING] =
+            {[CONNECTION_ANSWERING] = true, [CONNECTION_ENDING] = true, [CONNECTION_CLOSED] = true},
+        [CONNECTION_ANSWERING] =
+            {[CONNECTION_READING] = true, [CONNECTION_ENDING] = true, [CONNECTION_CLOSED] = true},
+        [CONNECTION_ENDING] = {[CONNECTION_CLOSED] = true},
+        [CONNECTION_CLOSED] = {false},
+    };
+    check(legal[connection->state][state]);
+    connection->state = state;
+}
+
 /* ── the end ── */
 
 static void free_connection(struct connection *connection)
@@ -29,7 +46,7 @@ static void close_with(struct connection *connection, void (*end)(struct sock *s
     struct server *server = connection->server;
     if (connection->state == CONNECTION_CLOSED)
         return;
-    connection->state = CONNECTION_CLOSED;
+    enter_state(connection, CONNECTION_CLOSED);
     deadline_clear(&connection->deadline);
     soon_cancel(&connection->more_soon);
     end(TAKE(connection->sock));
@@ -91,11 +108,11 @@ static void answered(struct connection *connection)
     sock_read_start(connection->sock);
     deadline_set(loop, &connection->deadline, loop_now_ms(loop) + CONNECTION_IDLE_MS);
     if (!connection->keep) {
-        connection->state = CONNECTION_ENDING;
+        enter_state(connection, CONNECTION_ENDING);
         sock_shutdown(connection->sock);
         return;
     }
-    connection->state = CONNECTION_READING;
+    enter_state(connection, CONNECTION_READING);
     http_request_next(connection->reader);
     soon_call(loop, &connection->more_soon);
 }
@@ -174,7 +191,7 @@ static void refuse(struct connection *connection)
 
 static void serve(struct connection *connection)
 {
-    connection->state = CONNECTION_ANSWERING;
+    enter_state(connection, CONNECTION_ANSWERING);
     connection->keep = http_request_keep_alive(connection->reader);
     deadline_clear(&connection->deadline);
     sock_read_stop(connection->sock, true);

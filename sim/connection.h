@@ -4,7 +4,9 @@
  * watches for a hang-up.
  *
  *   READING ──(a whole request)──▶ ANSWERING ──(answer sent, may go on)──▶ READING
- *                                      └──(answer sent, may not)──▶ ENDING      any ──▶ CLOSED
+ *      └──(refused)──▶ ENDING ◀──(answer sent, may not)──┘                     any ──▶ CLOSED
+ *
+ * READING and ENDING have a deadline, ANSWERING has a call or is within routes_serve(), CLOSED has no socket.
  *
  * What belongs to a closed connection is freed at the end of the loop's iteration.
  */
