@@ -38,9 +38,10 @@ struct say {
     uint32_t choices_count;
 };
 
-/* `seed` is this call's own. `room`: tokens that the context has left behind the prompt, ≥ 1. */
+/* `seed` is this call's own; its id comes from it. */
 void say_init(struct say *say, const struct ask *ask, const struct preset *preset, uint64_t seed,
               uint64_t created_s);
+/* `room`: tokens that the context has left behind the prompt, ≥ 1. `seed` is this choice's own. */
 void say_plan(const struct say *say, const struct ask *ask, uint32_t room, uint32_t index,
               uint64_t seed, struct say_choice *ret_choice);
 
