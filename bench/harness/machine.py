@@ -7,10 +7,12 @@ import os
 import pathlib
 import random
 import re
+import resource
 import socket
 import struct
 import subprocess
 import sys
+import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PORTS = itertools.count(random.randrange(15000))
@@ -84,6 +86,49 @@ def cores():
     """(of the proxy, of load and upstream), as taskset takes them. With one core all share it."""
     ours = sorted(os.sched_getaffinity(0))
     return str(ours[0]), str(ours[1] if len(ours) > 1 else ours[0])
+
+
+def all_cores():
+    return ",".join(map(str, sorted(os.sched_getaffinity(0))))
+
+
+def pinned(cores, *words):
+    """A command on these cores. Root's measurements come before other work: who shares the machine then disturbs them less,
+    and all that is measured has the same priority."""
+    first = ["nice", "-n", "-15"] if os.geteuid() == 0 else []
+    return [*first, "taskset", "-c", cores, *map(str, words)]
+
+
+def raise_descriptors():
+    """As many open files as are allowed, for this program and all that it starts. Returns how many."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    return most
+
+
+class Others:
+    """How much of the machine belongs to somebody else while we measure."""
+
+    def __init__(self):
+        self.began = time.monotonic()
+        self.busy = busy_seconds()
+        self.ours = own_seconds()
+
+    def share(self):
+        """Cores that programs of others kept busy since then; what we started must have ended."""
+        busy, ours = busy_seconds() - self.busy, own_seconds() - self.ours
+        return max(0.0, (busy - ours) / (time.monotonic() - self.began))
+
+
+def busy_seconds():
+    """user, nice, system, irq, softirq of all cores; what a hypervisor took is nobody's here."""
+    ticks = [int(word) for word in pathlib.Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:]]
+    return (sum(ticks[:3]) + sum(ticks[5:7])) / os.sysconf("SC_CLK_TCK")
+
+
+def own_seconds():
+    times = os.times()
+    return times.user + times.system + times.children_user + times.children_system
 
 
 def tree(pid):

@@ -35,6 +35,7 @@ class Peer:
         self.folder.mkdir()
         self.folder.chmod(0o755)
         self.port = machine.free_port()
+        self.refuse_port = self.port  # where every call is refused, if there is such a port
         self.process = None
 
     def command(self):
@@ -42,7 +43,7 @@ class Peer:
 
     def start(self):
         with open(self.folder / "output.log", "wb") as log:
-            self.process = subprocess.Popen(["taskset", "-c", self.cores, *map(str, self.command())], cwd=self.folder,
+            self.process = subprocess.Popen(machine.pinned(self.cores, *self.command()), cwd=self.folder,
                                             stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         return self
 

@@ -1,51 +1,71 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The table at the terminal."""
+"""What the terminal shows: progress, a table for each measurement, the goals."""
+import sys
+
 from harness import stats
 from harness.measurements import AGAIN
 
-RIVALS = ("nginx", "haproxy")
+BUSY_OTHERS = 0.05  # of a core: more, and the figures are somebody else's too
 
 
-def figure(result, metric, which="lower_quartile"):
-    """A figure of one peer, or None when it has none."""
-    return result.get(metric, {}).get(which) if result else None
+class Progress:
+    """One line at a terminal that changes; nothing elsewhere."""
+
+    def __init__(self, stream=sys.stderr):
+        self.stream = stream
+        self.on = stream.isatty()
+
+    def say(self, text):
+        if self.on:
+            self.stream.write(f"\r\033[K{text}")
+            self.stream.flush()
 
 
-def text(value, digits=2):
-    return "-" if value is None else f"{value:,.{digits}f}"
-
-
-def ratio(one, other):
-    return "-" if not one or not other else f"{one / other:.2f}"
+def figure(peers, label, metric, which="lower_quartile"):
+    """A figure of one peer, or None where there is none."""
+    return peers.get(label, {}).get(metric, {}).get(which)
 
 
 def resolution(peers, metric):
-    """How far the pairs of the same program lie apart, the worse of them; None without a pair."""
-    gaps = []
-    for label, result in peers.items():
-        one, other = figure(result, metric), figure(peers.get(label + AGAIN), metric)
-        if one and other:
-            gaps.append(stats.gap(one, other))
+    """How far the pairs of the same program lie apart, the worst of them; None without a pair."""
+    gaps = [stats.gap(one, other) for label in peers
+            if (one := figure(peers, label, metric)) and (other := figure(peers, label + AGAIN, metric))]
     return max(gaps, default=None)
 
 
-def lines(measurement, peers):
-    """One measurement as lines of a table."""
+def text(value, digits):
+    return "-" if value is None else f"{value:,.{digits}f}"
+
+
+def ratio(peers, label, metric, rival):
+    one, other = figure(peers, label, metric), figure(peers, rival, metric)
+    return "-" if not one or not other else f"{one / other:.2f}"
+
+
+def table(measurement, peers, others):
+    """One measurement as lines; `others`: cores that were busy for somebody else."""
+    columns = [column for column in measurement.columns() if any(figure(peers, label, column[1]) is not None for label in peers)]
+    rivals = [rival for rival in ("nginx", "haproxy", "direct") if rival in peers and figure(peers, rival, measurement.main)]
+    rows = [["", *(heading for heading, *_ in columns), *(f"x {rival}" for rival in rivals)]]
+    for label in peers:
+        rows.append([label, *(text(figure(peers, label, metric, which), digits) for _, metric, which, digits in columns),
+                     *(ratio(peers, label, measurement.main, rival) for rival in rivals)])
+    widths = [max(len(row[at]) for row in rows) for at in range(len(rows[0]))]
     yield f"{measurement.name}: {measurement.title}"
-    yield (f"  {'':<18}{'CPU us/' + measurement.per:>15}{'median':>9}{'gateway':>9}{'x nginx':>9}{'x haproxy':>10}"
-           f"{measurement.per + 's/s':>12}{'p50 us':>10}{'p99 us':>10}{'busy':>6}{'load':>6}")
-    for label, result in peers.items():
-        cost = figure(result, "cpu_us")
-        yield (f"  {label:<18}{text(cost):>15}{text(figure(result, 'cpu_us', 'median')):>9}"
-               f"{text(figure(result, 'gateway_cpu_us')):>9}"
-               f"{ratio(cost, figure(peers.get('nginx'), 'cpu_us')):>9}{ratio(cost, figure(peers.get('haproxy'), 'cpu_us')):>10}"
-               f"{text(figure(result, 'rate', 'upper_quartile'), 0):>12}{text(figure(result, 'p50_us'), 1):>10}"
-               f"{text(figure(result, 'p99_us'), 1):>10}{share(result, 'cpu_share'):>6}{share(result, 'load_share'):>6}")
-    apart = resolution(peers, "cpu_us")
+    for row in rows:
+        yield "  " + row[0].ljust(widths[0]) + "".join(cell.rjust(width + 2) for cell, width in zip(row[1:], widths[1:]))
+    apart = resolution(peers, measurement.main)
     if apart is not None:
-        yield f"  the same program under two labels lies {apart:.1%} apart: less than that says nothing"
+        yield f"  one program under two labels lies {apart:.1%} apart: smaller differences say nothing"
+    if others > BUSY_OTHERS:
+        yield f"  NOT QUIET: programs of others kept {others:.2f} cores busy meanwhile"
+    yield ""
 
 
-def share(result, metric):
-    value = figure(result, metric, "median")
-    return "-" if value is None else f"{value:.0%}"
+def goals_table(goals):
+    rows = [[goal["text"], goal["limit"], goal["value"], {True: "met", False: "NOT MET", None: "not measured"}[goal["met"]]]
+            for goal in goals]
+    rows.insert(0, ["goal", "at most", "measured", ""])
+    widths = [max(len(row[at]) for row in rows) for at in range(4)]
+    for row in rows:
+        yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip()

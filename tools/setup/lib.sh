@@ -79,6 +79,9 @@ packages_install() {
         -o DPkg::Lock::Timeout=120 "$@"
 }
 
+# What ensure_packages installs with: FUNCTION SUDO PACKAGE...
+package_installer=packages_install
+
 # ensure_packages INSTALL(yes|no) LOG FILE...: install what is missing; asks before it uses sudo.
 ensure_packages() {
     local install=$1 log=$2 missing sudo='' answer command
@@ -112,7 +115,7 @@ ensure_packages() {
     fi
     need_space /usr 900 "installing packages"
     # shellcheck disable=SC2086
-    step "Debian packages" "$log" packages_install "$sudo" $missing
+    step "Debian packages" "$log" "$package_installer" "$sudo" $missing
 }
 
 # The user that the gateway and the model run as when root starts them.
