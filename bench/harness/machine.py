@@ -93,10 +93,8 @@ def all_cores():
 
 
 def pinned(cores, *words):
-    """A command on these cores. Root's measurements come before other work: who shares the machine then disturbs them less,
-    and all that is measured has the same priority."""
-    first = ["nice", "-n", "-15"] if os.geteuid() == 0 else []
-    return [*first, "taskset", "-c", cores, *map(str, words)]
+    """A command on these cores."""
+    return ["taskset", "-c", cores, *map(str, words)]
 
 
 def raise_descriptors():

@@ -13,7 +13,7 @@ import subprocess
 from harness import machine, stats
 from harness.peers import Trouble
 from harness.scene import scene
-from harness.still import Idle, Memory
+from harness.still import Idle, Memory, one_line
 
 AGAIN = "-again"  # the same program under a second label: what differs between the two is the machine
 PROXIES = ("seawall", "seawall" + AGAIN, "nginx", "haproxy", "floor", "floor" + AGAIN)
@@ -71,10 +71,13 @@ class Windowed:
         command = [build / "bench" / "load" / "bench_load", "--port", port, *self.load_options(peer)]
         for pid in watched:
             command += ["--watch", pid]
-        done = subprocess.run(machine.pinned(core, *command), stdin=subprocess.DEVNULL, capture_output=True, text=True,
-                              timeout=LOAD_SECONDS_MAX, check=False)
+        try:
+            done = subprocess.run(machine.pinned(core, *command), stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                                  timeout=LOAD_SECONDS_MAX, check=False)
+        except subprocess.TimeoutExpired:
+            raise Trouble(f"{self.name}, {peer.label}: no answers within {LOAD_SECONDS_MAX} s") from None
         if done.returncode != 0:
-            raise Trouble(f"{self.name}, {peer.label}: {done.stderr.strip() or 'the load program failed'}")
+            raise Trouble(f"{self.name}, {peer.label}: {one_line(done.stderr)}")
         seen = json.loads(done.stdout)
         cpu = dict(zip(watched, seen["cpu_ns"]))
         return self.figures(peer, seen, sum(cpu[pid] for pid in pids), sum(cpu[pid] for pid in counted),
@@ -137,7 +140,7 @@ MEASUREMENTS = [
     Memory("mem-idle-5k", "5,000 connections that have said nothing", 5000, ("--idle",)),
     Memory("mem-kept", "1,000 connections after one answer each", 1000, ("--answers", 1, "--rate", 2000, "--hold")),
     Memory("mem-kept-5k", "5,000 connections after one answer each", 5000, ("--answers", 1, "--rate", 2000, "--hold")),
-    Memory("mem-stream", "1,000 open streams", 1000, ("--stream", "--hold")),
-    Memory("mem-stream-5k", "5,000 open streams", 5000, ("--stream", "--hold")),
+    Memory("mem-stream", "1,000 open streams", 1000, ("--stream", "--rate", 1000, "--hold")),
+    Memory("mem-stream-5k", "5,000 open streams", 5000, ("--stream", "--rate", 1000, "--hold")),
     Idle("idle", "nothing to do for ten seconds"),
 ]

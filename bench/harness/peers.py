@@ -14,7 +14,7 @@ import time
 
 from harness import machine
 
-READY_SECONDS = 20
+READY_SECONDS = 60
 BODY = {"model": "bench-model", "messages": [{"role": "user", "content": "Hello"}]}
 
 

@@ -45,10 +45,13 @@ def ratio(peers, label, metric, rival):
 def table(measurement, peers, others):
     """One measurement as lines; `others`: cores that were busy for somebody else."""
     columns = [column for column in measurement.columns() if any(figure(peers, label, column[1]) is not None for label in peers)]
-    rivals = [rival for rival in ("nginx", "haproxy", "direct") if rival in peers and figure(peers, rival, measurement.main)]
-    rows = [["", *(heading for heading, *_ in columns), *(f"x {rival}" for rival in rivals)]]
+    added = ("p50_us", "p99_us") if "direct" in peers else ()
+    rivals = [rival for rival in ("nginx", "haproxy") if figure(peers, rival, measurement.main)]
+    rows = [["", *(heading for heading, *_ in columns), *(f"added {metric[:3]}" for metric in added),
+             *(f"x {rival}" for rival in rivals)]]
     for label in peers:
         rows.append([label, *(text(figure(peers, label, metric, which), digits) for _, metric, which, digits in columns),
+                     *(text(figure(peers, label, metric) - figure(peers, "direct", metric), 1) for metric in added),
                      *(ratio(peers, label, measurement.main, rival) for rival in rivals)])
     widths = [max(len(row[at]) for row in rows) for at in range(len(rows[0]))]
     yield f"{measurement.name}: {measurement.title}"

@@ -15,6 +15,11 @@ EVENTS_RATE = 2500     # a second, of all open streams together: each brings som
 EVENTS_ENDLESS = 4000000
 
 
+def one_line(words):
+    """What the load program said at its end."""
+    return " ".join(words.split()) or "the load program ended without a word"
+
+
 @dataclasses.dataclass(frozen=True)
 class Memory:
     """
@@ -55,7 +60,7 @@ class Memory:
                                   stderr=subprocess.PIPE, text=True) as load:
                 try:
                     if load.stdout.readline() != "ready\n":
-                        raise Trouble(f"{self.name}, {label}: {load.stderr.read().strip()}")
+                        raise Trouble(f"{self.name}, {label}: {one_line(load.stderr.read())}")
                     time.sleep(SETTLE_SECONDS)
                     after = machine.memory(peer.pids())
                 finally:

@@ -28,6 +28,14 @@ void die(const char *format, ...)
     exit(1);
 }
 
+void *room_for(size_t bytes)
+{
+    void *room = calloc(1, bytes);
+    if (!room)
+        die("out of memory");
+    return room;
+}
+
 uint64_t number_option(const char *name, const char *text, uint64_t max)
 {
     uint64_t value;

@@ -21,6 +21,8 @@
 
 uint64_t now_ns(void);
 __attribute__((noreturn)) void die(const char *format, ...) printf_like(1, 2);
+/* Zeroed memory; ends the program when there is none. */
+void *room_for(size_t bytes);
 /* `text` as a number of at most `max`; ends the program when it is none. */
 uint64_t number_option(const char *name, const char *text, uint64_t max);
 /* The same with a decimal point, in nanoseconds from seconds. */

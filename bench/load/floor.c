@@ -69,9 +69,7 @@ static bool side_write(struct side *side, const char *bytes, size_t len)
     size_t taken = sent < 0 ? 0 : (size_t)sent;
     if (taken == len)
         return true;
-    side->unsent = malloc(len - taken);
-    if (!side->unsent)
-        die("out of memory");
+    side->unsent = room_for(len - taken);
     memcpy(side->unsent, bytes + taken, len - taken);
     side->unsent_len = len - taken;
     return true;
@@ -124,9 +122,7 @@ static void side_start(struct side *side, struct pair *pair, struct side *other,
 static void accept_all(int listener)
 {
     for (int fd; (fd = accept_from(listener)) >= 0;) {
-        struct pair *pair = calloc(1, sizeof(*pair));
-        if (!pair)
-            die("out of memory");
+        struct pair *pair = room_for(sizeof(*pair));
         side_start(&pair->client, pair, &pair->upstream, fd);
         side_start(&pair->upstream, pair, &pair->client, connect_to(proxy.upstream_port));
     }

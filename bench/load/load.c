@@ -6,7 +6,7 @@
  *          [--seconds S | --answers N] [--warm S] [--rate N] [--watch PID]... [--hold]
  *     load --port N --connections N --idle
  *
- * --seconds  counts for so long, after --warm seconds that do not count
+ * --seconds  counts for so long, and until there is an answer; after --warm seconds that do not count
  * --answers  ends when each caller has had so many answers; counts from the first request on, connected before
  * --rate     so many requests a second, all callers together, whoever is free; delays count from the time that a request was
  *            due. Without it each caller asks as soon as it has its answer
@@ -20,6 +20,7 @@
  * upstream wrote into them. One thread. An unexpected status, a hang-up or a message that is none ends the program.
  */
 #include "common.h"
+#include "request.h"
 
 #include "base/list.h"
 
@@ -31,8 +32,8 @@
 #define CALLERS_MAX 19000
 #define BODY_BYTES_MAX 8388608
 #define WATCHED_MAX 32
+#define DELAY_NS_MAX (60 * NS_PER_S)
 #define SETTLE_NS 100000000 /* from the last connect to the first request: the other side accepts */
-#define FORGED_BYTES 51
 
 struct caller {
     int fd;
@@ -51,7 +52,7 @@ struct caller {
 };
 
 static struct {
-    uint64_t port, connections, body, expect, answers, rate;
+    uint64_t port, connections, body, expect, answers, rate, watch;
     uint64_t seconds_ns, warm_ns;
     const char *key;
     bool stream, forge, hold, idle;
@@ -68,9 +69,7 @@ static struct {
 
 static struct caller *callers;
 static struct list idle;
-static char *request;
-static size_t request_len;
-static char *forged_key; /* in `request` */
+static struct span request;
 static uint64_t callers_done, streams_seen;
 static int poller;
 static const char stream_end[] =
@@ -115,81 +114,12 @@ static void print_counted(void)
     (void)fflush(stdout);
 }
 
-/* The request. */
-
-static void *room_for(size_t bytes)
-{
-    void *room = calloc(1, bytes);
-    if (!room)
-        die("out of memory");
-    return room;
-}
-
-/* A chat of several turns whose text looks like people's, escapes and all, of exactly --body bytes. */
-static void write_body(char *body)
-{
-    static const char text[] =
-        "The tide came in before noon and the wall held, as it does.\\nThey asked: \\\"how "
-        "long?\\\" and nobody could say. ";
-    static const char turn[] = "\"},{\"role\":\"user\",\"content\":\"";
-    static const char last[] = "\"}],\"max_tokens\":256}";
-    size_t len = (size_t)snprintf(body, options.body + 1,
-                                  "{\"model\":\"bench-model\",%s\"messages\":[{"
-                                  "\"role\":\"user\",\"content\":\"",
-                                  options.stream ? "\"stream\":true,\"stream_options\":{"
-                                                   "\"include_usage\":true},"
-                                                 : "");
-    size_t end = options.body - (sizeof(last) - 1);
-    if (options.body < len + sizeof(last))
-        die("--body expects at least %zu bytes", len + sizeof(last));
-    for (size_t n = 1; len + sizeof(text) + sizeof(turn) < end; n++) {
-        len += (size_t)snprintf(body + len, sizeof(text), "%s", text);
-        if (n % 8 == 0)
-            len += (size_t)snprintf(body + len, sizeof(turn), "%s", turn);
-    }
-    memset(body + len, 'a', end - len);
-    memcpy(body + end, last, sizeof(last) - 1);
-}
-
-static void write_request(void)
-{
-    static const char no_key[] = "sk-sw-00000000001-000000000000000000000000000000000";
-    const char *key = options.forge ? no_key : options.key;
-    size_t room = options.body + HEAD_BYTES_MAX;
-    char *body = room_for(options.body + 1);
-    write_body(body);
-    request = room_for(room);
-    int len =
-        snprintf(request, room,
-                 "POST /v1/chat/completions HTTP/1.1\r\nHost: 127.0.0.1:%llu\r\n"
-                 "User-Agent: bench\r\nAccept: */*\r\n%s%s%sContent-Type: application/json\r\n"
-                 "Content-Length: %llu\r\n\r\n%s",
-                 (unsigned long long)options.port, key ? "Authorization: Bearer " : "",
-                 key ? key : "", key ? "\r\n" : "", (unsigned long long)options.body, body);
-    if (len < 0 || (size_t)len >= room)
-        die("--key is too long");
-    request_len = (size_t)len;
-    forged_key = options.forge ? strstr(request, no_key) : NULL;
-    free(body);
-}
-
-/* Another secret and another MAC: sixteen digits are enough to be different, and each group stays below 2^64. */
-static void forge_key(void)
-{
-    static uint64_t state = 88172645463325252u;
-    for (size_t i = sizeof("sk-sw-") - 1; i < FORGED_BYTES; i++) {
-        state = state * 6364136223846793005u + 1442695040888963407u;
-        if (forged_key[i] != '-')
-            forged_key[i] = "0123456789ABCDEF"[state >> 60];
-    }
-}
-
 /* Asking. */
 
 static void caller_send(struct caller *caller)
 {
     ssize_t sent =
-        send(caller->fd, request + request_len - caller->unsent, caller->unsent, MSG_NOSIGNAL);
+        send(caller->fd, request.ptr + request.len - caller->unsent, caller->unsent, MSG_NOSIGNAL);
     if (sent < 0 && errno != EAGAIN)
         die("cannot send: %s", strerror(errno));
     caller->unsent -= sent > 0 ? (size_t)sent : 0;
@@ -197,10 +127,10 @@ static void caller_send(struct caller *caller)
 
 static void caller_ask(struct caller *caller, uint64_t due_ns)
 {
-    if (forged_key)
-        forge_key();
+    if (options.forge)
+        request_forge();
     caller->asked_ns = due_ns;
-    caller->unsent = request_len;
+    caller->unsent = request.len;
     caller_send(caller);
 }
 
@@ -222,11 +152,13 @@ static void caller_done(struct caller *caller)
 
 /* Reading. */
 
+/* A proxy that frames anew may cut a stamp in two: then the digits are no time, and there is no delay to count. */
 static void take_event(struct caller *caller)
 {
     uint64_t now = now_ns();
     counted.events++;
-    histogram_add(&counted.event_delays, now > caller->stamp ? now - caller->stamp : 0);
+    if (caller->stamp <= now && now - caller->stamp < DELAY_NS_MAX)
+        histogram_add(&counted.event_delays, now - caller->stamp);
     caller->stamp_digits = 0;
     if (!caller->seen_event) {
         caller->seen_event = true;
@@ -364,17 +296,26 @@ static bool is_ready(void)
                           : callers_done == options.connections;
 }
 
-/* Until `end_ns`, or (0) until all is there, or with `held` until standard input ends. */
+/* Is there more to wait for? */
+static bool goes_on(uint64_t end_ns, bool held)
+{
+    if (end_ns)
+        return now_ns() < end_ns || counted.answers == 0;
+    if (held)
+        return true;
+    return options.hold ? !is_ready() : callers_done < options.connections;
+}
+
+/* Until `end_ns` is past and an answer has come, or (0) until all is there, or with `held` until standard input ends. */
 static void run(uint64_t end_ns, bool held)
 {
     static struct epoll_event events[EVENTS_MAX];
     static uint64_t due_ns;
     if (due_ns == 0)
         due_ns = now_ns();
-    while (end_ns ? now_ns() < end_ns
-                  : held || (options.hold ? !is_ready() : callers_done < options.connections)) {
+    while (goes_on(end_ns, held)) {
         uint64_t wake_ns = run_rate(&due_ns);
-        if (end_ns && (wake_ns == 0 || end_ns < wake_ns))
+        if (end_ns && counted.answers > 0 && (wake_ns == 0 || end_ns < wake_ns))
             wake_ns = end_ns;
         size_t count = poller_wait(poller, events, wake_ns);
         for (size_t i = 0; i < count; i++) {
@@ -404,73 +345,58 @@ static void ask_all(void)
         caller_ask(&callers[i], now);
 }
 
+/* Numbers with their largest value, seconds, texts and flags, by name. */
+static const struct option_row {
+    const char *name;
+    uint64_t *number;
+    uint64_t max;
+    uint64_t *seconds;
+    const char **text;
+    bool *flag;
+} rows[] = {
+    {"port", .number = &options.port, .max = 65535},
+    {"connections", .number = &options.connections, .max = CALLERS_MAX},
+    {"body", .number = &options.body, .max = BODY_BYTES_MAX},
+    {"expect", .number = &options.expect, .max = 599},
+    {"answers", .number = &options.answers, .max = UINT32_MAX},
+    {"rate", .number = &options.rate, .max = 1000000},
+    {"watch", .number = &options.watch, .max = INT32_MAX},
+    {"seconds", .seconds = &options.seconds_ns},
+    {"warm", .seconds = &options.warm_ns},
+    {"key", .text = &options.key},
+    {"stream", .flag = &options.stream},
+    {"forge", .flag = &options.forge},
+    {"hold", .flag = &options.hold},
+    {"idle", .flag = &options.idle},
+};
+
+static void take_option(const struct option_row *row)
+{
+    if (row->number)
+        *row->number = number_option(row->name, optarg, row->max);
+    else if (row->seconds)
+        *row->seconds = seconds_option(row->name, optarg);
+    else if (row->text)
+        *row->text = optarg;
+    else
+        *row->flag = true;
+    if (row->number != &options.watch)
+        return;
+    if (options.watched_count == WATCHED_MAX)
+        die("--watch is for at most %d processes", WATCHED_MAX);
+    options.watched[options.watched_count++] = (unsigned)options.watch;
+}
+
 static void read_options(int argc, char **argv)
 {
-    static const struct option known[] = {{"port", required_argument, NULL, 'p'},
-                                          {"connections", required_argument, NULL, 'c'},
-                                          {"body", required_argument, NULL, 'b'},
-                                          {"stream", no_argument, NULL, 's'},
-                                          {"key", required_argument, NULL, 'k'},
-                                          {"forge", no_argument, NULL, 'f'},
-                                          {"expect", required_argument, NULL, 'e'},
-                                          {"seconds", required_argument, NULL, 't'},
-                                          {"answers", required_argument, NULL, 'n'},
-                                          {"warm", required_argument, NULL, 'w'},
-                                          {"rate", required_argument, NULL, 'r'},
-                                          {"watch", required_argument, NULL, 'a'},
-                                          {"hold", no_argument, NULL, 'h'},
-                                          {"idle", no_argument, NULL, 'i'},
-                                          {NULL, 0, NULL, 0}};
-    for (int option; (option = getopt_long(argc, argv, "", known, NULL)) >= 0;) {
-        switch (option) {
-        case 'p':
-            options.port = number_option("port", optarg, 65535);
-            break;
-        case 'c':
-            options.connections = number_option("connections", optarg, CALLERS_MAX);
-            break;
-        case 'b':
-            options.body = number_option("body", optarg, BODY_BYTES_MAX);
-            break;
-        case 's':
-            options.stream = true;
-            break;
-        case 'k':
-            options.key = optarg;
-            break;
-        case 'f':
-            options.forge = true;
-            break;
-        case 'e':
-            options.expect = number_option("expect", optarg, 599);
-            break;
-        case 't':
-            options.seconds_ns = seconds_option("seconds", optarg);
-            break;
-        case 'n':
-            options.answers = number_option("answers", optarg, UINT32_MAX);
-            break;
-        case 'w':
-            options.warm_ns = seconds_option("warm", optarg);
-            break;
-        case 'r':
-            options.rate = number_option("rate", optarg, 1000000);
-            break;
-        case 'a':
-            if (options.watched_count == WATCHED_MAX)
-                die("--watch is for at most %d processes", WATCHED_MAX);
-            options.watched[options.watched_count++] =
-                (unsigned)number_option("watch", optarg, INT32_MAX);
-            break;
-        case 'h':
-            options.hold = true;
-            break;
-        case 'i':
-            options.idle = true;
-            break;
-        default:
+    struct option known[COUNT_OF(rows) + 1] = {{NULL, 0, NULL, 0}};
+    for (size_t i = 0; i < COUNT_OF(rows); i++)
+        known[i] =
+            (struct option){rows[i].name, rows[i].flag ? no_argument : required_argument, NULL, 0};
+    for (int option, at; (option = getopt_long(argc, argv, "", known, &at)) >= 0;) {
+        if (option != 0)
             exit(2);
-        }
+        take_option(&rows[at]);
     }
     if (options.port == 0 || options.connections == 0 || optind < argc)
         die("usage: load --port N [OPTION]... (load.c lists them)");
@@ -485,7 +411,11 @@ int main(int argc, char **argv)
     (void)prctl(PR_SET_TIMERSLACK, 1ul);
     list_init(&idle);
     poller = poller_new();
-    write_request();
+    request = request_new(&(struct request_terms){.port = (unsigned)options.port,
+                                                  .body_bytes = options.body,
+                                                  .stream = options.stream,
+                                                  .key = options.key,
+                                                  .forge = options.forge});
     connect_all();
     (void)nanosleep(&settle, NULL);
     if (options.idle) {

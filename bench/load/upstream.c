@@ -306,9 +306,7 @@ static void client_writable(struct client *client)
 static void accept_all(int listener)
 {
     for (int fd; (fd = accept_from(listener)) >= 0;) {
-        struct client *client = calloc(1, sizeof(*client));
-        if (!client)
-            die("out of memory");
+        struct client *client = room_for(sizeof(*client));
         client->fd = fd;
         client->writable = true;
         list_init(&client->turn);

@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: Apache-2.0
+"""bench/proxy measures: every kind of measurement, in tiny windows. The figures themselves are not judged here."""
+import json
+import subprocess
+import sys
+
+import service
+
+PROXY = service.ROOT / "bench" / "proxy"
+
+
+def bench(*words):
+    return subprocess.run([sys.executable, str(PROXY), "--build", str(service.BUILD), *words], capture_output=True, text=True,
+                          timeout=300, check=False)
+
+
+def test_measures_seawall_and_the_floor(tmp_path):
+    out = tmp_path / "results.json"
+    done = bench("--only", "rps64,sse-flood,mem-kept", "--peers", "seawall,floor", "--windows", "2", "--out", str(out))
+    assert done.returncode == 0, done.stdout + done.stderr
+    results = json.loads(out.read_text())
+    requests = results["measurements"]["rps64"]["peers"]
+    for label in ("seawall", "floor"):
+        assert requests[label]["cpu_us"]["n"] == 2
+        assert requests[label]["cpu_us"]["lower_quartile"] > 0
+        assert results["measurements"]["sse-flood"]["peers"][label]["rate"]["median"] > 0
+    assert requests["seawall"]["gateway_cpu_us"]["median"] <= requests["seawall"]["cpu_us"]["median"]
+    assert results["measurements"]["mem-kept"]["peers"]["seawall"]["private"]["median"] > 0
+    assert results["machine"]["commit"] and results["machine"]["cpu"]
+    assert "rps64: " in done.stdout and "seawall" in done.stdout
+
+
+def test_forged_keys_are_all_refused(tmp_path):
+    """The load program ends at the first answer that is no 401."""
+    done = bench("--only", "forged", "--peers", "seawall", "--windows", "1")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_names_what_it_can_measure():
+    done = bench("--list")
+    assert done.returncode == 0
+    assert "rps64-8k" in done.stdout and "mem-stream" in done.stdout
