@@ -50,7 +50,7 @@ def describe(build):
         "kernel": os.uname().release,
         "compiler": compiler,
         "own_network": OWN_NETWORK in os.environ,
-        "versions": {"seawall": output(str(build / "src" / "seawalld"), "--version"),
+        "versions": {"seawall": output(str(build / "src" / "seawalld"), "supervisor", "--version"),
                      "nginx": output("/usr/sbin/nginx", "-v"), "haproxy": output("/usr/sbin/haproxy", "-v")},
     }
 
