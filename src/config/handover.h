@@ -4,6 +4,9 @@
  *
  *   supervisor → gateway   START  once, first: everything a gateway needs and may not fetch itself
  *                          RELOAD a new bundle; the gateway answers RELOADED or RELOAD_FAILED
+ *                          RELOAD_FAILED  what the file holds cannot even be sent (payload: why, for people)
+ *                          RELOAD_BEGINS  the file is read now, as ASK_RELOAD asked: what follows is the answer to that, what came before is not
+ *                          TAKEOVER  a new binary runs from here on: nothing more is said or heard until it serves and this channel closes
  *                          DRAIN  finish what is under way, take nothing new, then exit 0
  *   gateway → supervisor   READY  listeners are being served
  *                          RELOADED / RELOAD_FAILED (payload: what is wrong, for people)
@@ -27,7 +30,9 @@ enum handover_type {
     HANDOVER_RELOADED,
     HANDOVER_RELOAD_FAILED,
     HANDOVER_ASK_RELOAD,
-    HANDOVER_EMBEDDED_DEAD
+    HANDOVER_EMBEDDED_DEAD,
+    HANDOVER_RELOAD_BEGINS,
+    HANDOVER_TAKEOVER
 };
 
 #define HANDOVER_CHANNEL 3

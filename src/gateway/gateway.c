@@ -16,6 +16,7 @@
 
 #define STORE_JOBS_MAX 256
 #define CONTROL_MESSAGES_MAX (2 * HANDOVER_WORKERS_MAX)
+#define TAKEOVER_WORDS "a new binary takes over: ask again when it serves"
 
 struct gateway {
     struct loop *loop;
@@ -35,10 +36,12 @@ struct gateway {
     void *start_memory;
     struct err lost;
     bool started, draining;
+    bool taken_over; /* a new binary is our supervisor's successor and does not hear us */
     int exit_status;
     /* The one reload under way that an operator asked for through the admin API. */
     void (*reload_done)(void *arg, const char *error);
     void *reload_arg;
+    bool reload_begun; /* what the supervisor sends now is the answer to it */
 };
 
 static struct gateway gateway;
@@ -128,7 +131,7 @@ static const struct health_events health_events = {on_backend_change, on_embedde
 
 static void reload_finished(const char *error)
 {
-    if (!gateway.reload_done)
+    if (!gateway.reload_done || !gateway.reload_begun)
         return;
     void (*done)(void *, const char *) = TAKE(gateway.reload_done);
     done(gateway.reload_arg, error);
@@ -189,9 +192,22 @@ static void admin_reload(void *owner, void (*done)(void *arg, const char *error)
         done(arg, "another reload is under way");
         return;
     }
+    if (gateway.taken_over) {
+        done(arg, TAKEOVER_WORDS);
+        return;
+    }
     gateway.reload_done = done;
     gateway.reload_arg = arg;
+    gateway.reload_begun = false;
     tell_supervisor(HANDOVER_ASK_RELOAD, SPAN(""));
+}
+
+/* Nobody is there any more to read a configuration for us. */
+static void on_takeover(void)
+{
+    gateway.taken_over = true;
+    gateway.reload_begun = true;
+    reload_finished(TAKEOVER_WORDS);
 }
 
 static size_t admin_pools(void *owner, struct pool **ret_pools, size_t max)
@@ -412,6 +428,10 @@ static void on_message(void *owner, uint32_t type, struct span payload)
         on_reload(payload);
     else if (type == HANDOVER_RELOAD_FAILED)
         reload_finished(payload.ptr); /* the supervisor could not read it */
+    else if (type == HANDOVER_RELOAD_BEGINS)
+        gateway.reload_begun = true;
+    else if (type == HANDOVER_TAKEOVER)
+        on_takeover();
     else if (type == HANDOVER_DRAIN)
         drain();
 }

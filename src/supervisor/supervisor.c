@@ -46,6 +46,7 @@ struct supervisor {
     struct buf bundle;      /* in force; secrets */
     struct buf bundle_next; /* of the reload that the gateway has not answered yet; empty: none */
     bool reload_again;      /* asked for in the meantime, or while no gateway was there */
+    bool reload_asked;      /* by the gateway: it is told when its own begins */
     uint32_t drain_ms, drain_ms_next;
     struct listeners listeners;
     struct model_child *model;
@@ -59,6 +60,7 @@ struct supervisor {
     int old_gateway_channel; /* it drains when this closes: when ours serves */
     struct tick *old_tick;
     struct child *trial; /* the new binary's --check */
+    bool becoming;       /* the new binary, as soon as no reload is under way */
     bool stopping;
     struct deadline stop_deadline;
     int exit_status;
@@ -133,6 +135,7 @@ static uint32_t workers_of(const struct config *config)
 /* ---- the gateway ---------------------------------------------------------------------------------------- */
 
 static void start_gateway(void);
+static void become_new_binary(void);
 
 static void refuse_reload(const char *why)
 {
@@ -163,6 +166,9 @@ static void reload(void)
     self.reload_again = !self.gateway || self.bundle_next.len > 0;
     if (self.reload_again || self.stopping)
         return;
+    if (self.reload_asked && gateway_child_send(self.gateway, HANDOVER_RELOAD_BEGINS, SPAN("")) < 0)
+        log_line(LOG_WARN, "the gateway cannot be told");
+    self.reload_asked = false;
     if (read_next_bundle(&err) < 0) {
         refuse_reload(err.text);
         wipe(&self.bundle_next);
@@ -183,7 +189,9 @@ static void reload_answered(bool accepted)
     } else {
         wipe(&self.bundle_next);
     }
-    if (self.reload_again)
+    if (self.becoming && !self.stopping)
+        become_new_binary();
+    else if (self.reload_again)
         reload();
 }
 
@@ -214,6 +222,7 @@ static void on_gateway_message(void *owner, struct gateway_child *child, enum ha
         reload_answered(type == HANDOVER_RELOADED);
         break;
     case HANDOVER_ASK_RELOAD:
+        self.reload_asked = true;
         reload();
         break;
     case HANDOVER_EMBEDDED_DEAD:
@@ -222,6 +231,8 @@ static void on_gateway_message(void *owner, struct gateway_child *child, enum ha
         break;
     case HANDOVER_START:
     case HANDOVER_RELOAD:
+    case HANDOVER_RELOAD_BEGINS:
+    case HANDOVER_TAKEOVER:
     case HANDOVER_DRAIN:
         break; /* only we say these */
     }
@@ -241,6 +252,10 @@ static void on_gateway_exit(void *owner, struct gateway_child *child, int64_t st
         wipe(&self.bundle_next);
         self.reload_again = true;
     }
+    self.reload_asked = false; /* who asked is gone with it */
+    if (self.becoming)
+        log_line(LOG_ERROR, "no takeover: the gateway ended");
+    self.becoming = false;
     /* The first one that ends by itself has said why it cannot serve. One that was killed may have served already, unheard. While the
      * gateway of the binary before serves, there is time to try again. */
     if (!self.gateway_was_ready && self.old_gateway == 0 &&
@@ -264,9 +279,23 @@ static void on_gateway_exit(void *owner, struct gateway_child *child, int64_t st
 
 static const struct gateway_child_events gateway_events = {on_gateway_message, on_gateway_exit};
 
+/* While no gateway of this binary has served, there is none that could judge: what was asked for is what the next one starts with. */
+static void reload_unjudged(void)
+{
+    struct err err = {""};
+    if (self.gateway_was_ready || !self.reload_again)
+        return;
+    self.reload_again = false;
+    int result = read_next_bundle(&err);
+    if (result < 0)
+        refuse_reload(err.text);
+    reload_answered(result == 0);
+}
+
 static void start_gateway(void)
 {
     struct err err = {""};
+    reload_unjudged();
     struct handover_start start = {.data_folder = span_str(self.options.data_folder),
                                    .state_folder = span_str(self.options.state_folder),
                                    .workers = self.listeners.workers,
@@ -294,13 +323,16 @@ static void on_restart(struct deadline *deadline)
 
 /* ---- a new binary takes over ------------------------------------------------------------------------------ */
 
-/* Becomes the new binary, in this process. Returns only if that failed. */
+/* Becomes the new binary, in this process. Returns only if that failed, or must wait: what is half sent to the gateway would be lost. */
 static void become_new_binary(void)
 {
     char listeners[LISTENERS_FDS_MAX * 8];
     char gateway[64];
-    int channel = self.gateway ? gateway_child_keep_over_exec(self.gateway) : -EPIPE;
 
+    self.becoming = self.bundle_next.len > 0;
+    if (self.becoming)
+        return;
+    int channel = self.gateway ? gateway_child_keep_over_exec(self.gateway) : -EPIPE;
     if (channel < 0) {
         log_line(LOG_ERROR, "no takeover while the gateway restarts");
         return;
@@ -314,6 +346,8 @@ static void become_new_binary(void)
         return;
     }
     log_line(LOG_INFO, "the binary '%s' takes over", self.binary);
+    if (gateway_child_send(self.gateway, HANDOVER_TAKEOVER, SPAN("")) < 0)
+        log_line(LOG_WARN, "the gateway cannot be told");
     model_child_free(TAKE(self.model)); /* the new one starts its own: it may be another model */
     hold_signals(true);
     self.argv[0] = (char *)"supervisor";
@@ -348,7 +382,7 @@ static void upgrade(void)
     size_t count = 3;
     int fds[] = {-1, STDOUT_FILENO, STDERR_FILENO};
 
-    if (self.trial || self.stopping || self.old_gateway > 0) {
+    if (self.trial || self.becoming || self.stopping || self.old_gateway > 0) {
         log_line(LOG_WARN, "a takeover is under way already");
         return;
     }

@@ -3,13 +3,16 @@
 import copy
 import json
 import os
+import pathlib
 import signal
 import socket
+import subprocess
 import threading
 import time
 
 import pytest
 
+import service as service_module
 from engine import chunk, delta, endless, event, head, stream_of
 from service import pid_lives, wait_for
 from wire import Closed, Wire, chat, chat_body, deltas, request
@@ -134,6 +137,58 @@ def test_reloads_under_load_break_nothing(start, make_engine):
     for thread in threads:
         thread.join()
     assert not failures
+
+
+def test_reloads_at_the_same_time_each_get_a_true_answer(start, engine):
+    """Good and bad files in turn, many askers: an answer of "in force" is true, and so is each refusal."""
+    door = start(engine)
+    for turn in range(6):
+        good = turn % 2 == 0
+        if good:
+            door.write_config(door.settings)
+        else:
+            door.config_path.write_text("nonsense: 1")
+        askers = [subprocess.Popen([service_module.TOOL, "--data", door.data, "reload"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+                  for _ in range(6)]
+        if turn >= 2:
+            door.send_signal(signal.SIGHUP)
+        answers = [(asker.communicate(timeout=20), asker.returncode) for asker in askers]
+        assert any("another reload is under way" not in stderr for (_, stderr), _ in answers)
+        for (stdout, stderr), status in answers:
+            if "another reload is under way" in stderr:
+                assert status == 1
+            else:
+                assert (status == 0 and "in force" in stdout) if good else (status == 1 and "seawall.yaml:1" in stderr), (stdout, stderr)
+    assert door.chat()[0] == 200
+
+
+def asleep(process):
+    """Has it handled its signals, and does it wait for the next event?"""
+    text = pathlib.Path(f"/proc/{process}/status").read_text()
+    pending = int(text.split("ShdPnd:\t")[1].split()[0], 16) | int(text.split("SigPnd:\t")[1].split()[0], 16)
+    return pending == 0 and "State:\tS" in text
+
+
+def test_an_operator_who_asks_while_a_signals_reload_is_on_its_way_hears_of_his_own(start, engine):
+    """The file that the signal had read was good; the one that he asks for is not. So large a configuration reaches the gateway in many pieces."""
+    door = start(engine)
+    door.config_path.write_text(json.dumps(door.settings) + "\n" + ("#" * 99 + "\n") * 9000)
+    with socket.socket(socket.AF_UNIX) as admin:
+        admin.settimeout(20)
+        admin.connect(os.fspath(door.data / "admin.sock"))
+        admin.sendall(b"POST /reload HTTP/1.1\r\nHost: a\r\n")
+        door.tool("status", check=False)  # by now the gateway has accepted the connection
+        os.kill(door.gateway(), signal.SIGSTOP)
+        door.send_signal(signal.SIGHUP)
+        for _ in range(5):
+            wait_for(lambda: asleep(door.process.pid), what="the supervisor to have read the file and sent what fits")
+        door.config_path.write_text("nonsense: 1")
+        admin.sendall(b"Content-Length: 0\r\n\r\n")
+        os.kill(door.gateway(), signal.SIGCONT)
+        answer = admin.recv(65536)
+    assert answer.startswith(b"HTTP/1.1 422") and b"seawall.yaml:1" in answer, answer
+    assert "new configuration in force" in door.log()
+    assert door.chat()[0] == 200
 
 
 def test_limits_that_grow_with_a_reload_are_as_large_as_they_say(start, engine):

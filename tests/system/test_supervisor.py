@@ -220,6 +220,65 @@ def test_workers_share_a_unix_socket(start, engine, folder):
     assert door.process.poll() is None
 
 
+def unusable(log):
+    """An access log that no gateway can open at its start; the one that has it open goes on."""
+    log.rename(log.with_name("access.log.kept"))
+    log.mkdir()
+
+
+def test_a_takeover_whose_gateway_cannot_start_refuses_no_connection_and_ends_well_once_it_can(start, make_engine, own_binary):
+    door = start(make_engine(stream_of(["a", "b"])))
+    door.api_key()
+    door.may_crash = True
+    before = door.gateway()
+    log = door.data / "state" / "access.log"
+    unusable(log)
+    with Load(door) as load:
+        door.send_signal(signal.SIGUSR2)
+        door.wait_log("starting it again", times=3)
+        count = len(load.served)
+        wait_for(lambda: len(load.served) > count + 40, what="a served load")
+        assert pid_lives(before) and door.process.poll() is None
+        log.rmdir()
+        wait_for(lambda: door.log().count("ready: gateway") == 2, what="the new gateway")
+        count = len(load.served)
+        wait_for(lambda: len(load.served) > count + 40, what="a served load")
+    assert not load.refused and not load.broken, (load.refused[:3], load.broken[:3])
+    wait_for(lambda: not pid_lives(before), 10, "the end of the old gateway")
+    assert door.stop() == 0
+
+
+def test_a_configuration_with_which_no_gateway_of_the_new_binary_starts_is_mended_by_a_reload(start, engine, own_binary):
+    door = start(engine)
+    door.may_crash = True
+    before = door.gateway()
+    good = dict(door.settings)
+    door.write_config({**good, "service": {**good["service"], "access_log": "nowhere/access.log"}})  # read well, and opened by nobody
+    door.send_signal(signal.SIGUSR2)
+    door.wait_log("starting it again")
+    door.write_config(good)
+    door.send_signal(signal.SIGHUP)
+    wait_for(lambda: door.log().count("ready: gateway") == 2, what="the new gateway")
+    wait_for(lambda: not pid_lives(before), 10, "the end of the old gateway")
+    assert door.chat()[0] == 200
+
+
+def test_a_reload_while_a_takeover_does_not_succeed_is_answered(start, engine, own_binary):
+    door = start(engine)
+    door.may_crash = True
+    before = door.gateway()
+    log = door.data / "state" / "access.log"
+    unusable(log)
+    door.send_signal(signal.SIGUSR2)
+    door.wait_log("starting it again")
+    result = door.tool("reload", check=False)
+    assert result.returncode == 1 and "a new binary takes over" in result.stderr
+    assert door.chat()[0] == 200 and pid_lives(before)
+    log.rmdir()
+    wait_for(lambda: not pid_lives(before), 10, "the end of the old gateway")
+    assert door.tool("reload").returncode == 0
+
+
 @pytest.mark.parametrize("content", [b"#!/bin/sh\nexit 1\n", b"no program at all"])
 def test_a_new_binary_that_does_not_start_is_not_taken(start, engine, own_binary, content):
     door = start(engine)
@@ -253,7 +312,7 @@ def refused(folder, *words, status=1):
 
 @pytest.mark.parametrize("text, words", [
     ("nonsense: 1", "seawall.yaml:1"), ("service: {listen: ['127.0.0.1:99999']}", "listen"), ("limits: {body_bytes: -1}", "body_bytes"),
-    ("service: {user: nobody-at-all}", "nobody-at-all"), ("service: {listen: ['192.0.2.1:80']}", "192.0.2.1:80"), ("\0", "seawall.yaml"),
+    ("service: {user: nobody-at-all}", "nobody-at-all"), ("service: {listen: ['192.0.2.1:80'], metrics: 'off'}", "192.0.2.1:80"), ("\0", "seawall.yaml"),
 ])
 def test_a_bad_configuration_is_one_line(folder, text, words):
     if "user" in text and os.geteuid() != 0:
