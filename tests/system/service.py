@@ -131,6 +131,14 @@ class Service:
     def gateway(self):
         return self.children().get("gateway")
 
+    def freeze_gateway(self):
+        """Stops all of its threads, so that what is sent lies there; os.kill(…, SIGCONT) with the process that is returned."""
+        gateway = self.gateway()
+        os.kill(gateway, signal.SIGSTOP)
+        wait_for(lambda: {stat.read_text().rsplit(") ", 1)[1][0] for stat in pathlib.Path(f"/proc/{gateway}/task").glob("*/stat")} == {"T"},
+                 what="all of its threads to stand still")
+        return gateway
+
     def orphans(self):
         """Children that outlived the supervisor, as far as gateway() or children() has seen them."""
         return [pid for pid in self.family if pid_lives(pid)]

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """A client's connection: what is no clean HTTP/1.1 is refused and closed, what is may come in any pieces, and slow or greedy clients harm only themselves."""
+import os
 import random
 import resource
 import select
+import signal
 import threading
 import time
 
@@ -646,6 +648,64 @@ def test_a_flooded_pipeline_ends_its_connection_and_nothing_else(start, make_eng
     assert door.chat()[0] == 200
     flood.close()
     assert door.chat()[0] == 200 and door.gateway() == gateway
+
+
+def test_long_pipelines_do_not_hold_up_another_client_of_the_same_worker(start, engine):
+    """Everything is there before the worker sees any of it; the log then has the requests in the order in which they were answered."""
+    door = start(engine, service={"workers": 1})
+    door.wait_metric("seawall_requests_open", 0)
+    floods = [Wire(door.port).send(request("GET", "/nothing")) for _ in range(4)]
+    other = Wire(door.port).send(request("GET", "/nothing"))
+    for wire in (*floods, other):  # accepted, and in the order of their coming
+        assert wire.answer().status == 404
+    gateway = door.freeze_gateway()
+    for flood in floods:
+        flood.send(request("GET", "/flood") * 700)
+    other.send(request("GET", "/other"))
+    os.kill(gateway, signal.SIGCONT)
+    assert other.answer().status == 404
+    for flood in floods:
+        assert {flood.answer().status for _ in range(700)} == {404}
+    wait_for(lambda: len(door.access_log()) >= 4 * 700 + 6, what="all lines")
+    paths = [line["path"] for line in door.access_log()]
+    assert paths.count("/flood") == 4 * 700
+    before = paths[:paths.index("/other")].count("/flood")
+    assert before <= 2 * 4 * 16, f"{before} requests of the pipelines were answered first"
+
+
+def test_bodies_that_grow_together_stay_within_twice_the_memory_for_them(start, engine):
+    """They all begin while there is room. Those that find none left are refused in the middle of their body; the memory comes back."""
+    limit = 4 << 20
+    door = start(engine, limits={"body_memory": "4MiB", "body_bytes": "1MiB"}, service={"workers": 1})
+    door.api_key()
+    assert door.chat()[0] == 200
+    before, memory = door.metrics()["seawall_body_memory_bytes"], resident(door.gateway())
+    bodies = [Wire(door.port).send(post(door.key.encode(), b"Content-Length: 1000000", body=b" ")) for _ in range(40)]
+    wait_for(lambda: door.metrics()["seawall_requests_open"] == 40, what="40 bodies under way")
+    highest, refused = 0, []
+    for _ in range(30):  # 40 × 30 × 30 kB are nine times what is allowed
+        for wire in bodies:
+            wire.send_all_it_takes(b" " * 30000)
+        highest = max(highest, door.metrics()["seawall_body_memory_bytes"])
+    still(lambda: door.metrics()["seawall_body_memory_bytes"])
+    highest = max(highest, door.metrics()["seawall_body_memory_bytes"])
+    assert limit < highest <= 2 * limit + (1 << 20), highest  # a refusal comes when the buffer that went beyond is there
+    assert resident(door.gateway()) - memory < 4 * limit
+    with Wire(door.port) as wire:
+        answer = wire.send(chat(key=door.key)).answer()
+        assert answer.status == 503 and int(answer.headers["retry-after"]) > 0
+    for wire in bodies:
+        if wire.quiet(0):
+            continue
+        answer = wire.answer()
+        assert answer.status == 503 and answer.error["code"] == "overloaded" and int(answer.headers["retry-after"]) > 0 and answer.closes
+        refused.append(wire)
+    assert 20 < len(refused) < 40
+    for wire in bodies:
+        wire.close()
+    door.wait_metric("seawall_body_memory_bytes", before)
+    assert door.chat()[0] == 200
+    assert len(door.logged(reason="OVERLOADED", count=len(refused) + 1)) == len(refused) + 1
 
 
 def test_a_slow_reader_of_a_closing_connection_gets_its_whole_answer(start, make_engine):

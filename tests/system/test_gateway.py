@@ -178,13 +178,13 @@ def test_an_operator_who_asks_while_a_signals_reload_is_on_its_way_hears_of_his_
         admin.connect(os.fspath(door.data / "admin.sock"))
         admin.sendall(b"POST /reload HTTP/1.1\r\nHost: a\r\n")
         door.tool("status", check=False)  # by now the gateway has accepted the connection
-        os.kill(door.gateway(), signal.SIGSTOP)
+        gateway = door.freeze_gateway()
         door.send_signal(signal.SIGHUP)
         for _ in range(5):
             wait_for(lambda: asleep(door.process.pid), what="the supervisor to have read the file and sent what fits")
         door.config_path.write_text("nonsense: 1")
         admin.sendall(b"Content-Length: 0\r\n\r\n")
-        os.kill(door.gateway(), signal.SIGCONT)
+        os.kill(gateway, signal.SIGCONT)
         answer = admin.recv(65536)
     assert answer.startswith(b"HTTP/1.1 422") and b"seawall.yaml:1" in answer, answer
     assert "new configuration in force" in door.log()

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The process that must not die: listeners that never close, whatever falls; a new binary without a refused connection; and a start that says in one line why it cannot."""
 import os
-import pathlib
 import shutil
 import signal
 import socket
@@ -80,10 +79,7 @@ def test_those_who_wait_while_it_restarts_are_served_by_the_next(start, engine):
     """A gateway that is stopped first, so that connections lie in the backlog when it is killed."""
     door = start(engine)
     door.api_key()
-    gateway = door.gateway()
-    os.kill(gateway, signal.SIGSTOP)
-    wait_for(lambda: {stat.read_text().rsplit(") ", 1)[1][0] for stat in pathlib.Path(f"/proc/{gateway}/task").glob("*/stat")} == {"T"},
-             what="all of its threads to stand still")
+    gateway = door.freeze_gateway()
     wires = [Wire(door.port).send(request("GET", "/v1/models", key=door.key)) for _ in range(50)]
     door.may_crash = True
     os.kill(gateway, signal.SIGKILL)
