@@ -163,6 +163,14 @@ def endless(pause=0.01):
     return behave
 
 
+def flood(call):
+    """Events as fast as they are taken."""
+    piece = chunk(event(delta("y" * 8000)))
+    call.send(head())
+    while True:
+        call.send(piece)
+
+
 def silent(call):
     """Takes the request and says nothing."""
     while True:
