@@ -151,6 +151,19 @@ bool text_is_utf8(struct span text)
     return true;
 }
 
+const char *text_tail(const char *text, char *ret_room, size_t size)
+{
+    size_t len = strlen(text);
+    if (len < size)
+        return text;
+    size_t skip = len - (size - sizeof("…"));
+    while (((unsigned char)text[skip] & 0xc0) == 0x80)
+        skip++;
+    int written = snprintf(ret_room, size, "…%s", text + skip);
+    check(written >= 0);
+    return ret_room;
+}
+
 struct date {
     unsigned year, month, day; /* 1-based */
 };

@@ -29,6 +29,9 @@ bool text_is_utf8(struct span text);
 /* Bytes of the one valid sequence at the front (1 … 4); 0 when it is empty, invalid or cut off. */
 size_t text_utf8_len(struct span text);
 
+/* Of a text for people that has `size` bytes of room (8 or more): the text itself when it fits, else "…" and its end, in `ret_room`. */
+const char *text_tail(const char *text, char *ret_room, size_t size);
+
 /* "2026-11-23T23:35:01.042Z" from milliseconds since 1970 (room for 25). */
 #define TEXT_TIME_BYTES 25
 void text_time(uint64_t wall_ms, char ret_text[TEXT_TIME_BYTES]);

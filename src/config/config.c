@@ -104,9 +104,8 @@ static int read_secret(struct reading *reading, const struct section *section,
         return err_prefix(reading->err, rc, "%s:%u: %s.%s", reading->name, line, section->path,
                           setting->key);
     if (secret->readable_by_all)
-        buf_printf(&reading->warnings,
-                   "%s:%u: %s.%s: its file can be read by everyone (chmod o-r it)\n", reading->name,
-                   line, section->path, setting->key);
+        buf_printf(&reading->warnings, "%s:%u: %s.%s: %s can be read by everyone (chmod o-r it)\n",
+                   reading->name, line, section->path, setting->key, secret->called);
     return 0;
 }
 
@@ -176,21 +175,6 @@ static const char *folder_of(const char *path, char *ret_folder, size_t size)
     return ret_folder;
 }
 
-static const char *name_of(const char *path, char *ret_name, size_t size)
-{
-    size_t len = path ? strlen(path) : 0;
-    if (!path)
-        return "configuration";
-    if (len < size)
-        return path;
-    size_t skip = len - (size - sizeof("…"));
-    while (((unsigned char)path[skip] & 0xc0) == 0x80)
-        skip++;
-    int written = snprintf(ret_name, size, "…%s", path + skip);
-    check(written >= 0);
-    return ret_name;
-}
-
 int config_bundle_read(const char *path, const struct config_facts *facts, struct buf *ret_bundle,
                        struct err *err)
 {
@@ -199,7 +183,7 @@ int config_bundle_read(const char *path, const struct config_facts *facts, struc
     if (path && strlen(path) >= sizeof(folder))
         return err_set(err, -ENAMETOOLONG, "the configuration file's name is too long");
     struct reading reading = {.folder = folder_of(path, folder, sizeof(folder)),
-                              .name = name_of(path, name, sizeof(name)),
+                              .name = path ? text_tail(path, name, sizeof(name)) : "configuration",
                               .err = err};
     struct buf text;
     /* One read more than the limit shows that a file is larger. */

@@ -11,13 +11,16 @@
 #define SECRETS_MAX 1024             /* different ones of one configuration */
 #define SECRETS_BYTES_MAX (4u << 20) /* all together */
 #define SECRET_KEY_BYTES_MAX 512     /* an API key must fit into a request's head */
+#define SECRET_CALLED_BYTES 128      /* of a longer path its end is shown */
 
 enum secret_kind { SECRET_KEY_FILE, SECRET_KEY_ENV, SECRET_CA_FILE, SECRET_FACT };
 
 struct secret {
     enum secret_kind kind;
-    char *name;  /* as the configuration writes it */
-    char *bytes; /* `size` allocated */
+    char *name; /* as the configuration writes it */
+    char called
+        [SECRET_CALLED_BYTES]; /* in words for people: "'/etc/seawall/a.key'", or "the file" */
+    char *bytes;               /* `size` allocated */
     size_t len, size;
     bool readable_by_all; /* the file it came from */
 };
@@ -28,8 +31,10 @@ struct secrets {
 };
 
 /* Reads one, unless it is there already. `folder`: what a relative file name is relative to;
- * NULL is the current one. 0 or -errno with *err, in words that show neither the secret nor its
- * name (people paste keys where names belong). *ret_secret is valid until the next call. */
+ * NULL is the current one. 0 or -errno with *err, in words that never show the secret, and its
+ * name only where it must be one, since people paste keys where names belong: of a file that is
+ * there, that lies in a folder that is there, or that ends like ".key"; of a variable in capitals
+ * with a '_'. *ret_secret is valid until the next call. */
 int secrets_read(struct secrets *secrets, enum secret_kind kind, struct span name,
                  const char *folder, const struct secret **ret_secret, struct err *err) must_check;
 

@@ -10,7 +10,7 @@ import subprocess
 
 import pytest
 
-from service import ROOT, TOOL, wait_for
+from service import DAEMON, ROOT, TOOL, wait_for
 
 
 def status_of(service, key):
@@ -118,6 +118,31 @@ def test_check_judges_a_file(tmp_path):
     fails(run("check", bad), 1, "bad.yaml:2")
     result = run("check", bad, "--json")
     assert result.returncode == 1 and "bad.yaml:2" in json.loads(result.stdout)["error"]
+
+
+def test_a_secret_that_cannot_be_read_is_named_and_not_shown(folder, start, engine):
+    """By check, at a start and at a reload, in the same words."""
+    key = folder / "upstream.key"
+    key.write_text("sk-very-secret two words\n")
+    key.chmod(0o600)
+    config = folder / "secret.yaml"
+    config.write_text("service: {metrics: 'off'}\npools: [{name: a, backends: [{url: 'https://a', api_key_file: upstream.key}]}]\n")
+    for spoil, words in ((lambda: None, f"the key in '{key}' holds a space"), (lambda: key.chmod(0o620), f"'{key}' is writable by others"),
+                         (key.unlink, f"'{key}' cannot be opened: No such file")):
+        spoil()
+        result = run("check", config)
+        fails(result, 1, words)
+        assert "sk-very" not in result.stderr
+        result = subprocess.run([DAEMON, "supervisor", "--data", folder / "data", "--config", config], stdin=subprocess.DEVNULL,
+                                capture_output=True, text=True, timeout=20)
+        fails(result, 1, words)
+    door = start(engine)
+    settings = door.settings
+    settings["pools"][0]["backends"][0]["api_key_file"] = str(key)
+    door.write_config(settings)
+    fails(door.tool("reload", check=False), 1, words)
+    door.wait_log(f"reload refused, the old configuration stays: {door.config_path}")
+    assert words in door.log()
 
 
 @pytest.mark.parametrize("example", sorted((ROOT / "examples").glob("*.yaml")), ids=lambda path: path.name)

@@ -170,6 +170,18 @@ static void utf8_of_every_code_point(void **state)
     }
 }
 
+static void long_texts_show_their_end(void **state)
+{
+    (void)state;
+    char room[12];
+    const char *fits = "elf letters";
+    assert_ptr_equal(text_tail(fits, room, sizeof(room)), fits);
+    assert_string_equal(text_tail("twelve lette", room, sizeof(room)), "…ve lette");
+    assert_string_equal(text_tail("0123456789abcdef", room, sizeof(room)), "…89abcdef");
+    assert_string_equal(text_tail("0123456äbcdefg", room, sizeof(room)), "…äbcdefg");
+    assert_string_equal(text_tail("0123456äbcdefgh", room, sizeof(room)), "…bcdefgh");
+}
+
 static void times_are_written(void **state)
 {
     (void)state;
@@ -269,6 +281,7 @@ int main(void)
         cmocka_unit_test(base62),
         cmocka_unit_test(utf8_borders),
         cmocka_unit_test(utf8_of_every_code_point),
+        cmocka_unit_test(long_texts_show_their_end),
         cmocka_unit_test(times_are_written),
         cmocka_unit_test(calendar_agrees_with_the_c_library),
         cmocka_unit_test(times_are_read_strictly),

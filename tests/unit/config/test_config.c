@@ -57,7 +57,8 @@ static void no_file_is_a_configuration(void **state)
 
     const struct config_facts broken = {.embedded_url = "http://h", .embedded_api_key = "a secret"};
     assert_null(load(NULL, &broken, &err));
-    assert_non_null(strstr(err.text, "the embedded model's key: the key holds a space"));
+    assert_non_null(
+        strstr(err.text, "the embedded model's key: the key in 'embedded_api_key' holds a space"));
     assert_null(strstr(err.text, "secret"));
 }
 
@@ -164,13 +165,15 @@ static void secrets_that_cannot_be_read(void **state)
         const char *backend, *expected;
     } examples[] = {
         {"api_key_file: sk-pasted-secret",
-         ":4: pools.backends.api_key_file: its file cannot be opened: No such file"},
+         ":4: pools.backends.api_key_file: the file cannot be opened: No such file"},
+        {"api_key_file: gone.key", "/gone.key' cannot be opened: No such file"},
         {"api_key_env: sk-pasted-secret",
-         ":4: pools.backends.api_key_env: the environment has no such variable"},
-        {"ca_file: secret.pem", ":4: pools.backends.ca_file: its file cannot be opened"},
-        {"api_key_file: group.key",
-         ":4: pools.backends.api_key_file: its file is writable by others"},
-        {"api_key_file: empty.key", ":4: pools.backends.api_key_file: the key is empty"},
+         ":4: pools.backends.api_key_env: the variable is not in the environment"},
+        {"api_key_env: SEAWALL_TEST_GONE",
+         ":4: pools.backends.api_key_env: 'SEAWALL_TEST_GONE' is not in the environment"},
+        {"ca_file: gone.pem", "/gone.pem' cannot be opened"},
+        {"api_key_file: group.key", "/group.key' is writable by others"},
+        {"api_key_file: empty.key", "/empty.key' is empty"},
     };
     (void)testing_file(&folder, "group.key", 0660, SPAN("k"));
     (void)testing_file(&folder, "empty.key", 0600, SPAN("\n"));
@@ -338,8 +341,8 @@ static void check_tells_what_is_unwise(void **state)
     if (config_check(path, &warnings, &err) < 0)
         fail_msg("%s", err.text);
     const char *text = buf_cstr(&warnings);
-    assert_non_null(strstr(text, "w.yaml:5: pools.backends.api_key_file: its file can be read by "
-                                 "everyone (chmod o-r it)\n"));
+    assert_non_null(strstr(text, "w.yaml:5: pools.backends.api_key_file: '"));
+    assert_non_null(strstr(text, "/w.key' can be read by everyone (chmod o-r it)\n"));
     assert_non_null(strstr(text, "service.keys_required: "));
     assert_non_null(strstr(text, "without TLS\n"));
     assert_null(strstr(text, "secret"));
