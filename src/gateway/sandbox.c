@@ -12,27 +12,34 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* What name service, TLS and time zones read. Everything else of the disk is out of reach. */
-static const char *const readable[] = {
-    "/etc/resolv.conf",
-    "/etc/hosts",
-    "/etc/nsswitch.conf",
-    "/etc/gai.conf",
-    "/etc/host.conf",
-    "/etc/services",
-    "/etc/localtime",
-    "/etc/ssl",
-    "/usr/share/ca-certificates",
-    "/usr/lib/ssl",
-    "/usr/lib",
-    "/lib",
-    "/etc/ld.so.cache",
-    "/usr/share/zoneinfo",
-    "/run/systemd/resolve",
-    "/dev/urandom",
-    "/dev/null",
-    "/proc/self",
-    "/sys/fs/cgroup",
+#define READ_FILES LANDLOCK_ACCESS_FS_READ_FILE
+#define READ_TREE (LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR)
+
+/*
+ * What name service, TLS and time zones read. Everything else of the disk is out of reach.
+ *
+ * resolv.conf and hosts are renewed by renaming another file over them, which a rule for the file would shut out: glibc then asks 127.0.0.1
+ * for every name. Landlock has no rule for a name that stays, so files of the whole folder may be opened, as far as their modes let
+ * the gateway's user, but not listed. Secret files of ours among them hold what the gateway was given anyway.
+ */
+static const struct {
+    const char *path;
+    uint64_t access;
+} readable[] = {
+    {"/etc", READ_FILES},
+    {"/run/systemd/resolve", READ_FILES}, /* where resolv.conf leads, by who writes it */
+    {"/run/NetworkManager", READ_FILES},
+    {"/run/resolvconf", READ_FILES},
+    {"/etc/ssl", READ_TREE},
+    {"/usr/share/ca-certificates", READ_TREE},
+    {"/usr/lib/ssl", READ_TREE},
+    {"/usr/lib", READ_TREE},
+    {"/lib", READ_TREE},
+    {"/usr/share/zoneinfo", READ_TREE},
+    {"/dev/urandom", READ_FILES},
+    {"/dev/null", READ_FILES},
+    {"/proc/self", READ_TREE},
+    {"/sys/fs/cgroup", READ_TREE},
 };
 
 /*
@@ -164,10 +171,6 @@ static int allow_path(int ruleset, const char *path, uint64_t access)
     if (rule.parent_fd < 0)
         return 0; /* what is not there needs no leave */
     long result = syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0);
-    if (result < 0 && errno == EINVAL) { /* a file takes no rights of folders */
-        rule.allowed_access &= LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE;
-        result = syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0);
-    }
     int error = result < 0 ? -errno : 0;
     close(rule.parent_fd);
     return error;
@@ -179,18 +182,17 @@ static int restrict_files(const struct sandbox_spec *spec, struct err *err)
     long version = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
     if (version < 1)
         return 0;
-    const uint64_t read_access = LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR;
     const uint64_t all_access = (LANDLOCK_ACCESS_FS_MAKE_SYM << 1) - 1;
     struct landlock_ruleset_attr attributes = {.handled_access_fs = all_access};
 
     int ruleset = (int)syscall(SYS_landlock_create_ruleset, &attributes, sizeof(attributes), 0);
     if (ruleset < 0)
         return err_errno(err, -errno, "cannot restrict files");
-    const uint64_t state_access = read_access | LANDLOCK_ACCESS_FS_WRITE_FILE |
+    const uint64_t state_access = READ_TREE | LANDLOCK_ACCESS_FS_WRITE_FILE |
                                   LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_REMOVE_FILE;
     int result = allow_path(ruleset, spec->state_folder, state_access);
     for (size_t i = 0; result == 0 && i < COUNT_OF(readable); i++)
-        result = allow_path(ruleset, readable[i], read_access);
+        result = allow_path(ruleset, readable[i].path, readable[i].access);
     if (result == 0 && syscall(SYS_landlock_restrict_self, ruleset, 0) < 0)
         result = -errno;
     close(ruleset);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a gateway may still do once it serves strangers: nothing but network, its state folder, and the few files that name service and TLS read.
+ * What a gateway may still do once it serves strangers: nothing but network, its state folder, and what name service and TLS read (files of /etc, certificates, libraries).
  *
  * Unprivileged user, no new privileges, no core of secrets, Landlock (where the kernel has it) for files, seccomp for system calls. Called once, before any
  * thread is started. A kernel without one of these is told in the log, not refused; a failure where the kernel has it stops the process.

@@ -3,9 +3,11 @@
 import ctypes
 import os
 import pathlib
+import shutil
 
 import pytest
 
+import service as service_module
 from engine import Engine
 from service import wait_for
 from wire import Wire, request
@@ -86,6 +88,37 @@ def test_files_outside_its_state_are_out_of_its_reach_whatever_their_modes(start
     assert result.returncode == 1 and "ermission denied" in result.stderr
     assert not (elsewhere / "access.log").exists()
     assert door.chat()[0] == 200
+
+
+@pytest.fixture
+def own_etc(folder, monkeypatch):
+    """A copy of /etc that only the daemons of this test have in its place."""
+    etc = folder / "etc"
+    shutil.copytree("/etc", etc, symlinks=True, ignore=shutil.ignore_patterns("alternatives", "ssl", "X11"))
+    daemon = folder / "seawalld"
+    daemon.write_text(f"#!/bin/sh\nexec unshare --mount sh -c 'mount --bind {etc} /etc && exec \"$0\" \"$@\"' {service_module.DAEMON} \"$@\"\n")
+    daemon.chmod(0o755)
+    monkeypatch.setattr(service_module, "DAEMON", daemon)
+    return etc
+
+
+def replaced(path, text):
+    """As resolvconf, DHCP clients and editors do it: the new file is another one."""
+    new = path.with_suffix(".new")
+    new.write_text(text)
+    new.chmod(0o644)
+    new.rename(path)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root mounts")
+def test_files_of_name_service_that_are_replaced_while_it_runs_are_read(start, engine, own_etc):
+    replaced(own_etc / "nsswitch.conf", "hosts: files dns\n")
+    replaced(own_etc / "resolv.conf", "nameserver 127.0.0.1\noptions timeout:1 attempts:1\n")
+    replaced(own_etc / "hosts", "127.0.0.1 localhost\n")
+    door = start(engine, pool={"backends": [{"url": f"http://engine.test:{engine.port}"}]})
+    assert door.chat()[0] in (502, 503)  # tried and failed, or known to be down
+    replaced(own_etc / "hosts", "127.0.0.1 localhost engine.test\n")
+    wait_for(lambda: door.chat()[0] == 200, what="the engine under its new name")
 
 
 def sockets_of(pid):
