@@ -1,10 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """./run refuses what cannot work before it installs, builds or starts anything: one line and a status."""
+import fcntl
+import os
 import pathlib
+import pty
+import signal
 import socket
 import subprocess
+import termios
 
 import pytest
+
+from service import free_port
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
@@ -85,6 +92,79 @@ def test_missing_packages_are_found_and_comments_are_not(tmp_path):
     names = tmp_path / "packages.txt"
     names.write_text("# a word\nbash\nno-such-package # why\n\n")
     assert shell('packages_missing "$1"', str(names)).stdout == "no-such-package\n"
+
+
+# ---- the question before sudo is used, at a terminal --------------------------------------------------
+
+
+@pytest.fixture
+def machine(tmp_path):
+    """A PATH on which we are nobody special, libuv1-dev is missing, and sudo and apt-get note what they are asked. apt-get installs nothing."""
+    calls = tmp_path / "calls"
+    calls.touch()
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    for name, script in {
+        "id": "echo 1000",
+        "dpkg-query": 'for name; do :; done; [ "$name" != libuv1-dev ] || exit 1; printf "installed "',
+        "sudo": f'echo "sudo $*" >>"{calls}"; [ "$1" != -v ] || exit "${{SUDO_SAYS:-0}}"; [ "$1" != -n ] || shift; exec "$@"',
+        "apt-get": f'echo "apt-get $*" >>"{calls}"; [ "$1" = update ]',
+    }.items():
+        (folder / name).write_text(f"#!/bin/sh\n{script}\n")
+        (folder / name).chmod(0o755)
+    return folder, calls
+
+
+def at_terminal(machine, tmp_path, answer, **environment):
+    """./run with a terminal of its own, where someone gives this answer to the question: (status, what the terminal showed, calls)."""
+    folder, calls = machine
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen([ROOT / "run", "--data", tmp_path / "data", "--port", str(free_port())], stdin=theirs, stdout=theirs, stderr=theirs,
+                               env={**os.environ, "PATH": f"{folder}:{os.environ['PATH']}", "TMPDIR": str(tmp_path), **environment}, start_new_session=True,
+                               preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0))
+    os.close(theirs)
+    shown = b""
+    try:
+        while b"[Y/n] " not in shown:
+            shown += os.read(ours, 4096)
+        os.write(ours, answer)
+        while True:
+            shown += os.read(ours, 4096)
+    except OSError:  # nobody holds the terminal any more
+        pass
+    finally:
+        os.close(ours)
+    return process.wait(20), shown.decode().replace("\r\n", "\n"), calls.read_text().splitlines()
+
+
+@pytest.mark.parametrize("answer", [b"n\n", b"No\n", b"what?\n", b"\x04"], ids=["n", "No", "what", "end"])
+def test_who_does_not_want_packages_gets_one_line_that_says_how_and_nothing_is_done(machine, tmp_path, answer):
+    status, shown, calls = at_terminal(machine, tmp_path, answer)
+    assert status == 1 and calls == []
+    assert "Seawall needs these Debian packages: libuv1-dev\n" in shown
+    assert shown.endswith("\nrun: packages are missing; as root: apt-get install --no-install-recommends libuv1-dev\n"), shown
+    assert not (tmp_path / "data").exists()
+
+
+@pytest.mark.parametrize("answer", [b"\n", b"y\n", b"Yes\n"], ids=["enter", "y", "Yes"])
+def test_who_agrees_is_asked_by_sudo_and_only_what_is_missing_is_installed(machine, tmp_path, answer):
+    status, shown, calls = at_terminal(machine, tmp_path, answer)
+    assert calls[0] == "sudo -v"
+    assert calls[1:3] == ["sudo -n apt-get update -q", "apt-get update -q"]
+    assert [words.split(" ", 1)[0] for words in calls[3:]] == ["sudo", "apt-get"]
+    assert calls[-1].startswith("apt-get install -q -y --no-install-recommends ") and calls[-1].endswith(" libuv1-dev")
+    assert status == 1 and "run: Debian packages: failed; the whole output is in " in shown.splitlines()[-1]  # that apt-get cannot
+
+
+def test_who_may_not_use_sudo_gets_one_line(machine, tmp_path):
+    status, shown, calls = at_terminal(machine, tmp_path, b"y\n", SUDO_SAYS="1")
+    assert status == 1 and calls == ["sudo -v"]
+    assert shown.splitlines()[-1] == "run: sudo refuses; as root: apt-get install --no-install-recommends libuv1-dev"
+
+
+def test_control_c_at_the_question_ends_it(machine, tmp_path):
+    status, shown, calls = at_terminal(machine, tmp_path, b"\x03")
+    assert status in (130, -signal.SIGINT) and calls == [] and not (tmp_path / "data").exists()
 
 
 @pytest.mark.parametrize("content, words", [(b"hello", "is not a GGUF file"), (b"", "is not a GGUF file")])

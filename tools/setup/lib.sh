@@ -100,7 +100,7 @@ ensure_packages() {
         if [ -t 0 ]; then
             say "Seawall needs these Debian packages: $missing"
             printf 'Install them with sudo? [Y/n] ' >&2
-            read -r answer || answer=n
+            read -r answer || { answer=n; say ""; } # Ctrl-D leaves the cursor behind the question
             case $answer in
             '' | [Yy]*) ;;
             *) die "packages are missing; as root: $command" ;;
