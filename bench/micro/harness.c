@@ -85,43 +85,43 @@ static int by_size(const void *left, const void *right)
 
 /* ---- what is printed ---- */
 
-static void print_words(const struct bench *bench, double fastest, double quartile,
-                        double instructions)
+static void print_words(const struct bench *bench, struct figures *figures)
 {
-    printf("%-34s %9.1f %9.1f ", bench->name, fastest, quartile);
+    qsort(figures->ns, BENCH_WINDOWS, sizeof(double), by_size);
+    double quartile = figures->ns[BENCH_WINDOWS / 4];
+    printf("%-34s %9.1f %9.1f ", bench->name, figures->ns[0], quartile);
     if (bench->bytes > 0)
         printf("%8.2f ", (double)bench->bytes / quartile);
     else
         printf("%8s ", "-");
-    if (instructions >= 0)
-        printf("%12.1f\n", instructions);
+    if (figures->instructions >= 0)
+        printf("%12.1f\n", figures->instructions);
     else
         printf("%12s\n", "-");
 }
 
-static void print_json(const struct bench *bench, double fastest, double quartile,
-                       double instructions)
+static void print_json(const struct bench *bench, const struct figures *figures)
 {
-    printf("{\"name\":\"%s\",\"bytes\":%zu,\"ns_fastest\":%.2f,\"ns_lower_quartile\":%.2f,"
-           "\"instructions\":",
-           bench->name, bench->bytes, fastest, quartile);
-    if (instructions >= 0)
-        printf("%.1f}\n", instructions);
+    printf("{\"name\":\"%s\",\"bytes\":%zu,\"ns\":[", bench->name, bench->bytes);
+    for (size_t window = 0; window < BENCH_WINDOWS; window++)
+        printf("%s%.2f", window > 0 ? "," : "", figures->ns[window]);
+    if (figures->instructions >= 0)
+        printf("],\"instructions\":%.1f}\n", figures->instructions);
     else
-        printf("null}\n");
+        printf("],\"instructions\":null}\n");
 }
 
 static void print_all(const struct bench *benches, struct figures *figures, size_t count, bool json)
 {
-    if (!json)
+    if (!json) {
         printf("%-34s %9s %9s %8s %12s\n", "", "fastest", "quartile", "", "");
-    if (!json)
         printf("%-34s %9s %9s %8s %12s\n", "", "ns", "ns", "GB/s", "instructions");
+    }
     for (size_t i = 0; i < count; i++) {
-        qsort(figures[i].ns, BENCH_WINDOWS, sizeof(double), by_size);
-        (json ? print_json : print_words)(&benches[i], figures[i].ns[0],
-                                          figures[i].ns[BENCH_WINDOWS / 4],
-                                          figures[i].instructions);
+        if (json)
+            print_json(&benches[i], &figures[i]);
+        else
+            print_words(&benches[i], &figures[i]);
     }
 }
 

@@ -3,7 +3,7 @@
  * What the micro-benchmarks share. A program fills a table of things that it can repeat; bench_main() measures them.
  *
  *     PROGRAM [NAME…]          nanoseconds of processor time, GB/s, and instructions where the kernel counts them
- *     PROGRAM --json [NAME…]   the same, one JSON object on each line
+ *     PROGRAM --json [NAME…]   the same with all windows, one JSON object on each line
  *     PROGRAM --list           the names alone
  *     PROGRAM --once           each thing once, as TAP: does it still run?
  *     PROGRAM --steps [NAME…]  for callgrind: see bench_repeat()
@@ -17,7 +17,7 @@
 
 #include "base/span.h"
 
-#define BENCH_WINDOWS 25
+#define BENCH_WINDOWS 15
 #define BENCH_WINDOW_NS 10000000 /* of processor time */
 #define BENCH_MAX 64             /* in one program */
 
