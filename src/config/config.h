@@ -67,6 +67,7 @@ struct config {
     struct span *listen;
     size_t listen_count;
     struct span metrics_listen; /* empty: off */
+    bool metrics_asked_for;     /* the file says where; else the service can do without */
     uint32_t workers;           /* 0: as many as processors */
     struct span
         user; /* to become when started as root; empty: "seawall" if it exists, else "nobody" */

@@ -62,7 +62,8 @@ enum setting_kind {
     ROW(metrics, metrics_listen, LISTEN_OR_OFF, 1, 255, "127.0.0.1:9090", "127.0.0.1:9090", \
         SETTING_RESTART, \
         "Where Prometheus reads the metrics, or `off`. There is no password on it: leave it " \
-        "on loopback.") \
+        "on loopback. When the file does not name it and the port is taken, the service starts " \
+        "without it and says so.") \
     ROW(workers, workers, NUMBER, 0, 256, "0", "4", SETTING_RESTART, \
         "Worker threads. 0 is one for each processor.") \
     ROW(user, user, USER, 1, 32, "", "seawall", SETTING_RESTART, \

@@ -34,6 +34,21 @@ static int add(struct listeners *listeners, int fd)
     return fd;
 }
 
+/* 1 when the service has to do without: their usual address is taken, and no file asks for it. */
+static int open_metrics(const struct config *config, struct listeners *listeners, struct err *err)
+{
+    int fd = -1;
+    int missing = 0;
+    if (config->metrics_listen.len > 0) {
+        fd = open_one(config->metrics_listen, false, err);
+        missing = fd == -EADDRINUSE && !config->metrics_asked_for;
+        if (fd < 0 && !missing)
+            return fd;
+    }
+    listeners->fds[listeners->count++] = missing ? -1 : fd;
+    return missing;
+}
+
 static int open_all(const struct config *config, const char *admin_path,
                     struct listeners *listeners, struct err *err)
 {
@@ -44,10 +59,9 @@ static int open_all(const struct config *config, const char *admin_path,
                        "the data folder's path is too long for a UNIX socket in it");
     if (add(listeners, open_one(span_of(admin, (size_t)len), false, err)) < 0)
         return -EIO;
-    if (config->metrics_listen.len == 0)
-        listeners->fds[listeners->count++] = -1;
-    else if (add(listeners, open_one(config->metrics_listen, false, err)) < 0)
-        return -EIO;
+    int metrics = open_metrics(config, listeners, err);
+    if (metrics < 0)
+        return metrics;
     /* Sockets of one SO_REUSEPORT group may join only each other: a stranger's listener on the port is found out by the first one without the flag. */
     for (size_t a = 0; a < config->listen_count; a++) {
         int probe = open_one(config->listen[a], false, err);
@@ -59,7 +73,7 @@ static int open_all(const struct config *config, const char *admin_path,
         for (size_t a = 0; a < config->listen_count; a++)
             if (add(listeners, open_for_worker(listeners, config->listen[a], w, a, err)) < 0)
                 return -EIO;
-    return 0;
+    return metrics;
 }
 
 int listeners_open(const struct config *config, uint32_t workers, const char *admin_path,
@@ -75,7 +89,7 @@ int listeners_open(const struct config *config, uint32_t workers, const char *ad
         return result;
     }
     *ret_listeners = listeners;
-    return 0;
+    return result;
 }
 
 void listeners_close(struct listeners *listeners)

@@ -15,7 +15,8 @@ struct listeners {
     uint32_t workers, addresses;
 };
 
-/* Opens all, or none: -errno with *err ("cannot listen on ':8080': address already in use"). `workers` > 0. */
+/* Opens all, or none: -errno with *err ("cannot listen on ':8080': address already in use"). `workers` > 0. 1, with *err, when only the metrics
+ * have none, because the address that they have by default is taken. */
 int listeners_open(const struct config *config, uint32_t workers, const char *admin_path,
                    struct listeners *ret_listeners, struct err *err) must_check;
 void listeners_close(struct listeners *listeners);

@@ -571,6 +571,9 @@ static int start(struct err *err)
     config_unref(config);
     if (result < 0)
         return result;
+    if (result > 0)
+        log_line(LOG_WARN, "no metrics page: %s; service.metrics chooses another address",
+                 err->text);
     if (self.old_gateway > 0) {
         self.old_tick = tick_new(self.loop, 200, on_old_tick, NULL);
         if (!self.old_tick)

@@ -332,6 +332,25 @@ def test_a_port_in_use_is_one_line(folder, setting):
     assert address in line and "in use" in line
 
 
+def test_a_service_whose_usual_metrics_port_is_taken_does_without_and_says_so(folder):
+    """Beside a Prometheus, or a second Seawall. Here the port is free or somebody's: it is taken either way."""
+    taken = socket.socket()
+    try:
+        taken.bind(("127.0.0.1", 9090))
+        taken.listen()
+    except OSError:
+        pass
+    door = service_module.Service(folder, {})
+    door.config_path.write_text(f"service: {{listen: ['127.0.0.1:{door.port}']}}")
+    with taken:
+        try:
+            door.start()
+            assert door.stop() == 0
+        finally:
+            door.process.kill()
+    assert "no metrics page: cannot listen on '127.0.0.1:9090'" in door.log()
+
+
 def test_a_second_service_on_the_same_data_is_refused_and_harms_nothing(start, engine):
     door = start(engine)
     door.api_key()

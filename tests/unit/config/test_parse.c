@@ -12,6 +12,7 @@ static void defaults(void **state)
     assert_int_equal(config->listen_count, 1);
     assert_span(config->listen[0], ":8080");
     assert_span(config->metrics_listen, "127.0.0.1:9090");
+    assert_false(config->metrics_asked_for);
     assert_int_equal(config->workers, 0);
     assert_true(span_is_null(config->user));
     assert_true(config->keys_required);
@@ -105,6 +106,7 @@ static void every_setting_of_the_service_is_taken(void **state)
     assert_int_equal(config->listen_count, 2);
     assert_span(config->listen[1], "unix:/run/a");
     assert_int_equal(config->metrics_listen.len, 0);
+    assert_true(config->metrics_asked_for);
     assert_int_equal(config->workers, 256);
     assert_span(config->user, "www-data");
     assert_false(config->keys_required);

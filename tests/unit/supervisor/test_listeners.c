@@ -92,6 +92,33 @@ static void a_taken_port_is_refused_and_nothing_stays_open(void **state)
     listeners_close(&first);
 }
 
+/* The service can do without the metrics that nobody asked for; what somebody asked for is refused. */
+static void metrics_whose_usual_port_is_taken_are_left_out(void **state)
+{
+    struct span listen;
+    struct config config = config_of(&listen);
+    struct listeners other, listeners;
+    struct err err = {""};
+    char taken[64];
+    (void)state;
+    assert_int_equal(listeners_open(&config, 1, admin, &other, &err), 0);
+    snprintf(taken, sizeof(taken), "%s", address);
+    config.metrics_listen = span_str(taken);
+    choose_port();
+    listen = span_str(address);
+    unlink(admin);
+    assert_int_equal(listeners_open(&config, 1, admin, &listeners, &err), 1);
+    assert_non_null(strstr(err.text, taken));
+    assert_int_equal(listeners.count, 3);
+    assert_int_equal(listeners.fds[1], -1);
+    listeners_close(&listeners);
+    unlink(admin);
+    config.metrics_asked_for = true;
+    assert_int_equal(listeners_open(&config, 1, admin, &listeners, &err), -EADDRINUSE);
+    assert_non_null(strstr(err.text, taken));
+    listeners_close(&other);
+}
+
 static void too_many_are_refused(void **state)
 {
     struct span listen;
@@ -139,6 +166,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(each_worker_has_its_own_socket, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_taken_port_is_refused_and_nothing_stays_open, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(metrics_whose_usual_port_is_taken_are_left_out, set_up, tear_down),
         cmocka_unit_test_setup_teardown(too_many_are_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(they_survive_an_exec_as_text, set_up, tear_down),
         cmocka_unit_test(bad_text_is_refused),
