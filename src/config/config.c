@@ -283,7 +283,17 @@ void config_unref(struct config *config)
 
 /* ---- judging ---- */
 
-static int judge(struct span bundle, struct buf *ret_warnings, struct err *err)
+bool config_uses_model(const struct config *config)
+{
+    for (size_t p = 0; p < config->pools_count; p++)
+        for (size_t b = 0; b < config->pools[p].backends_count; b++)
+            if (config->pools[p].backends[b].embedded)
+                return true;
+    return false;
+}
+
+static int judge(struct span bundle, struct buf *ret_warnings, bool *ret_uses_model,
+                 struct err *err)
 {
     struct bundle opened;
     struct config *config = NULL;
@@ -294,6 +304,7 @@ static int judge(struct span bundle, struct buf *ret_warnings, struct err *err)
     if (rc == 0) {
         buf_append(ret_warnings, opened.warnings);
         agree_write_warnings(ret_warnings, config);
+        *ret_uses_model = config_uses_model(config);
         rc = buf_status(ret_warnings);
         if (rc < 0)
             (void)err_errno(err, rc, "cannot list the warnings");
@@ -305,10 +316,11 @@ static int judge(struct span bundle, struct buf *ret_warnings, struct err *err)
 
 int config_warnings(struct span bundle, struct buf *ret_warnings)
 {
-    return judge(bundle, ret_warnings, NULL);
+    bool uses_model;
+    return judge(bundle, ret_warnings, &uses_model, NULL);
 }
 
-int config_check(const char *path, struct buf *ret_warnings, struct err *err)
+int config_check(const char *path, struct buf *ret_warnings, bool *ret_uses_model, struct err *err)
 {
     /* Whether a model will run beside the service is not known here; a file that counts on one
      * is right. */
@@ -317,7 +329,7 @@ int config_check(const char *path, struct buf *ret_warnings, struct err *err)
     buf_init(&bundle, CONFIG_BUNDLE_BYTES_MAX);
     int rc = config_bundle_read(path, &facts, &bundle, err);
     if (rc == 0)
-        rc = judge(buf_span(&bundle), ret_warnings, err);
+        rc = judge(buf_span(&bundle), ret_warnings, ret_uses_model, err);
     config_bundle_release(&bundle);
     return rc;
 }

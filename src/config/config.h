@@ -129,6 +129,9 @@ struct config *config_parse(struct span bundle, struct err *err) must_check;
 struct config *config_ref(struct config *config);
 void config_unref(struct config *config);
 
+/* Whether a backend of it is the model that the service itself starts. */
+bool config_uses_model(const struct config *config);
+
 /* What differs between the two and needs a restart to take effect (listen, workers, user, metrics):
  * writes the names, comma-separated and cut to `size`, into ret_names; returns how many. */
 size_t config_needs_restart(const struct config *before, const struct config *after,
@@ -138,9 +141,11 @@ size_t config_needs_restart(const struct config *before, const struct config *af
  * file that everyone can read. 0, or -EINVAL, -ENOSPC or -ENOMEM. */
 int config_warnings(struct span bundle, struct buf *ret_warnings) must_check;
 
-/* `seawall check FILE`: reads and parses it as the service would, with its warnings. A model beside
- * the service is taken for granted. 0, or -errno with *err. */
-int config_check(const char *path, struct buf *ret_warnings, struct err *err) must_check;
+/* `seawall check FILE`: reads and parses it as the service would, with its warnings, and says
+ * whether it uses the model that the service starts; there is one for this purpose. 0, or -errno
+ * with *err. */
+int config_check(const char *path, struct buf *ret_warnings, bool *ret_uses_model,
+                 struct err *err) must_check;
 
 /* The reference page, in Markdown, and a file with every setting: what `ninja docs` writes. */
 void config_write_reference(struct buf *buf);

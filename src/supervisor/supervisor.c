@@ -88,15 +88,6 @@ static void end(int exit_status)
 
 /* ---- configuration ------------------------------------------------------------------------------------ */
 
-static bool uses_model(const struct config *config)
-{
-    for (size_t p = 0; p < config->pools_count; p++)
-        for (size_t b = 0; b < config->pools[p].backends_count; b++)
-            if (config->pools[p].backends[b].embedded)
-                return true;
-    return false;
-}
-
 static int read_bundle(struct buf *ret_bundle, struct config **ret_config, struct err *err)
 {
     char model_name[128] = "";
@@ -152,7 +143,7 @@ static int read_next_bundle(struct err *err)
     if (result < 0)
         return result;
     self.drain_ms_next = config->drain_ms;
-    if (!self.model && uses_model(config))
+    if (!self.model && config_uses_model(config))
         result = err_set(err, -EINVAL,
                          "the embedded model does not run: it takes a restart of the service");
     config_unref(config);
@@ -560,7 +551,7 @@ static int start(struct err *err)
         result = read_bundle(&self.bundle, &config, err);
     if (result < 0)
         return result;
-    if (self.model && !uses_model(config)) {
+    if (self.model && !config_uses_model(config)) {
         log_line(LOG_INFO, "the configuration has no use for the embedded model");
         model_child_free(TAKE(self.model));
     }

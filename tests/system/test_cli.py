@@ -114,7 +114,9 @@ def test_check_judges_a_file(tmp_path):
     good.write_text("pools:\n  - name: a\n    backends:\n      - url: http://127.0.0.1:1\n")
     bad.write_text("pools:\n  - nmae: a\n")
     assert run("check", good).stdout == f"{good} is good.\n"
-    assert json.loads(run("check", good, "--json").stdout) == {"file": str(good), "good": True, "warnings": []}
+    assert json.loads(run("check", good, "--json").stdout) == {"file": str(good), "good": True, "embedded_model": False, "warnings": []}
+    good.write_text("")
+    assert json.loads(run("check", good, "--json").stdout)["embedded_model"] is True
     fails(run("check", bad), 1, "bad.yaml:2")
     result = run("check", bad, "--json")
     assert result.returncode == 1 and "bad.yaml:2" in json.loads(result.stdout)["error"]

@@ -11,7 +11,7 @@ import termios
 
 import pytest
 
-from service import free_port
+from service import TOOL, free_port
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
@@ -61,6 +61,13 @@ def test_port_in_use_is_said_before_anything_starts(tmp_path):
         taken.listen()
         port = taken.getsockname()[1]
         refused(run("--port", str(port), "--data", str(tmp_path / "data")), 1, f"port {port} is in use")
+    assert not (tmp_path / "data").exists()
+
+
+@pytest.mark.parametrize("content", [b"hello", b"", b"\0\0\0\0"])
+def test_a_model_that_is_none_is_said_before_anything_is_fetched_or_built(tmp_path, content):
+    (tmp_path / "a.gguf").write_bytes(content)
+    refused(run("--model", str(tmp_path / "a.gguf"), "--data", str(tmp_path / "data")), 1, "is not a GGUF file")
     assert not (tmp_path / "data").exists()
 
 
@@ -171,3 +178,15 @@ def test_control_c_at_the_question_ends_it(machine, tmp_path):
 def test_weights_that_are_none_are_refused(tmp_path, content, words):
     (tmp_path / "a.gguf").write_bytes(content)
     refused(shell('check_weights "$1"', str(tmp_path / "a.gguf")), 1, words)
+@pytest.mark.parametrize("text, uses", [
+    ("", "yes"), ("limits: {json_depth: 8}", "yes"), ("pools: [{name: a, backends: [{embedded: true}]}]", "yes"),
+    ("pools: [{name: a, backends: [{url: 'http://127.0.0.1:1'}]}]", "no")])
+def test_a_configuration_with_pools_of_its_own_needs_no_model_to_be_fetched(tmp_path, text, uses):
+    (tmp_path / "seawall.yaml").write_text(text)
+    result = shell('if uses_model "$1" "$2"; then echo yes; else echo no; fi', str(TOOL), str(tmp_path / "seawall.yaml"))
+    assert (result.returncode, result.stdout, result.stderr) == (0, uses + "\n", "")
+
+
+def test_a_bad_configuration_is_said_before_a_model_is_fetched(tmp_path):
+    (tmp_path / "seawall.yaml").write_text("pools: 3")
+    refused(shell('if uses_model "$1" "$2"; then :; fi; echo more', str(TOOL), str(tmp_path / "seawall.yaml")), 1, "seawall.yaml:1")

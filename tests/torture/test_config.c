@@ -70,7 +70,8 @@ static int checks(void *data)
     struct buf warnings;
     struct err err = {0};
     buf_init(&warnings, 4096);
-    int rc = config_check(given->path, &warnings, &err);
+    bool uses_model;
+    int rc = config_check(given->path, &warnings, &uses_model, &err);
     if (rc == 0)
         assert_non_null(strstr(buf_cstr(&warnings), "can be read by everyone"));
     else

@@ -193,15 +193,27 @@ ensure_model() {
     install -m 644 "$root/libexec/embedded_model.py" "$root/libexec/smollm2.jinja" "$folder/"
 }
 
-# check_weights FILE: one line now rather than a child that fails again and again.
+# check_weights FILE: one line now rather than after all is fetched and built.
 check_weights() {
     [ -e "$1" ] || die "there is no model '$1'"
     [ -f "$1" ] && [ -r "$1" ] || die "cannot read model '$1'"
     [ "$(head -c 4 "$1" | tr -d '\0')" = GGUF ] || die "'$1' is not a GGUF file"
+}
+
+# check_reach FILE: the model runs as another user when root starts it.
+check_reach() {
     if is_root; then
         setpriv --reuid seawall --regid seawall --clear-groups test -r "$1" ||
             die "the user 'seawall', as which the model runs, cannot read '$1'"
     fi
+}
+
+# uses_model TOOL CONFIG: true when CONFIG has work for the embedded model. Ends the script when CONFIG is bad.
+uses_model() {
+    local judged
+    "$1" check "$2" >/dev/null || exit 1
+    judged=$("$1" check --json "$2" 2>/dev/null) || die "cannot judge '$2'"
+    grep -q '"embedded_model": *true' <<<"$judged"
 }
 
 # check_port PORT: true refusal comes from the daemon; this one comes before anything is started.

@@ -338,8 +338,10 @@ static void check_tells_what_is_unwise(void **state)
         &folder, "w.yaml", 0600,
         SPAN("service: {keys_required: false}\npools:\n- name: a\n  backends:\n"
              "  - {url: 'http://api.example.org', api_key_file: w.key}\n  - {embedded: true}\n"));
-    if (config_check(path, &warnings, &err) < 0)
+    bool uses_model = false;
+    if (config_check(path, &warnings, &uses_model, &err) < 0)
         fail_msg("%s", err.text);
+    assert_true(uses_model);
     const char *text = buf_cstr(&warnings);
     assert_non_null(strstr(text, "w.yaml:5: pools.backends.api_key_file: '"));
     assert_non_null(strstr(text, "/w.key' can be read by everyone (chmod o-r it)\n"));
@@ -348,10 +350,10 @@ static void check_tells_what_is_unwise(void **state)
     assert_null(strstr(text, "secret"));
 
     buf_clear(&warnings);
-    assert_true(config_check("/nowhere", &warnings, &err) < 0);
+    assert_true(config_check("/nowhere", &warnings, &uses_model, &err) < 0);
     assert_non_null(strstr(err.text, "cannot open '/nowhere'"));
     path = testing_file(&folder, "w.yaml", 0600, SPAN("limits: {json_depth: x}\n"));
-    assert_int_equal(config_check(path, &warnings, &err), -EINVAL);
+    assert_int_equal(config_check(path, &warnings, &uses_model, &err), -EINVAL);
     assert_non_null(strstr(err.text, "limits.json_depth: expected a number"));
     assert_int_equal(warnings.len, 0);
     assert_int_equal(config_warnings(SPAN("nonsense"), &warnings), -EINVAL);

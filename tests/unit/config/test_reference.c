@@ -141,7 +141,9 @@ static void every_example_loads(void **state)
             fail_msg("%s", err.text);
         assert_int_equal(config->pools[0].backends_count, examples[i].backends);
         assert_int_equal(config->models_count, examples[i].models);
-        assert_int_equal(config_check(path, &warnings, &err), 0);
+        bool uses_model = true;
+        assert_int_equal(config_check(path, &warnings, &uses_model, &err), 0);
+        assert_int_equal(uses_model, config_uses_model(config));
         assert_string_equal(buf_cstr(&warnings), "");
         config_unref(config);
         config_bundle_release(&bundle);
