@@ -20,6 +20,9 @@
 #define PAUSE_MS_MAX 10000
 #define GOOD_LIFE_MS 30000
 #define SETTINGS_BYTES_MAX 16384
+#define REASON_BYTES 512
+#define STATUS_PORT_TAKEN 5                /* of libexec/embedded_model.py: the next life may have more luck */
+#define REASON_PREFIX "embedded model: " /* of its lines */
 
 struct model_child {
     struct loop *loop;
@@ -55,6 +58,27 @@ static int free_port(uint16_t *ret_port)
     return result;
 }
 
+/* The last line of its log that is not empty, from the last REASON_BYTES of it. */
+static void read_reason(const struct model_child *model, char ret_reason[REASON_BYTES])
+{
+    char tail[REASON_BYTES];
+    struct span line, reason = SPAN("it does not say why");
+    ssize_t len = 0;
+    int fd = open(model->spec.log_path, O_RDONLY | O_CLOEXEC);
+    off_t end = fd >= 0 ? lseek(fd, 0, SEEK_END) : 0;
+    if (end > 0)
+        len = pread(fd, tail, sizeof(tail), MAX(end - (off_t)sizeof(tail), (off_t)0));
+    if (fd >= 0)
+        close(fd);
+    struct span rest = span_of(tail, len > 0 ? (size_t)len : 0);
+    while (span_split(&rest, '\n', &line))
+        if (span_trim(line).len > 0)
+            reason = span_trim(line);
+    if (span_starts(reason, SPAN(REASON_PREFIX)))
+        reason = span_skip(reason, strlen(REASON_PREFIX));
+    snprintf(ret_reason, REASON_BYTES, "%.*s", (int)reason.len, reason.ptr);
+}
+
 static void on_exit_of_child(void *owner, int64_t status, int signum)
 {
     struct model_child *model = owner;
@@ -63,6 +87,13 @@ static void on_exit_of_child(void *owner, int64_t status, int signum)
     child_free(TAKE(model->child));
     close(model->input);
     model->input = -1;
+    if (model->spec.first_start && status != 0 && status != STATUS_PORT_TAKEN) {
+        char reason[REASON_BYTES];
+        read_reason(model, reason);
+        model->spec.on_refused(reason);
+        return;
+    }
+    model->spec.first_start = false;
     if (now - model->started_ms >= GOOD_LIFE_MS)
         model->pause_ms = PAUSE_MS_FIRST;
     log_line(LOG_WARN,

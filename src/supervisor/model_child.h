@@ -3,6 +3,10 @@
  * The embedded model as a child: started with its settings on standard input (its key is in no argument and no environment), started again
  * with growing pauses when it ends, killed when the gateway says that no tokens come out of it.
  *
+ * A program that ends with a status other than 0 says in its last line why it could not begin (libexec/embedded_model.py: a damaged file, no
+ * memory). In the first life of a first start nothing will be better the next time: on_refused, and no restart. Later, or after a signal, or
+ * when its port was taken, it is tried again.
+ *
  * Pauses: 0.1 s, doubling to 10 s; a life of 30 s forgets them. Belongs to the supervisor's loop.
  */
 #pragma once
@@ -20,6 +24,8 @@ struct model_spec {
     uint32_t uid, gid;
     uint32_t threads;
     uint32_t slots, context_tokens;
+    bool first_start; /* nothing was served before: on_refused instead of a second life */
+    void (*on_refused)(const char *reason); /* the reason: its log's last line */
 };
 
 /* Chooses a port of loopback and a key, and starts it. NULL with *err. */

@@ -62,6 +62,7 @@ struct supervisor {
     struct child *trial; /* the new binary's --check */
     bool becoming;       /* the new binary, as soon as no reload is under way */
     bool stopping;
+    bool failed; /* stops because it cannot serve */
     struct deadline stop_deadline;
     int exit_status;
 };
@@ -236,7 +237,7 @@ static void on_gateway_exit(void *owner, struct gateway_child *child, int64_t st
     gateway_child_free(child);
     self.gateway = NULL;
     if (self.stopping) {
-        end(status == 0 && signum == 0 ? EXIT_SUCCESS : EXIT_FAILURE);
+        end(status == 0 && signum == 0 && !self.failed ? EXIT_SUCCESS : EXIT_FAILURE);
         return;
     }
     if (self.bundle_next.len > 0) { /* the next one is asked again */
@@ -457,7 +458,7 @@ static void stop(void)
     if (self.stopping || !self.gateway) {
         if (self.gateway)
             gateway_child_signal(self.gateway, SIGKILL);
-        end(EXIT_SUCCESS);
+        end(self.failed ? EXIT_FAILURE : EXIT_SUCCESS);
         return;
     }
     self.stopping = true;
@@ -496,7 +497,16 @@ static void raise_descriptors(void)
         log_line(LOG_WARN, "cannot raise the limit of open files");
 }
 
-static int start_model(struct err *err)
+static void on_model_refused(const char *reason)
+{
+    log_line(LOG_ERROR, "the embedded model cannot start: %s", reason);
+    if (self.stopping)
+        return;
+    self.failed = true;
+    stop();
+}
+
+static int start_model(bool first_start, struct err *err)
 {
     char log_path[PATH_MAX + 16];
     long processors = sysconf(_SC_NPROCESSORS_ONLN);
@@ -515,7 +525,9 @@ static int start_model(struct err *err)
                                                       .gid = self.gid,
                                                       .threads = (uint32_t)MAX(processors, 1L),
                                                       .slots = MODEL_SLOTS,
-                                                      .context_tokens = MODEL_CONTEXT_TOKENS},
+                                                      .context_tokens = MODEL_CONTEXT_TOKENS,
+                                                      .first_start = first_start,
+                                                      .on_refused = on_model_refused},
                                  err);
     return self.model ? 0 : -EIO;
 }
@@ -546,7 +558,7 @@ static int start(struct err *err)
         return taken;
     int result = taken ? 0 : options_lock(&self.options, &self.lock_fd, err);
     if (result == 0)
-        result = start_model(err);
+        result = start_model(!taken, err);
     if (result == 0)
         result = read_bundle(&self.bundle, &config, err);
     if (result < 0)

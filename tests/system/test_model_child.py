@@ -34,8 +34,10 @@ def mode():
 
 
 if mode() == "crash":
-    sys.stderr.write("fake model: no luck today\\n")
+    sys.stderr.write("a word before\\nembedded model: no luck today\\n")
     sys.exit(3)
+if mode() == "taken":
+    sys.exit(5)
 
 
 def guarded(behave):
@@ -166,16 +168,37 @@ def test_while_it_is_away_calls_are_refused_with_a_time_to_come_back(start, mode
 
 
 def test_pauses_grow_while_it_dies_young(start, model):
-    set_mode(model, "crash")
     door = embedded(start, model)
-    wait_for(lambda: len(lives(model)) >= 4, 10, "four lives")
+    wait_up(door)
+    set_mode(model, "crash")
+    os.kill(lives(model)[0]["pid"], signal.SIGKILL)
+    wait_for(lambda: len(lives(model)) >= 5, 10, "four lives more")
     log = door.log()
     for pause in (100, 200, 400):
         assert f"starting it again in {pause} ms" in log
     assert "status 3" in log
     at = [life["at"] for life in lives(model)]
-    assert at[3] - at[2] > at[1] - at[0]
+    assert at[4] - at[3] > at[2] - at[1]
     assert "no luck today" in (door.data / "model.log").read_text()
+
+
+def test_one_that_cannot_serve_at_all_ends_the_start_with_its_own_reason(start, model):
+    """A damaged file, say: the next try would find the same."""
+    set_mode(model, "crash")
+    door = start(config=QUICK, extra=words(model), ready=False)
+    assert door.process.wait(20) == 1
+    assert len(lives(model)) == 1 and "starting it again" not in door.log()
+    (line,) = [line for line in door.log().splitlines() if "error" in line]
+    assert line.endswith("the embedded model cannot start: no luck today")
+
+
+def test_one_whose_port_was_taken_meanwhile_is_tried_again(start, model):
+    set_mode(model, "taken")
+    door = start(config=QUICK, extra=words(model), ready=False)
+    wait_for(lambda: len(lives(model)) >= 2, 10, "a second life")
+    set_mode(model, "good")
+    door.wait_ready()
+    wait_up(door)
 
 
 def test_a_model_that_gives_no_tokens_any_more_is_killed_and_started_again(start, model):
