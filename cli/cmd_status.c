@@ -28,6 +28,15 @@ static uint64_t number_of(const json_t *object, const char *name)
 
 /* ── is it up? ── */
 
+/* A model that the service itself has started and that has not answered yet is no trouble. */
+static const char *state_of(const json_t *backend)
+{
+    const char *state = text_or(backend, "state", "unknown");
+    bool loading = json_is_true(json_object_get(backend, "embedded")) && strcmp(state, "up") != 0 &&
+                   json_is_null(json_object_get(backend, "last_good_s"));
+    return loading ? "loading" : state;
+}
+
 /* Why a backend of the pool is not up yet, for whoever waits. */
 static const char *state_in_pool(const json_t *status, const char *pool_name)
 {
@@ -35,10 +44,17 @@ static const char *state_in_pool(const json_t *status, const char *pool_name)
     for (size_t i = 0; i < json_array_size(pools); i++) {
         const json_t *pool = json_array_get(pools, i);
         if (strcmp(text_or(pool, "name", ""), pool_name) == 0)
-            return text_or(json_array_get(json_object_get(pool, "backends"), 0), "state",
-                           "unknown");
+            return state_of(json_array_get(json_object_get(pool, "backends"), 0));
     }
     return "unknown";
+}
+
+static const char *model_state(const json_t *status, const json_t *model)
+{
+    if (json_is_true(json_object_get(model, "up")))
+        return "up";
+    const char *server = state_in_pool(status, text_or(model, "pool", "?"));
+    return strcmp(server, "loading") == 0 ? server : "down";
 }
 
 /* EXIT_OK when every model is up; else *ret_reason says what is missing. */
@@ -55,11 +71,15 @@ static enum exit_status judge(const json_t *status, char ret_reason[REASON_BYTES
     }
     for (size_t i = 0; i < json_array_size(models); i++) {
         const json_t *model = json_array_get(models, i);
-        if (json_is_true(json_object_get(model, "up")))
+        const char *state = model_state(status, model);
+        if (strcmp(state, "up") == 0)
             continue;
-        snprintf(ret_reason, REASON_BYTES, "model '%s' is not up: the server of pool '%s' is %s",
-                 text_or(model, "name", "?"), text_or(model, "pool", "?"),
-                 state_in_pool(status, text_or(model, "pool", "?")));
+        if (strcmp(state, "loading") == 0)
+            snprintf(ret_reason, REASON_BYTES, "model '%s' is loading", text_or(model, "name", "?"));
+        else
+            snprintf(ret_reason, REASON_BYTES, "model '%s' is not up: the server of pool '%s' is %s",
+                     text_or(model, "name", "?"), text_or(model, "pool", "?"),
+                     state_in_pool(status, text_or(model, "pool", "?")));
         return EXIT_FAILED;
     }
     return EXIT_OK;
@@ -112,16 +132,17 @@ static enum exit_status wait_until_up(const struct invocation *call, uint64_t se
 
 /* ── for people ── */
 
-static void print_models(const json_t *models)
+static void print_models(const json_t *status)
 {
     static const char *const titles[] = {"MODEL", "POOL", "STATE"};
+    const json_t *models = json_object_get(status, "models");
     struct table table;
     table_init(&table, titles, COUNT_OF(titles));
     for (size_t i = 0; i < json_array_size(models); i++) {
         const json_t *model = json_array_get(models, i);
         table_cell(&table, "%s", text_or(model, "name", "?"));
         table_cell(&table, "%s", text_or(model, "pool", "?"));
-        table_cell(&table, "%s", json_is_true(json_object_get(model, "up")) ? "up" : "down");
+        table_cell(&table, "%s", model_state(status, model));
     }
     table_print(&table);
     table_release(&table);
@@ -133,7 +154,7 @@ static void add_backend(struct table *table, const json_t *pool, const json_t *b
     table_cell(table, "%s",
                json_is_true(json_object_get(backend, "embedded")) ? "embedded"
                                                                   : text_or(backend, "url", "?"));
-    table_cell(table, "%s", text_or(backend, "state", "?"));
+    table_cell(table, "%s", state_of(backend));
     table_cell(table, "%s", text_or(backend, "engine", "?"));
     table_number(table, number_of(backend, "in_flight"));
     table_number(table, number_of(backend, "requests"));
@@ -183,7 +204,7 @@ static void print_status(const json_t *status)
     puts("");
     print_urls(json_object_get(status, "listen"));
     puts("");
-    print_models(json_object_get(status, "models"));
+    print_models(status);
     puts("");
     print_pools(json_object_get(status, "pools"));
     if (lost[0])

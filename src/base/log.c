@@ -2,6 +2,9 @@
 /*
  * A line is built on the stack and written at once, so lines of several threads and processes do not mix. Control bytes
  * in a message become '?': a name from outside cannot forge a second line or move the terminal's cursor.
+ *
+ * On a terminal another program may stand in the middle of a line that it writes over and over (`seawall status --wait`):
+ * there a line first clears the one that it is written on.
  */
 #include "base/log.h"
 
@@ -16,11 +19,15 @@
 
 static _Atomic(const char *) log_role = "seawall";
 static _Atomic(enum log_level) log_least = LOG_INFO;
+static _Atomic bool log_to_terminal;
 
 void log_setup(const char *role, enum log_level least)
 {
     atomic_store(&log_role, role);
     atomic_store(&log_least, least);
+    int saved_errno = errno;
+    atomic_store(&log_to_terminal, isatty(STDERR_FILENO) == 1); /* later the sandbox would not let us ask */
+    errno = saved_errno;
 }
 
 static const char *level_name(enum log_level level)
@@ -54,7 +61,8 @@ void log_line(enum log_level level, const char *format, ...)
     char when[TEXT_TIME_BYTES];
     text_time(clock_wall_ms(), when);
     int head =
-        snprintf(line, sizeof(line), "%s %s %s: ", when, atomic_load(&log_role), level_name(level));
+        snprintf(line, sizeof(line), "%s%s %s %s: ", atomic_load(&log_to_terminal) ? "\r\033[K" : "", when,
+                 atomic_load(&log_role), level_name(level));
     size_t len = fitting(head, sizeof(line));
 
     va_list args;

@@ -3,15 +3,18 @@
 import json
 import os
 import pathlib
+import pty
+import re
 import shutil
 import signal
+import subprocess
 import threading
 import time
 
 import pytest
 
 import engine as engine_module
-from service import events_of, pid_lives, wait_for
+from service import TOOL, events_of, pid_lives, wait_for
 from wire import Wire, chat, deltas
 
 PYTHON = "/usr/bin/python3"  # where the gateway's user can run it
@@ -33,6 +36,8 @@ def mode():
         return file.read()
 
 
+while mode() == "slow":
+    time.sleep(0.01)
 if mode() == "crash":
     sys.stderr.write("a word before\\nembedded model: no luck today\\n")
     sys.exit(3)
@@ -114,6 +119,26 @@ def test_without_any_configuration_the_model_is_served_under_the_name_of_its_fil
     assert status == 200 and deltas(events_of(body)) == "I live"
     status, _, body = door.request("GET", "/v1/models", key=door.key)
     assert [entry["id"] for entry in json.loads(body)["data"]] == ["Tiny-1M"]
+
+
+def test_while_it_loads_it_is_loading_not_down(start, model):
+    """What `status --wait` shows on a terminal: one line that is written over, with the seconds in it."""
+    set_mode(model, "slow")
+    door = start(config=QUICK, extra=words(model))
+    status = door.tool("status", check=False)
+    assert status.returncode == 1 and status.stderr == "seawall: model 'Tiny-1M' is loading\n"
+    assert re.search(r"Tiny-1M +p +loading", status.stdout) and re.search(r"embedded +loading", status.stdout)
+    terminal, end = pty.openpty()
+    waiting = subprocess.Popen([TOOL, "--data", door.data, "status", "--wait", "30"], stdout=subprocess.DEVNULL, stderr=end)
+    seen = b""
+    while b"(1 s)" not in seen:
+        seen += os.read(terminal, 1000)
+    assert seen.startswith(b"\r\x1b[KWaiting (0 s): model 'Tiny-1M' is loading\r\x1b[KWaiting (") and b"\n" not in seen
+    set_mode(model, "good")
+    assert waiting.wait(20) == 0
+    assert os.read(terminal, 1000).endswith(b"\r\x1b[K")
+    os.close(terminal)
+    os.close(end)
 
 
 def test_its_key_is_in_no_argument_and_no_environment_and_nobody_else_gets_in(start, model):

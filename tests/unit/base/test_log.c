@@ -8,6 +8,8 @@
 #include "base/log.h"
 #include "base/text.h"
 
+#include <fcntl.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 /* Standard error goes into a pipe while a test looks. */
@@ -47,6 +49,32 @@ static void line_has_time_role_and_level(void **state)
     uint64_t when;
     assert_int_equal(text_parse_time(span_of(text, 24), &when), 0);
     assert_string_equal(text + 24, " gateway warning: backend 'one' is down\n");
+}
+
+static void on_a_terminal_a_line_takes_the_place_of_one_that_is_written_over(void **state)
+{
+    (void)state;
+    char text[2000];
+    int terminal = posix_openpt(O_RDWR | O_NOCTTY);
+    assert_true(terminal >= 0);
+    assert_int_equal(grantpt(terminal), 0);
+    assert_int_equal(unlockpt(terminal), 0);
+    int end = open(ptsname(terminal), O_RDWR | O_NOCTTY);
+    assert_true(end >= 0);
+    int saved = dup(STDERR_FILENO);
+    assert_true(dup2(end, STDERR_FILENO) >= 0);
+    log_setup("test", LOG_INFO);
+    log_line(LOG_INFO, "hello");
+    dup2(saved, STDERR_FILENO);
+    log_setup("test", LOG_INFO);
+    ssize_t len = read(terminal, text, sizeof(text) - 1);
+    assert_true(len > 0);
+    text[len] = '\0';
+    assert_memory_equal(text, "\r\033[K20", 6);
+    assert_non_null(strstr(text, " test info: hello\r\n"));
+    close(saved);
+    close(end);
+    close(terminal);
 }
 
 static void lower_levels_are_not_written(void **state)
@@ -104,6 +132,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(line_has_time_role_and_level),
+        cmocka_unit_test(on_a_terminal_a_line_takes_the_place_of_one_that_is_written_over),
         cmocka_unit_test(lower_levels_are_not_written),
         cmocka_unit_test(control_bytes_cannot_forge_a_line),
         cmocka_unit_test(long_lines_are_cut_and_ended),
