@@ -20,7 +20,7 @@ static const struct words words[] = {
          .none = "No model's server has answered yet. This page shows them as soon as one does.",
          .try_it = "Try it",
          .key = "Put your API key in place of $SEAWALL_API_KEY. No key yet? Ask whoever runs this "
-                "service; they make one with",
+                "service; they make one with this (DIR is the data folder):",
          .streams = "The answer comes token by token, as server-sent events."},
     [PAGE_CHINESE] =
         {.lang = "zh",
@@ -32,7 +32,7 @@ static const struct words words[] = {
          .none = "尚无模型服务器响应。一旦有响应，就会显示在这里。",
          .try_it = "试一试",
          .key = "请将 $SEAWALL_API_KEY 换成您的 API "
-                "密钥。还没有密钥？请联系服务管理员，他们可以这样创建：",
+                "密钥。还没有密钥？请联系服务管理员，他们可以这样创建（DIR 为服务的数据目录）：",
          .streams = "回答以服务器推送事件（SSE）的形式逐个词元返回。"},
 };
 
@@ -63,9 +63,9 @@ const char page_style[] =
     ".up{color:var(--good)}.down{color:var(--bad)}\n"
     ".up::before{content:'\\25CF\\00A0'}.down::before{content:'\\25CB\\00A0'}\n"
     "pre{background:var(--panel);border:1px solid "
-    "var(--line);border-radius:.6rem;padding:.9rem;margin:0;overflow-x:auto;"
-    "font:14px/1.55 ui-monospace,monospace}\n"
-    "code{font:.92em ui-monospace,monospace;color:var(--accent)}\n"
+    "var(--line);border-radius:.6rem;padding:.9rem;margin:0;"
+    "white-space:pre-wrap;overflow-wrap:anywhere;font:14px/1.55 ui-monospace,monospace}\n"
+    "code{font:.92em ui-monospace,monospace;color:var(--accent);display:inline-block}\n"
     "pre:focus-visible{outline:2px solid var(--accent)}\n";
 
 const char page_icon[] = "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 32 32\"><rect "
@@ -198,6 +198,6 @@ void page_write(const struct site_facts *facts, enum page_language language, str
     write_curl(facts, body);
     buf_printf(
         body,
-        "<p>%s</p>\n<p>%s <code>seawall key create NAME</code></p>\n</main>\n</body>\n</html>\n",
+        "<p>%s</p>\n<p>%s <code>./seawall --data DIR key create NAME</code></p>\n</main>\n</body>\n</html>\n",
         say->streams, say->key);
 }

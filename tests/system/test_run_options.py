@@ -187,6 +187,22 @@ def test_a_configuration_with_pools_of_its_own_needs_no_model_to_be_fetched(tmp_
     assert (result.returncode, result.stdout, result.stderr) == (0, uses + "\n", "")
 
 
+@pytest.mark.parametrize("address, url", [
+    (":8080", "http://127.0.0.1:8080"), ("8080", "http://127.0.0.1:8080"), ("0.0.0.0:1", "http://127.0.0.1:1"), ("[::]:1", "http://127.0.0.1:1"),
+    ("127.0.0.1:9", "http://127.0.0.1:9"), ("[::1]:9", "http://[::1]:9"), ("10.0.0.5:80", "http://10.0.0.5:80")])
+def test_an_address_is_shown_as_this_machine_calls_it(address, url):
+    assert shell('url_of "$1"', address).stdout == url + "\n"
+
+
+@pytest.mark.parametrize("addresses, words", [
+    ([":8080"], ":8080/"), (["8080"], ":8080/"), (["127.0.0.1:1", "0.0.0.0:2"], ":2/"), (["10.0.0.5:80"], ":80/"), (["[::]:3"], ":3/"),
+    (["127.0.0.1:1"], "this machine only"), (["[::1]:1", "unix:/run/a", "127.0.0.2:5"], "this machine only")])
+def test_who_can_come_in_is_said(addresses, words):
+    result = shell('reach_of "$@"', *addresses)
+    assert words in result.stdout and result.stdout.count("\n") == 1
+    assert ("other machines" in result.stdout) == (words != "this machine only")
+
+
 def test_a_bad_configuration_is_said_before_a_model_is_fetched(tmp_path):
     (tmp_path / "seawall.yaml").write_text("pools: 3")
     refused(shell('if uses_model "$1" "$2"; then :; fi; echo more', str(TOOL), str(tmp_path / "seawall.yaml")), 1, "seawall.yaml:1")

@@ -216,6 +216,29 @@ uses_model() {
     grep -q '"embedded_model": *true' <<<"$judged"
 }
 
+# url_of ADDRESS: what this machine calls a listen address; all addresses are spoken as loopback.
+url_of() {
+    local port=${1##*:} host=${1%:*}
+    [ "$host" != "$1" ] || host=''
+    case $host in '' | 0.0.0.0 | '[::]') host=127.0.0.1 ;; esac
+    printf 'http://%s:%s\n' "$host" "$port"
+}
+
+# reach_of ADDRESS...: who else can come in, in plain words.
+reach_of() {
+    local address
+    for address in "$@"; do
+        case $address in
+        unix:* | 127.* | '[::1]:'*) ;;
+        *)
+            printf '%s\n' "other machines too: http://$(uname -n):${address##*:}/ (plain HTTP; service.listen or a firewall keeps them out)"
+            return 0
+            ;;
+        esac
+    done
+    printf '%s\n' "this machine only"
+}
+
 # check_port PORT: true refusal comes from the daemon; this one comes before anything is started.
 check_port() {
     if (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; then

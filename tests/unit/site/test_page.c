@@ -51,12 +51,21 @@ static void it_shows_models_and_a_ready_line(void **state)
     assert_non_null(strstr(page, "<span>beta</span><span class=\"up\">up</span>"));
     assert_non_null(strstr(page, "http://door.example:8080/v1/chat/completions"));
     assert_non_null(strstr(page, "\"model\":\"beta\""));
+    assert_non_null(strstr(page, "<code>./seawall --data DIR key create NAME</code>")); /* as ./run leaves the tool */
     assert_non_null(strstr(write_page(&facts, PAGE_CHINESE, &body), "<html lang=\"zh\">"));
     facts.secure = true;
     assert_non_null(strstr(write_page(&facts, PAGE_ENGLISH, &body), "https://door.example:8080/"));
     facts.models_count = 0;
     assert_non_null(strstr(write_page(&facts, PAGE_ENGLISH, &body), "has answered yet"));
     buf_release(&body);
+}
+
+/* A telephone shows the whole line: nothing is cut off at its edge. */
+static void the_ready_line_wraps_where_the_page_is_narrow(void **state)
+{
+    (void)state;
+    assert_non_null(strstr(page_style, "white-space:pre-wrap;overflow-wrap:anywhere"));
+    assert_null(strstr(page_style, "overflow-x"));
 }
 
 static void names_cannot_become_markup(void **state)
@@ -79,6 +88,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_language_is_the_one_asked_for_most),
         cmocka_unit_test(it_shows_models_and_a_ready_line),
+        cmocka_unit_test(the_ready_line_wraps_where_the_page_is_narrow),
         cmocka_unit_test(names_cannot_become_markup),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);
