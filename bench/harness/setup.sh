@@ -34,5 +34,5 @@ lists=("$root/tools/setup/packages.txt")
 [ "$2" = no ] || lists+=("$root/tools/setup/packages-bench.txt")
 package_installer=install_unstarted
 [ "$2$3" = nono ] || ensure_packages "$1" "$logs/packages.log" "${lists[@]}"
-[ "$3" = no ] || ensure_build "$root" "$logs/build.log"
+[ "$3" = no ] || ensure_build "$root" "$logs/build.log" bench/load/bench_{load,upstream,floor}
 rm -f "$logs"/*.log
