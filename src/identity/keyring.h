@@ -3,7 +3,8 @@
  * Whose request this is: all keys of the service in memory, as one snapshot that never changes.
  *
  * The control thread builds a ring whenever keys change and sends each worker a reference; readers take no lock. Checking a key of ours costs a
- * MAC and one look-up; a forged one costs the MAC; an imported one costs one SHA-256 and one look-up. No database is ever asked.
+ * MAC and one look-up; a forged one costs the MAC; an imported one costs one SHA-256 and one look-up, and so does, once any was imported,
+ * a forged one, since it may be one of another Seawall. No database is ever asked.
  */
 #pragma once
 

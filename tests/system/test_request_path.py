@@ -196,6 +196,13 @@ def test_keys_of_another_service_go_on_after_an_import(door, tmp_path):
     refused(ask(door, request("GET", "/v1/models", key=digest)), 401, "invalid_api_key")
 
 
+def test_keys_of_another_seawall_go_on_after_an_import(door, start, engine):
+    theirs = start(engine).make_key("moved")
+    refused(ask(door, request("GET", "/v1/models", key=theirs)), 401, "invalid_api_key")
+    door.tool("key", "import", "-", input=f"key,name\n{theirs},moved\n")
+    assert ask(door, request("GET", "/v1/models", key=theirs)).status == 200
+
+
 # ---- the body ------------------------------------------------------------------------------------
 
 

@@ -214,6 +214,27 @@ static void imported_key_of_our_form_is_found(void **state)
     keyring_unref(ring);
 }
 
+/* A move between two services, or a MAC key that was lost: our form, a MAC that is wrong here. */
+static void imported_key_of_another_seawall_is_found(void **state)
+{
+    (void)state;
+    struct test_key theirs, imported, forged;
+    test_key_make(&theirs, &other_mac, false, 0);
+    key_unref(theirs.key);
+    test_key_make(&forged, &other_mac, false, 0);
+    key_unref(forged.key);
+    test_key_import(&imported, 4711, theirs.text);
+    struct keyring *ring = ring_of(&imported, 1, true);
+    struct key *key;
+    uint64_t id;
+    assert_int_equal(ask(ring, theirs.text, &key, &id), REASON_OK);
+    assert_ptr_equal(key, imported.key);
+    assert_true(id == 4711);
+    /* One that nobody imported stays refused, also where unlisted keys are trusted. */
+    assert_int_equal(answer(ring, forged.text), REASON_BAD_KEY);
+    keyring_unref(ring);
+}
+
 static void last_use_is_renewed_once_a_second(void **state)
 {
     (void)state;
@@ -335,6 +356,7 @@ int main(void)
         cmocka_unit_test(unlisted_keys_are_trusted_only_when_told),
         cmocka_unit_test(imported_texts_have_bounds),
         cmocka_unit_test(imported_key_of_our_form_is_found),
+        cmocka_unit_test(imported_key_of_another_seawall_is_found),
         cmocka_unit_test(last_use_is_renewed_once_a_second),
         cmocka_unit_test(ring_lists_its_keys_in_order),
         cmocka_unit_test(twins_are_kept_and_the_first_answers),
