@@ -5,6 +5,7 @@
 #include "net/listen.h"
 
 #include <fcntl.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 static int open_one(struct span text, bool reuse_port, struct err *err)
@@ -98,6 +99,12 @@ void listeners_close(struct listeners *listeners)
         if (listeners->fds[i] >= 0)
             close(listeners->fds[i]);
     listeners->count = 0;
+}
+
+void listeners_shut(const struct listeners *listeners)
+{
+    for (size_t i = 2; i < listeners->count; i++)
+        (void)shutdown(listeners->fds[i], SHUT_RDWR); /* fails on one that is shut already */
 }
 
 int listeners_export(const struct listeners *listeners, char *ret_text, size_t size)

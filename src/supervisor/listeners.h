@@ -20,6 +20,9 @@ struct listeners {
 int listeners_open(const struct config *config, uint32_t workers, const char *admin_path,
                    struct listeners *ret_listeners, struct err *err) must_check;
 void listeners_close(struct listeners *listeners);
+/* The kernel refuses newcomers of the service's addresses from now on, in whatever process holds these sockets: closing ours alone would leave
+ * them in the backlog of the gateway's. Who was connected stays; admin and metrics go on. For the service's end only: it cannot be undone. */
+void listeners_shut(const struct listeners *listeners);
 
 /* As text in the environment, over an exec: "workers addresses fd fd fd …"; the descriptors lose close-on-exec. */
 int listeners_export(const struct listeners *listeners, char *ret_text, size_t size) must_check;

@@ -466,6 +466,7 @@ static void stop(void)
     release_old_gateway();
     if (gateway_child_send(self.gateway, HANDOVER_DRAIN, SPAN("")) < 0)
         gateway_child_signal(self.gateway, SIGTERM);
+    listeners_shut(&self.listeners);
     deadline_set(self.loop, &self.stop_deadline,
                  loop_now_ms(self.loop) + self.drain_ms + STOP_GRACE_MS);
 }

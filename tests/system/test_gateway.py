@@ -267,6 +267,28 @@ def test_a_stop_lets_streams_finish_and_takes_nothing_new(start, make_engine):
     assert door.logged(reason="OK", endpoint="chat", completion_tokens=4)
 
 
+def test_newcomers_are_refused_while_streams_end(start, make_engine):
+    steps = threading.Semaphore(0)
+    door = start(make_engine(stepwise(steps)))
+    wire = streaming(door)
+    door.send_signal(signal.SIGTERM)
+
+    def refused():
+        try:
+            socket.create_connection(("127.0.0.1", door.port), 5).close()
+        except ConnectionRefusedError:
+            return True
+        return False
+
+    wait_for(refused, what="the refusal")
+    assert all(refused() for _ in range(20))  # by every worker
+    assert door.process.poll() is None
+    for _ in range(3):
+        steps.release()
+    assert rest_of(wire)[-1] == "[DONE]"
+    assert door.process.wait(10) == 0
+
+
 def test_a_stop_does_not_wait_for_those_who_only_keep_a_connection(start, engine):
     door = start(engine)
     wires = [Wire(door.port) for _ in range(5)]

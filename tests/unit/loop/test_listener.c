@@ -209,6 +209,17 @@ static void pausing_ends_the_rest(void **state)
     close(client);
 }
 
+/* By another process that holds it too: the loop is not woken for ever, and nobody was refused for want of anything. */
+static void a_listener_that_was_shut_is_quiet(void **state)
+{
+    struct fixture *f = *state;
+    listen_now(f);
+    assert_int_equal(shutdown(f->listening, SHUT_RDWR), 0);
+    turn(f->loop);
+    assert_waits(f->loop);
+    assert_int_equal(f->accepted + f->told_short, 0);
+}
+
 static void out_of_memory_costs_the_newcomer_only(void **state)
 {
     struct fixture *f = *state;
@@ -256,6 +267,7 @@ int main(void)
         case_of(turns_away_when_descriptors_run_out),
         case_of(rests_when_even_the_reserve_is_gone),
         case_of(pausing_ends_the_rest),
+        case_of(a_listener_that_was_shut_is_quiet),
         case_of(out_of_memory_costs_the_newcomer_only),
         case_of(new_without_memory_is_null),
         case_of(loop_free_takes_the_listener_along),

@@ -73,6 +73,40 @@ static void each_worker_has_its_own_socket(void **state)
     listeners_close(&listeners);
 }
 
+static int connect_to(const char *port)
+{
+    struct sockaddr_in name = {.sin_family = AF_INET,
+                               .sin_port = htons((uint16_t)strtoul(port, NULL, 10)),
+                               .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    int result = connect(fd, (struct sockaddr *)&name, sizeof(name)) < 0 ? -errno : 0;
+    close(fd);
+    return result;
+}
+
+/* A gateway that drains still has its copies of them. */
+static void once_shut_they_refuse_whoever_else_holds_them(void **state)
+{
+    struct span listen;
+    struct config config = config_of(&listen);
+    struct listeners listeners;
+    struct err err = {""};
+    (void)state;
+    assert_int_equal(listeners_open(&config, 2, admin, &listeners, &err), 0);
+    int copies[] = {dup(listeners.fds[2]), dup(listeners.fds[3])};
+    assert_int_equal(connect_to(strchr(address, ':') + 1), 0);
+    listeners_shut(&listeners);
+    assert_int_equal(connect_to(strchr(address, ':') + 1), -ECONNREFUSED);
+    int listening = 0;
+    socklen_t len = sizeof(listening);
+    assert_int_equal(getsockopt(listeners.fds[0], SOL_SOCKET, SO_ACCEPTCONN, &listening, &len), 0);
+    assert_true(listening); /* the operator is still heard */
+    listeners_shut(&listeners);
+    close(copies[0]);
+    close(copies[1]);
+    listeners_close(&listeners);
+}
+
 static void a_taken_port_is_refused_and_nothing_stays_open(void **state)
 {
     struct span listen;
@@ -165,6 +199,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(each_worker_has_its_own_socket, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(once_shut_they_refuse_whoever_else_holds_them, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_taken_port_is_refused_and_nothing_stays_open, set_up, tear_down),
         cmocka_unit_test_setup_teardown(metrics_whose_usual_port_is_taken_are_left_out, set_up, tear_down),
         cmocka_unit_test_setup_teardown(too_many_are_refused, set_up, tear_down),
