@@ -414,12 +414,14 @@ static void on_done(void *owner)
     }
 }
 
-static enum reason reason_of(enum relay_failure failure)
+/* Nobody there is another thing than somebody who says nothing. */
+static enum reason reason_of(enum relay_failure failure, bool connected)
 {
     switch (failure) {
     case RELAY_NO_BACKEND:
         return REASON_NO_BACKEND;
     case RELAY_CONNECT_FAILED:
+        return connected ? REASON_BAD_ANSWER : REASON_NO_BACKEND;
     case RELAY_BAD_ANSWER:
     case RELAY_REFUSED:
         return REASON_BAD_ANSWER;
@@ -454,6 +456,6 @@ static void on_failed(void *owner, enum relay_failure failure, const struct err 
         request->record.reason = REASON_CUT;
         request_over(request);
     } else {
-        fail(request, reason_of(failure));
+        fail(request, reason_of(failure, request->record.connected_us > 0));
     }
 }

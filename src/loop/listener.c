@@ -176,7 +176,8 @@ static bool listener_accept(struct sock_listener *listener)
     case EPERM:
     case EPROTO:
         return true; /* this newcomer is gone (accept(2)), the next one is not */
-    case EINVAL: /* shut down, for all processes that share it: nobody comes any more */
+    case EINVAL:
+        /* Shut down, for all processes that share it: nobody comes any more. */
         check(uv_poll_stop(&listener->poll) == 0);
         return false;
     default:

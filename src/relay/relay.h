@@ -45,7 +45,8 @@ void relay_forget_idle(struct relay *relay);
 
 enum relay_failure {
     RELAY_NO_BACKEND,         /* none may take a call */
-    RELAY_CONNECT_FAILED,     /* after all tries */
+    RELAY_CONNECT_FAILED,     /* after all tries: none was made, or (connected_us > 0) the last
+                                 one was closed without a byte */
     RELAY_FIRST_BYTE_TIMEOUT,
     RELAY_IDLE_TIMEOUT,       /* in mid-answer */
     RELAY_BAD_ANSWER,         /* not HTTP, or it ended too early */

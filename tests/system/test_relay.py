@@ -123,7 +123,19 @@ def test_a_client_may_go_while_the_engine_is_being_connected(start):
     listener.close()
 
 
-def test_an_engine_that_does_not_accept_is_504_or_502_in_time(start):
+@pytest.mark.parametrize("stream", [True, False])
+def test_an_engine_that_died_is_503_from_the_first_call_on(start, engine, stream):
+    door = start(engine, pool={"probe": "off"})
+    assert door.chat()[0] == 200  # leaves a connection that the engine's end makes stale
+    engine.close()
+    status, headers, body = door.chat(stream=stream)
+    assert status == 503 and json.loads(body)["error"]["code"] == "model_unavailable"
+    assert int(headers["retry-after"]) > 0
+    (line,) = door.logged(id=headers["x-request-id"])
+    assert line["reason"] == "NO_BACKEND" and "refused" in line["detail"]
+
+
+def test_an_engine_that_does_not_accept_is_503_in_time(start):
     listener, waiting = full_listener()
     config = {"pools": [{"name": "p", "backends": [{"url": f"http://127.0.0.1:{listener.getsockname()[1]}"}], "probe": "off", "connect": "200ms"}],
               "models": [{"name": "test-model"}]}
@@ -131,7 +143,7 @@ def test_an_engine_that_does_not_accept_is_504_or_502_in_time(start):
     door.api_key()
     began = time.monotonic()
     status, _, body = door.chat()
-    assert status == 502 and json.loads(body)["error"]["code"] == "bad_gateway"
+    assert status == 503 and json.loads(body)["error"]["code"] == "model_unavailable"
     assert time.monotonic() - began < 2
     for client in waiting:
         client.close()
@@ -409,7 +421,7 @@ def test_an_engine_with_a_wrong_certificate_never_sees_a_request(start, make_eng
         backend_settings["ca_file"] = str(certificates / f"{authority}.pem")
     door = start(engine, pool={"backends": [backend_settings], "probe": "off"})
     status, headers, body = door.chat()
-    assert status == 502 and json.loads(body)["error"]["code"] == "bad_gateway"
+    assert status == 503 and json.loads(body)["error"]["code"] == "model_unavailable"
     assert not engine.calls
     (line,) = door.logged(id=headers["x-request-id"])
     assert "certificate" in line["detail"]
