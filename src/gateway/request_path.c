@@ -10,6 +10,7 @@
 #include "gateway/reply.h"
 #include "gateway/response_path.h"
 #include "gateway/worker.h"
+#include "identity/redact.h"
 
 #include <stdarg.h>
 
@@ -87,17 +88,15 @@ enum step_result request_refuse(struct request *request, enum reason reason, con
 static void note_head(struct request *request, const struct http_request *head)
 {
     struct record *record = &request->record;
+    struct arena *arena = request->arena;
+    struct span key = keyring_bearer(http_request_header(head, SPAN("authorization")));
     char room[65];
 
-    record->method = arena_copy(request->arena, span_take(http_request_method_text(head), 16));
-    record->path = arena_copy(request->arena, span_take(http_request_path(head), 128));
-    struct span agent = http_request_header(head, SPAN("user-agent"));
-    if (!span_is_null(agent))
-        record->user_agent = arena_copy(request->arena, span_take(agent, 64));
-    struct span theirs =
-        request_id_of_client(http_request_header(head, SPAN("x-request-id")), room);
-    if (!span_is_null(theirs))
-        record->client_request_id = arena_copy(request->arena, theirs);
+    record->method = arena_copy(arena, span_take(http_request_method_text(head), 16));
+    record->path = redact_keys(arena, http_request_path(head), 128, key);
+    record->user_agent = redact_keys(arena, http_request_header(head, SPAN("user-agent")), 64, key);
+    record->client_request_id = redact_keys(
+        arena, request_id_of_client(http_request_header(head, SPAN("x-request-id")), room), 64, key);
 }
 
 static struct request *request_blank(struct client *client)

@@ -11,7 +11,6 @@
 
 #include <stdatomic.h>
 
-#define KEY_PREFIX "sk-sw-"
 #define KEY_ID_AT (sizeof(KEY_PREFIX) - 1)
 #define KEY_DASH_AT (KEY_ID_AT + TEXT_BASE62_U64)
 #define KEY_SECRET_AT (KEY_DASH_AT + 1)

@@ -17,6 +17,7 @@
 #include "base/mac.h"
 #include "base/reason.h"
 
+#define KEY_PREFIX "sk-sw-"
 #define KEY_TEXT_BYTES 51
 #define KEY_NAME_BYTES_MAX 100
 #define KEY_MODELS_MAX 64

@@ -26,7 +26,7 @@
           "lines of one day and address have the same")                                            \
     FIELD(key, key, record->key_id, "the key's id")                                                \
     FIELD(text, method, span_take(record->method, 16), "as sent")                                  \
-    FIELD(text, path, path_of(record), "without its query, cut to 128 bytes")                      \
+    FIELD(text, path, path_of(record), "without its query and keys, cut to 128 bytes")             \
     FIELD(text, endpoint, span_take(record->endpoint, 16),                                         \
           "`chat`, `completion`, `embedding`, `models`, `model` or `none`")                        \
     FIELD(text, model, span_take(record->model, 128), "its public name")                           \

@@ -98,6 +98,24 @@ def test_hostile_paths_and_agents_are_one_line_of_json(start, engine):
     assert line["reason"] in ("NO_ROUTE", "BAD_HTTP")
 
 
+def test_a_key_in_a_path_or_a_name_is_not_in_the_log(start, engine):
+    door = start(engine)
+    ours, theirs = door.api_key(), "sk-proj-brought-along"
+    door.tool("key", "import", "-", input=f"key,name\n{theirs},moved\n")
+    for key in (ours, theirs):
+        with Wire(door.port) as wire:
+            answer = wire.send(request("GET", f"/v1/models/{key}", key=key,
+                                       headers=[("User-Agent", f"a {key}"), ("X-Request-Id", key)])).answer()
+        (line,) = door.logged(id=answer.headers["x-request-id"])
+        assert (line["path"], line["agent"], line["client_id"]) == ("/v1/models/***", "a ***", "***")
+    with Wire(door.port) as wire:
+        answer = wire.send(request("GET", f"/{ours}", headers=[("User-Agent", f"a {ours}")])).answer()
+    (line,) = door.logged(id=answer.headers["x-request-id"])
+    assert (line["path"], line["agent"]) == (f"/{ours[:18]}***", f"a {ours[:18]}***")
+    log = (door.data / "state" / "access.log").read_text()
+    assert ours[18:] not in log and theirs not in log
+
+
 def test_one_address_has_one_hash_and_others_have_others(start, engine):
     door = start(engine)
     for number, source in enumerate(("127.0.0.1", "127.0.0.1", "127.0.0.2")):
