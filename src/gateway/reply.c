@@ -89,6 +89,8 @@ enum step_result reply_refusal(struct request *request)
         http_answer_header(head, SPAN("WWW-Authenticate"), SPAN("Bearer"));
     if (info->status == 405)
         http_answer_header(head, SPAN("Allow"), endpoint_methods(request->endpoint));
+    if (info->status == 415) /* RFC 9110, section 15.5.16 */
+        http_answer_header(head, SPAN("Accept-Encoding"), SPAN("identity"));
     if (request->refusal.retry_after_s > 0) {
         char text[16];
         int len = snprintf(text, sizeof(text), "%u", request->refusal.retry_after_s);

@@ -223,6 +223,16 @@ static bool is_json(struct span content_type)
            (type.len > 5 && span_eq_nocase(span_skip(type, type.len - 5), SPAN("+json")));
 }
 
+/* Not compressed: nothing here unpacks a body, and a claim that is not true says that somebody between us and the caller understands it
+ * otherwise than we do. */
+static bool is_uncoded(const struct http_request *head)
+{
+    struct span coding = http_request_header(head, SPAN("content-encoding"));
+    if (span_is_null(coding))
+        return http_request_header_count(head, SPAN("content-encoding")) == 0;
+    return coding.len == 0 || span_eq_nocase(coding, SPAN("identity"));
+}
+
 static enum step_result step_receive(struct request *request)
 {
     struct http_request *reader = client_reader(request->client);
@@ -231,6 +241,10 @@ static enum step_result step_receive(struct request *request)
         if (request->method == HTTP_POST &&
             !is_json(http_request_header(reader, SPAN("content-type"))))
             return request_refuse(request, REASON_BAD_MEDIA_TYPE, NULL);
+        if (request->method == HTTP_POST && !is_uncoded(reader))
+            return request_refuse(request, REASON_BAD_MEDIA_TYPE,
+                                  "the body must not be compressed: send it without "
+                                  "'Content-Encoding'");
         if (http_request_has_body(reader) && worker_body_memory_beyond(request->worker, 1))
             return request_refuse(request, REASON_OVERLOADED, NULL);
         bool asks = http_request_expects_continue(reader);

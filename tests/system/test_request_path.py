@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a request meets on its way in: routes, keys, the body's size and form, JSON, fields, models. And that what is refused never reaches an engine."""
+import gzip
 import hashlib
 import json
 import re
@@ -303,6 +304,19 @@ def test_a_prompt_that_cannot_fit_is_refused_before_the_engine_sees_it(door):
     assert answer.status == 200
     answer = ask(door, chat("x" * 70000, key=door.key))
     refused(answer, 413, "request_too_large")
+
+
+def test_a_compressed_body_is_415_and_says_so(door):
+    body = json.dumps(chat_body()).encode()
+    for coding, data in (("gzip", gzip.compress(body)), ("gzip", body), ("br, identity", body), ("identity, identity", body)):
+        answer = ask(door, request("POST", "/v1/chat/completions", data, door.key, [("Content-Encoding", coding)]))
+        refused(answer, 415, "unsupported_media_type")
+        assert "compressed" in answer.error["message"] and answer.headers["accept-encoding"] == "identity"
+    twice = [("Content-Encoding", "identity"), ("Content-Encoding", "gzip")]
+    refused(ask(door, request("POST", "/v1/chat/completions", body, door.key, twice)), 415, "unsupported_media_type")
+    assert not door.engine.calls
+    for coding in ("identity", "Identity", ""):
+        assert ask(door, request("POST", "/v1/chat/completions", body, door.key, [("Content-Encoding", coding)])).status == 200
 
 
 @pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "application/jsonp", "json", ""])
