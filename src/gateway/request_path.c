@@ -146,6 +146,17 @@ struct request *request_begin_refused(struct client *client, enum reason reason)
     return request;
 }
 
+/* What cannot be read as HTTP: the caller and the operator are told what is wrong with it. */
+static enum step_result refuse_message(struct request *request, enum reason reason)
+{
+    const char *fault = http_request_fault(client_reader(request->client));
+    if (reason != REASON_BAD_HTTP || !fault)
+        return request_refuse(request, reason, NULL);
+    request->refusal.reason = REASON_OK; /* it has a better message now */
+    request->record.detail = span_str(fault);
+    return request_refuse(request, reason, "%s: %s", reason_info(reason)->text, fault);
+}
+
 /* Allowed by the operator's list? Then the answer may name it. */
 static bool origin_allowed(const struct config *config, struct span origin)
 {
@@ -160,7 +171,7 @@ static enum step_result step_route(struct request *request)
     const struct http_request *head = client_reader(request->client);
     if (request->refusal.reason != REASON_OK) {
         request->keep_alive = false;
-        return request_refuse(request, request->refusal.reason, NULL);
+        return refuse_message(request, request->refusal.reason);
     }
 
     struct span origin = http_request_header(head, SPAN("origin"));
@@ -204,6 +215,8 @@ static enum step_result step_identify(struct request *request)
     enum reason reason =
         keyring_check(worker->keyring, http_request_header(head, SPAN("authorization")),
                       loop_wall_ms(worker->loop), &key, &request->key_id);
+    if (reason == REASON_NO_KEY && http_request_header_count(head, SPAN("authorization")) > 1)
+        return request_refuse(request, REASON_BAD_KEY, "send one 'Authorization' header, not several");
     if (reason != REASON_OK)
         return request_refuse(request, reason, NULL);
     if (key)
@@ -272,7 +285,7 @@ static enum step_result step_receive(struct request *request)
         break;
     }
     request->keep_alive = false;
-    return request_refuse(request, http_request_refusal(reader), NULL);
+    return refuse_message(request, http_request_refusal(reader));
 }
 
 static enum step_result answer_models(struct request *request)

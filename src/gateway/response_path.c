@@ -12,6 +12,8 @@
 #include "gateway/worker.h"
 #include "http/answer.h"
 
+#include <stdarg.h>
+
 #define ENGINE_ERROR_BYTES_MAX 65536 /* of an engine's error body; the rest says nothing more */
 
 static int on_head(void *owner, unsigned status, const struct http_response *head);
@@ -185,6 +187,19 @@ static void note_detail(struct request *request)
     note_words(request, span_str(answer_detail(request->answer)->text));
 }
 
+static void note_fault(struct request *request, const char *format, ...) printf_like(2, 3);
+
+/* The same for what this room found out itself. */
+static void note_fault(struct request *request, const char *format, ...)
+{
+    char text[160];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof(text), format, arguments);
+    va_end(arguments);
+    request->record.detail = arena_copy(request->arena, span_str(text));
+}
+
 static int stop_refused(struct request *request)
 {
     request->stop = STOP_REFUSED;
@@ -251,8 +266,10 @@ static int take_events(struct request *request, char *bytes, size_t len)
 
     buf_clear(out);
     int result = sse_splitter_feed(&request->splitter, span_of(bytes, len));
-    if (result < 0 && request->stop == STOP_NONE)
-        return stop_refused(request); /* an event above its maximum */
+    if (result < 0 && request->stop == STOP_NONE) {
+        note_fault(request, "an event of the engine's stream is larger than limits.event_bytes");
+        return stop_refused(request);
+    }
     note_tokens(request, before);
     if (request->form == FORM_GATHER)
         return result;
@@ -288,12 +305,17 @@ static int on_head(void *owner, unsigned status, const struct http_response *hea
     request->engine_status = status;
     if (status >= 400)
         return 0;
-    if (status != 200)
+    if (status != 200) {
+        note_fault(request, "engine's status %u is neither an answer nor an error", status);
         return stop_refused(request);
+    }
     if (request->form != FORM_WHOLE && !is_type(type, SPAN("text/event-stream"))) {
         /* An engine that was asked for a stream and answers whole: good enough for a client that wanted it whole. */
-        if (request->form != FORM_GATHER || !is_type(type, SPAN("application/json")))
+        if (request->form != FORM_GATHER || !is_type(type, SPAN("application/json"))) {
+            note_fault(request, "the engine's content-type '%.*s' is no stream of events",
+                       (int)MIN(type.len, (size_t)64), type.len > 0 ? type.ptr : "");
             return stop_refused(request);
+        }
         request->form = FORM_WHOLE;
     }
     return 0;
@@ -410,6 +432,7 @@ static void on_done(void *owner)
     } else if (answer_is_whole(request->answer)) {
         finish_stream(request); /* without [DONE], as some engines do */
     } else {
+        note_fault(request, "the engine's stream ended in the middle of the answer");
         fail(request, REASON_BAD_ANSWER); /* half an answer, said as such */
     }
 }

@@ -36,34 +36,41 @@ static void read_connection(struct span value, struct framing *framing)
     }
 }
 
-int framing_read(const struct head *head, const char *bytes, struct framing *ret_framing)
+static int faulty(const char **ret_fault, const char *fault)
+{
+    *ret_fault = fault;
+    return -EBADMSG;
+}
+
+int framing_read(const struct head *head, const char *bytes, struct framing *ret_framing,
+                 const char **ret_fault)
 {
     struct framing framing = {0};
     for (size_t i = 0; i < head->count; i++) {
         const struct head_field *field = &head->fields[i];
         struct span name = head_text(bytes, field->name);
         struct span value = head_text(bytes, field->value);
-        int result = 0;
-        if (name.len == 14 && span_eq_nocase(name, SPAN("content-length")))
-            result = read_length(value, &framing);
-        else if (name.len == 17 && span_eq_nocase(name, SPAN("transfer-encoding")))
-            result = read_coding(value, &framing);
-        else if (name.len == 10 && span_eq_nocase(name, SPAN("connection")))
+        if (name.len == 14 && span_eq_nocase(name, SPAN("content-length"))) {
+            if (read_length(value, &framing) < 0)
+                return faulty(ret_fault, "Content-Length must be one number, once");
+        } else if (name.len == 17 && span_eq_nocase(name, SPAN("transfer-encoding"))) {
+            if (read_coding(value, &framing) < 0)
+                return faulty(ret_fault, "Transfer-Encoding must be 'chunked', once");
+        } else if (name.len == 10 && span_eq_nocase(name, SPAN("connection"))) {
             read_connection(value, &framing);
-        if (result < 0)
-            return result;
+        }
     }
     /* Both together is an attempt to smuggle, or as good as one (RFC 9112, section 6.1). */
     if (framing.chunked && framing.has_length)
-        return -EBADMSG;
+        return faulty(ret_fault, "Content-Length and Transfer-Encoding exclude each other");
     /* HTTP/1.0 knows no codings: "treat the message as if the framing is faulty" (RFC 9112,
      * section 6.1). */
     if (framing.chunked && head->is_1_0)
-        return -EBADMSG;
+        return faulty(ret_fault, "HTTP/1.0 has no Transfer-Encoding");
     /* Two readers, one meaning. */
     if (framing.chunked != head->chunked || framing.has_length != head->has_content_length ||
         (framing.has_length && framing.length != head->content_length))
-        return -EBADMSG;
+        return faulty(ret_fault, "the length of the body is in doubt");
     *ret_framing = framing;
     return 0;
 }

@@ -15,6 +15,6 @@ struct framing {
     uint64_t length; /* when has_length */
 };
 
-/* 0, or -EBADMSG. */
-int framing_read(const struct head *head, const char *bytes,
-                 struct framing *ret_framing) must_check;
+/* 0, or -EBADMSG with *ret_fault: what is wrong, a constant for people. */
+int framing_read(const struct head *head, const char *bytes, struct framing *ret_framing,
+                 const char **ret_fault) must_check;

@@ -35,6 +35,7 @@ _Static_assert(CHUNKED_LINE_BYTES_MAX == HTTP_CHUNK_HEAD_MAX, "one maximum, two 
 struct http_request {
     enum http_request_state state;
     enum reason refusal;
+    const char *fault; /* with BAD_HTTP */
     char *at;
     size_t len;
     size_t head_len;
@@ -74,14 +75,25 @@ static void set_state(struct http_request *request, enum http_request_state stat
     request->state = state;
 }
 
-/* A head that was whole stays, to be logged; all else goes. */
+/* A head that was whole stays, to be logged; of another one its first line, if that was good; all else goes. */
 static void refuse(struct http_request *request, enum reason reason)
 {
     set_state(request, HTTP_REQUEST_REFUSED);
     request->refusal = reason;
     request->body_len = 0;
+    if (request->head_len == 0 && request->line.method_text.len > 0) {
+        request->head_len = request->head.scan.first_line_len;
+        request->framing = (struct framing){0};
+        head_clear(&request->head);
+    }
     request->raw = request->head_len;
     request->len = request->head_len;
+}
+
+static void refuse_malformed(struct http_request *request, const char *fault)
+{
+    request->fault = fault;
+    refuse(request, REASON_BAD_HTTP);
 }
 
 struct http_request *http_request_new(const struct http_request_limits *limits)
@@ -114,10 +126,12 @@ static enum reason check_host(struct http_request *request)
             !span_eq_nocase(head_text(request->at, field->name), SPAN("host")))
             continue;
         /* Once, and well-formed (RFC 9112, section 3.2). */
+        request->fault = host ? "Host comes twice" : "Host is no name and no address";
         if (host || !target_is_host(head_text(request->at, field->value)))
             return REASON_BAD_HTTP;
         host = field;
     }
+    request->fault = "there is no Host";
     if (!host)
         return request->line.is_1_0 ? REASON_OK : REASON_BAD_HTTP;
     /* The target's authority wins (RFC 9112, section 3.2.2). */
@@ -143,6 +157,7 @@ static enum reason check_expectation(struct http_request *request)
 static enum reason judge_head(struct http_request *request)
 {
     int result = head_parse(&request->head, HEAD_OF_REQUEST, request->at);
+    request->fault = "a header field is malformed";
     if (result < 0)
         return result == -ENOSPC    ? REASON_HEAD_TOO_LARGE
                : result == -ENOTSUP ? REASON_NOT_IMPLEMENTED
@@ -150,7 +165,7 @@ static enum reason judge_head(struct http_request *request)
     if (request->head.is_1_0 != request->line.is_1_0)
         return REASON_BAD_HTTP;
     enum reason reason = check_host(request);
-    if (reason == REASON_OK && framing_read(&request->head, request->at, &request->framing) < 0)
+    if (reason == REASON_OK && framing_read(&request->head, request->at, &request->framing, &request->fault) < 0)
         reason = REASON_BAD_HTTP;
     return reason;
 }
@@ -159,7 +174,6 @@ static void end_head(struct http_request *request)
 {
     enum reason reason = judge_head(request);
     if (reason != REASON_OK) {
-        head_clear(&request->head);
         refuse(request, reason);
         return;
     }
@@ -184,6 +198,19 @@ static void pass_empty_line(struct http_request *request)
     request->len -= 2;
 }
 
+/* What made the scan stop; it stands where it did. */
+static const char *scan_fault(const struct head_scan *scan, const char *bytes)
+{
+    if (scan->first_line_len == 0 && scan->line_at > 0)
+        return "there is no first line";
+    char byte = bytes[scan->at];
+    if (scan->at == scan->line_at && (byte == ' ' || byte == '\t'))
+        return "a line begins with white space";
+    if (byte == '\n' || byte == '\r')
+        return "a line does not end with CR LF";
+    return "a control character is in the header";
+}
+
 static void read_head(struct http_request *request)
 {
     struct head_scan *scan = &request->head.scan;
@@ -196,7 +223,8 @@ static void read_head(struct http_request *request)
         enum reason reason;
         switch (head_scan(scan, request->at, MIN(request->len, request->limits.head_bytes_max))) {
         case HEAD_FIRST_LINE:
-            reason = request_line_read(span_of(request->at, scan->first_line_len), &request->line);
+            reason = request_line_read(span_of(request->at, scan->first_line_len), &request->line,
+                                       &request->fault);
             if (reason == REASON_OK)
                 continue;
             refuse(request, reason);
@@ -210,7 +238,7 @@ static void read_head(struct http_request *request)
                        scan->first_line_len > 0 ? REASON_HEAD_TOO_LARGE : REASON_URI_TOO_LONG);
             return;
         default:
-            refuse(request, REASON_BAD_HTTP);
+            refuse_malformed(request, scan_fault(scan, request->at));
             return;
         }
     }
@@ -225,6 +253,7 @@ static void read_chunks(struct http_request *request)
         ssize_t taken = chunked_feed(&request->chunked, request->at + request->raw,
                                      request->len - request->raw, &data);
         if (taken < 0) {
+            request->fault = "the chunks of the body are malformed";
             refuse(request, taken == -EFBIG    ? REASON_TOO_LARGE
                             : taken == -ENOSPC ? REASON_HEAD_TOO_LARGE
                                                : REASON_BAD_HTTP);
@@ -374,6 +403,7 @@ enum http_request_state http_request_next(struct http_request *request)
     request->head_len = request->body_len = request->raw = 0;
     request->empty_line_passed = false;
     request->expects_continue = false;
+    request->line.method_text.len = 0;
     head_clear(&request->head);
     if (request->len == 0)
         let_go_of_memory(request);
@@ -397,6 +427,11 @@ enum http_request_state http_request_state(const struct http_request *request)
 enum reason http_request_refusal(const struct http_request *request)
 {
     return request->refusal;
+}
+
+const char *http_request_fault(const struct http_request *request)
+{
+    return request->refusal == REASON_BAD_HTTP ? request->fault : NULL;
 }
 
 bool http_request_started(const struct http_request *request)

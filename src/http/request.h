@@ -82,13 +82,16 @@ size_t http_request_unread(const struct http_request *request);
 enum http_request_state http_request_state(const struct http_request *request);
 /* REASON_OK unless REFUSED. */
 enum reason http_request_refusal(const struct http_request *request);
+/* When REFUSED as BAD_HTTP: what is wrong, a constant for people that holds nothing of the message. Else NULL. */
+const char *http_request_fault(const struct http_request *request);
 /* Has anything of a message come? Tells an idle keep-alive connection from a cut-off request. */
 bool http_request_started(const struct http_request *request);
 /* Bytes of memory the reader holds now, beside the struct. */
 size_t http_request_memory(const struct http_request *request);
 
 /* From HEAD_DONE on; also when REFUSED for what a valid head asks for (an expectation, too long
- * a body). Of any other head the spans are null and nothing is counted. Spans live until the
+ * a body). Of a head that is refused itself there are method, path and query, if its first line was good, and no fields. Of any other head the
+ * spans are null and nothing is counted. Spans live until the
  * next feed, park, next or free. */
 enum http_method http_request_method(const struct http_request *request);
 struct span http_request_method_text(const struct http_request *request);

@@ -144,9 +144,11 @@ static int end_head(struct http_response *response)
         return failed(response, result == -ENOSPC ? -ENOSPC : -EBADMSG);
     response->head_len = response->held.len;
     unsigned status = response->head.status;
+    const char *fault;
 
     /* Nobody asked for another protocol (RFC 9110, section 15.2.2). */
-    if (framing_read(&response->head, response->held.ptr, &response->framing) < 0 || status == 101)
+    if (framing_read(&response->head, response->held.ptr, &response->framing, &fault) < 0 ||
+        status == 101)
         return failed(response, -EBADMSG);
     if (status < 200) {
         /* Neither has a body (RFC 9110, section 15.2; RFC 9112, section 6.1). */

@@ -99,9 +99,11 @@ static bool read_target(struct span line, struct span target, struct request_lin
     return true;
 }
 
-enum reason request_line_read(struct span line, struct request_line *ret_line)
+enum reason request_line_read(struct span line, struct request_line *ret_line,
+                              const char **ret_fault)
 {
     struct request_line ret = {0};
+    *ret_fault = "the first line is not 'METHOD target HTTP/1.1'";
     ptrdiff_t method_len = span_find_byte(line, ' ');
     if (method_len < 0 || line.len < (size_t)method_len + 1 + VERSION_BYTES)
         return REASON_BAD_HTTP;
@@ -121,6 +123,7 @@ enum reason request_line_read(struct span line, struct request_line *ret_line)
 
     ret.method = method_of(method);
     ret.method_text = (struct head_piece){0, (uint32_t)method.len};
+    *ret_fault = "the target is no path and no URL";
     if (!read_target(line, target, &ret))
         return REASON_BAD_HTTP;
     *ret_line = ret;

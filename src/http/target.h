@@ -18,8 +18,9 @@ struct request_line {
     struct head_piece query;
 };
 
-/* `line` without its end. REASON_OK, or why not. */
-enum reason request_line_read(struct span line, struct request_line *ret_line);
+/* `line` without its end. REASON_OK, or why not; with BAD_HTTP *ret_fault, a constant for people. */
+enum reason request_line_read(struct span line, struct request_line *ret_line,
+                              const char **ret_fault);
 
 /* A name, an IPv4 address or an IPv6 address in brackets, with or without a port. No user, no
  * escapes, no zone: no client of ours sends them, and hosts that readers understand differently

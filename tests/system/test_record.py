@@ -98,6 +98,31 @@ def test_hostile_paths_and_agents_are_one_line_of_json(start, engine):
     assert line["reason"] in ("NO_ROUTE", "BAD_HTTP")
 
 
+@pytest.mark.parametrize("data, path, fault", [
+    (b"nonsense\r\n\r\n", None, "the first line is not 'METHOD target HTTP/1.1'"),
+    (b"GET /who HTTP/1.1\r\n\r\n", "/who", "there is no Host"),
+    (b"POST /who?secret HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n", "/who", None),
+    (b"POST /who HTTP/1.1\r\nHost: a\r\nContent-Length: secret\r\n\r\n", "/who", None),
+])
+def test_what_is_malformed_is_told_to_the_caller_and_the_operator(start, engine, data, path, fault):
+    door = start(engine)
+    with Wire(door.port) as wire:
+        answer = wire.send(data).answer()
+    (line,) = door.logged(id=answer.headers["x-request-id"])
+    assert line["reason"] == "BAD_HTTP" and line.get("path") == path and ("method" in line) == (path is not None)
+    assert line["detail"] and fault in (None, line["detail"]) and "secret" not in line["detail"]
+    assert answer.error["message"] == f"malformed HTTP request: {line['detail']}"
+
+
+def test_malformed_chunks_have_a_detail(start, engine):
+    door = start(engine)
+    with Wire(door.port) as wire:
+        answer = wire.send(request("POST", "/v1/chat/completions", b"zz\r\n", door.api_key(), [("Transfer-Encoding", "chunked")],
+                                   length=False)).answer()
+    (line,) = door.logged(id=answer.headers["x-request-id"])
+    assert (line["reason"], line["method"], line["detail"]) == ("BAD_HTTP", "POST", "the chunks of the body are malformed")
+
+
 def test_a_key_in_a_path_or_a_name_is_not_in_the_log(start, engine):
     door = start(engine)
     ours, theirs = door.api_key(), "sk-proj-brought-along"

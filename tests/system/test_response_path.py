@@ -405,6 +405,19 @@ def test_an_engine_that_keeps_its_answer_open_behind_done_is_not_waited_for(door
         assert time.monotonic() - began < 2
 
 
+@pytest.mark.parametrize("data, detail", [
+    (b"HTTP/1.1 302 Found\r\nLocation: http://secret/\r\nContent-Length: 0\r\n\r\n", "engine's status 302"),
+    (head(200, "text/html", 15).encode() + b"<html>secret...", "'text/html'"),
+    (STREAM + chunk(event(delta("Hel"))) + b"0\r\n\r\n", "ended in the middle"),
+    (STREAM + chunk("data: {\"choices\":[{\"delta\":{\"content\":\"" + "x" * 5000), "limits.event_bytes"),
+], ids=["status", "type", "end", "event"])
+def test_an_unusable_answer_has_a_detail_for_the_operator(start, make_engine, data, detail):
+    door = start(make_engine(says(data)), limits={"event_bytes": "4KiB"})
+    _, headers, _ = door.chat(stream=True)
+    (line,) = door.logged(id=headers["x-request-id"])
+    assert line["reason"] == "BAD_ANSWER" and detail in line["detail"] and "secret" not in line["detail"]
+
+
 @pytest.mark.parametrize("data", [
     WHOLE_HEAD + b'{"choices":[{"index":0,"message":{"role":"assistant","content":"secr', WHOLE_HEAD + b" " * 1000, WHOLE_HEAD + b"<" * 1000,
     head(200, "application/json", 2).encode() + b"[]", head(200, "application/json", 24).encode() + b'{"choices":[{"index":9}]}'[:24],

@@ -10,6 +10,7 @@
 
 static struct head head;
 static struct framing framing;
+static const char *fault;
 
 /* The framing of a response with these fields: responses let more through llhttp than requests
  * do. */
@@ -23,8 +24,9 @@ static int read_fields(const char *version, const char *fields)
     assert_int_equal(head_scan(&head.scan, text.ptr, text.len), HEAD_WHOLE);
     int result = head_parse(&head, HEAD_OF_RESPONSE, text.ptr);
     memset(&framing, 0, sizeof(framing));
+    fault = NULL;
     if (result == 0)
-        result = framing_read(&head, text.ptr, &framing);
+        result = framing_read(&head, text.ptr, &framing, &fault);
     buf_release(&text);
     return result;
 }
@@ -99,15 +101,15 @@ static void two_readers_must_agree(void **state)
     struct span text = SPAN("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n");
     assert_int_equal(read_fields("1.1", "Content-Length: 5\r\n"), 0);
     head.content_length = 6;
-    assert_int_equal(framing_read(&head, text.ptr, &framing), -EBADMSG);
+    assert_int_equal(framing_read(&head, text.ptr, &framing, &fault), -EBADMSG);
     head.content_length = 5;
     head.has_content_length = false;
-    assert_int_equal(framing_read(&head, text.ptr, &framing), -EBADMSG);
+    assert_int_equal(framing_read(&head, text.ptr, &framing, &fault), -EBADMSG);
     head.has_content_length = true;
     head.chunked = true;
-    assert_int_equal(framing_read(&head, text.ptr, &framing), -EBADMSG);
+    assert_int_equal(framing_read(&head, text.ptr, &framing, &fault), -EBADMSG);
     head.chunked = false;
-    assert_int_equal(framing_read(&head, text.ptr, &framing), 0);
+    assert_int_equal(framing_read(&head, text.ptr, &framing, &fault), 0);
 }
 
 static void connection_options(void **state)

@@ -261,6 +261,69 @@ static void a_refused_head_that_was_whole_can_be_logged(void **state)
     assert_int_equal(http_request_unread(request), 0);
 }
 
+static void what_is_malformed_is_said(void **state)
+{
+    static const struct {
+        const char *bytes, *fault;
+    } cases[] = {
+        {"GET  / HTTP/1.1\r\n", "the target is no path and no URL"},
+        {"nonsense\r\n", "the first line is not 'METHOD target HTTP/1.1'"},
+        {"GET / HTTP/2.0\r\n", "the first line is not 'METHOD target HTTP/1.1'"},
+        {"\r\n\r\n", "there is no first line"},
+        {"GET / HTTP/1.1\n", "a line does not end with CR LF"},
+        {"GET / HTTP/1.1\r\nA: b\rc", "a line does not end with CR LF"},
+        {"GET / HTTP/1.1\r\nA: \001", "a control character is in the header"},
+        {"GET / HTTP/1.1\r\n A: b", "a line begins with white space"},
+        {"GET / HTTP/1.1\r\nA b\r\n\r\n", "a header field is malformed"},
+        {"GET / HTTP/1.1\r\nA: b\r\n\r\n", "there is no Host"},
+        {"GET / HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n", "Host comes twice"},
+        {"GET / HTTP/1.1\r\nHost: a@b\r\n\r\n", "Host is no name and no address"},
+        {"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\n\r\n",
+         "Transfer-Encoding must be 'chunked', once"},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct http_request *one = http_request_new(&LIMITS);
+        assert_non_null(one);
+        char room[256] = "";
+        snprintf(room, sizeof(room), "%s", cases[i].bytes);
+        assert_int_equal(http_request_feed(one, room, strlen(cases[i].bytes)),
+                         HTTP_REQUEST_REFUSED);
+        assert_int_equal(http_request_refusal(one), REASON_BAD_HTTP);
+        assert_string_equal(http_request_fault(one), cases[i].fault);
+        http_request_free(one);
+    }
+}
+
+/* So that the operator sees whose it was. */
+static void a_good_first_line_outlives_a_bad_head(void **state)
+{
+    (void)state;
+    assert_int_equal(feed(SPAN("HEAD /log?a HTTP/1.1\r\nHost: a\r\nno field\r\n\r\nmore")),
+                     HTTP_REQUEST_REFUSED);
+    park();
+    assert_span(http_request_method_text(request), "HEAD");
+    assert_int_equal(http_request_method(request), HTTP_HEAD);
+    assert_span(http_request_path(request), "/log");
+    assert_true(span_is_null(http_request_header(request, SPAN("host"))));
+    assert_int_equal(http_request_headers(request), 0);
+    assert_false(http_request_has_body(request));
+    assert_int_equal(http_request_unread(request), 0);
+    assert_null(strstr(http_request_fault(request), "log"));
+}
+
+/* The line that was good is of the message before. */
+static void a_bad_first_line_leaves_nothing(void **state)
+{
+    (void)state;
+    assert_int_equal(feed(SPAN("GET /first HTTP/1.1\r\nHost: a\r\n\r\nnonsense\r\n")),
+                     HTTP_REQUEST_HEAD_DONE);
+    assert_null(http_request_fault(request));
+    assert_int_equal(http_request_next(request), HTTP_REQUEST_REFUSED);
+    assert_true(span_is_null(http_request_path(request)));
+    assert_true(span_is_null(http_request_method_text(request)));
+}
+
 static void a_body_refused_on_its_way_keeps_the_head(void **state)
 {
     (void)state;
@@ -350,6 +413,9 @@ int main(void)
         TEST(a_huge_head_is_refused_early),
         TEST(ten_thousand_fields_are_refused),
         TEST(a_refused_head_that_was_whole_can_be_logged),
+        TEST(what_is_malformed_is_said),
+        TEST(a_good_first_line_outlives_a_bad_head),
+        TEST(a_bad_first_line_leaves_nothing),
         TEST(a_body_refused_on_its_way_keeps_the_head),
         TEST(expectation_ends_with_the_body),
         TEST(started_tells_idle_from_cut_off),

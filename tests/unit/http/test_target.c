@@ -11,8 +11,11 @@ static struct request_line line;
 
 static enum reason read_line(struct span text)
 {
+    const char *fault = NULL;
     memset(&line, 0x55, sizeof(line));
-    return request_line_read(text, &line);
+    enum reason reason = request_line_read(text, &line, &fault);
+    assert_true(reason != REASON_BAD_HTTP || fault);
+    return reason;
 }
 
 static void assert_piece(struct span text, struct head_piece piece, struct span wanted)
