@@ -308,7 +308,7 @@ def refused(folder, *words, status=1):
 
 @pytest.mark.parametrize("text, words", [
     ("nonsense: 1", "seawall.yaml:1"), ("service: {listen: ['127.0.0.1:99999']}", "listen"), ("limits: {body_bytes: -1}", "body_bytes"),
-    ("service: {user: nobody-at-all}", "nobody-at-all"), ("service: {listen: ['192.0.2.1:80'], metrics: 'off'}", "192.0.2.1:80"), ("\0", "seawall.yaml"),
+    ("service: {user: nobody-at-all}", "nobody-at-all"), ("service: {listen: ['unix:/no/such/folder/door.sock'], metrics: off}", "unix:/no/such/folder/door.sock"), ("\0", "seawall.yaml"),
 ])
 def test_a_bad_configuration_is_one_line(folder, text, words):
     if "user" in text and os.geteuid() != 0:
