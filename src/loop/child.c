@@ -50,8 +50,11 @@ static void child_on_exit(uv_process_t *process, int64_t status, int signum)
         child_close(child);
 }
 
-/* The pointers stay the process's own environment's. Any other variable is not the child's business. */
-static const char *const inherited_names[] = {"PATH=", "HOME=", "LANG=", "TZ="};
+/* The pointers stay the process's own environment's. What tunes the C library and the
+ * sanitizers holds for all processes of the service. Any other variable is not the child's business. */
+static const char *const inherited_names[] = {
+    "PATH=",         "HOME=",         "LANG=",         "TZ=",           "GLIBC_TUNABLES=",
+    "ASAN_OPTIONS=", "LSAN_OPTIONS=", "TSAN_OPTIONS=", "UBSAN_OPTIONS="};
 
 static void environment_select(const char *ret_environment[COUNT_OF(inherited_names) + 1])
 {

@@ -14,7 +14,7 @@ struct child;
 struct child_spec {
     const char *path;        /* the executable */
     const char *const *argv; /* NULL-terminated, argv[0] included */
-    const char *const *env;  /* NULL-terminated "NAME=value"; NULL: an empty environment but PATH, HOME, LANG, TZ */
+    const char *const *env;  /* NULL-terminated "NAME=value"; NULL: PATH, HOME, LANG, TZ, GLIBC_TUNABLES and the sanitizers' options alone */
     const int *fds;          /* become 0, 1, 2, 3 … in the child; -1 gives /dev/null; 0, 1 and 2 are made blocking */
     size_t fds_count;
     uint32_t uid, gid;       /* 0: unchanged */

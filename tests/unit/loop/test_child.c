@@ -149,11 +149,12 @@ static void environment_is_bare_unless_given(void **state)
     setenv("HOME", "/of-test", 1);
     setenv("LANG", "C.UTF-8", 1);
     setenv("TZ", "UTC", 1);
+    setenv("GLIBC_TUNABLES", "glibc.malloc.arena_max=2", 1);
     setenv("SECRET_OF_PARENT", "1", 1);
     setenv("PATHOLOGICAL", "1", 1);
-    const char *text = run_script(f, "echo $HOME $LANG $TZ; env | grep -c -e SECRET -e PATHO; "
+    const char *text = run_script(f, "echo $HOME $LANG $TZ $GLIBC_TUNABLES; env | grep -c -e SECRET -e PATHO; "
                                      "test -n \"$PATH\" && echo path");
-    assert_string_equal(text, "/of-test C.UTF-8 UTC\n0\npath\n");
+    assert_string_equal(text, "/of-test C.UTF-8 UTC glibc.malloc.arena_max=2\n0\npath\n");
 }
 
 static void environment_is_what_was_given(void **state)
