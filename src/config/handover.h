@@ -6,9 +6,11 @@
  *                          RELOAD a new bundle; the gateway answers RELOADED or RELOAD_FAILED
  *                          RELOAD_FAILED  what the file holds cannot even be sent (payload: why, for people)
  *                          RELOAD_BEGINS  the file is read now, as ASK_RELOAD asked: what follows is the answer to that, what came before is not
- *                          TAKEOVER  a new binary runs from here on: nothing more is said or heard until it serves and this channel closes
  *                          DRAIN  finish what is under way, take nothing new, then exit 0
+ *                          RETIRE another gateway is about to be started: the admin API is closed, and when all that it was asked for
+ *                                 is in the database the gateway answers RETIRED; clients are served as before
  *   gateway → supervisor   READY  listeners are being served
+ *                          RETIRED
  *                          RELOADED / RELOAD_FAILED (payload: what is wrong, for people)
  *                          ASK_RELOAD   an operator asked for it through the admin API
  *                          EMBEDDED_DEAD  the embedded model gives no tokens: start it again
@@ -32,7 +34,8 @@ enum handover_type {
     HANDOVER_ASK_RELOAD,
     HANDOVER_EMBEDDED_DEAD,
     HANDOVER_RELOAD_BEGINS,
-    HANDOVER_TAKEOVER
+    HANDOVER_RETIRE,
+    HANDOVER_RETIRED
 };
 
 #define HANDOVER_CHANNEL 3

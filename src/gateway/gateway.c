@@ -36,7 +36,6 @@ struct gateway {
     void *start_memory;
     struct err lost;
     bool started, draining;
-    bool taken_over; /* a new binary is our supervisor's successor and does not hear us */
     int exit_status;
     /* The one reload under way that an operator asked for through the admin API. */
     void (*reload_done)(void *arg, const char *error);
@@ -192,22 +191,10 @@ static void admin_reload(void *owner, void (*done)(void *arg, const char *error)
         done(arg, "another reload is under way");
         return;
     }
-    if (gateway.taken_over) {
-        done(arg, TAKEOVER_WORDS);
-        return;
-    }
     gateway.reload_done = done;
     gateway.reload_arg = arg;
     gateway.reload_begun = false;
     tell_supervisor(HANDOVER_ASK_RELOAD, SPAN(""));
-}
-
-/* Nobody is there any more to read a configuration for us. */
-static void on_takeover(void)
-{
-    gateway.taken_over = true;
-    gateway.reload_begun = true;
-    reload_finished(TAKEOVER_WORDS);
 }
 
 static size_t admin_pools(void *owner, struct pool **ret_pools, size_t max)
@@ -272,6 +259,31 @@ static void on_signal(int signum, void *arg)
     (void)signum;
     (void)arg;
     drain();
+}
+
+/* ---- another gateway comes -------------------------------------------------------------------------------- */
+
+static void retire_work(struct job *job)
+{
+    (void)job;
+}
+
+static void retired(struct job *job)
+{
+    (void)job;
+    tell_supervisor(HANDOVER_RETIRED, SPAN(""));
+}
+
+/* What an operator changes from now on must be heard by the next gateway, which reads the keys when it starts. What was changed before is in the
+ * database when a job behind it has had its turn. Who asks meanwhile waits in the socket's backlog. */
+static void retire(void)
+{
+    static struct job last = {retire_work, retired};
+    gateway.reload_begun = true;
+    reload_finished(TAKEOVER_WORDS);
+    admin_free(TAKE(gateway.admin));
+    if (helper_run(gateway.store_helper, &last) < 0)
+        retired(&last);
 }
 
 /* ---- boot ------------------------------------------------------------------------------------------------ */
@@ -430,10 +442,10 @@ static void on_message(void *owner, uint32_t type, struct span payload)
         reload_finished(payload.ptr); /* the supervisor could not read it */
     else if (type == HANDOVER_RELOAD_BEGINS)
         gateway.reload_begun = true;
-    else if (type == HANDOVER_TAKEOVER)
-        on_takeover();
     else if (type == HANDOVER_DRAIN)
         drain();
+    else if (type == HANDOVER_RETIRE && gateway.admin)
+        retire();
 }
 
 static void on_channel_closed(void *owner)

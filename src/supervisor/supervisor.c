@@ -21,6 +21,7 @@
 #define RESTART_MS_MAX 5000
 #define FIRST_TRIES_MAX 5  /* of gateways that are killed before one was ready */
 #define GOOD_LIFE_MS 10000 /* of a gateway; after it the pauses start small again */
+#define RETIRE_MS_MAX 5000 /* for key changes under way when a new binary takes over */
 #define STOP_GRACE_MS 5000 /* beyond the drain's own deadline */
 #define DESCRIPTORS_WANTED 262144
 #define MODEL_URL_UNKNOWN "http://127.0.0.1:1" /* while the configuration is only judged */
@@ -61,6 +62,8 @@ struct supervisor {
     struct tick *old_tick;
     struct child *trial; /* the new binary's --check */
     bool becoming;       /* the new binary, as soon as no reload is under way */
+    bool retiring;       /* our gateway was told that another one comes */
+    struct deadline retire_deadline;
     bool stopping;
     bool failed; /* stops because it cannot serve */
     struct deadline stop_deadline;
@@ -127,7 +130,8 @@ static uint32_t workers_of(const struct config *config)
 /* ---- the gateway ---------------------------------------------------------------------------------------- */
 
 static void start_gateway(void);
-static void become_new_binary(void);
+static void retire_gateway(void);
+static void on_retired(void);
 
 static void refuse_reload(const char *why)
 {
@@ -151,11 +155,11 @@ static int read_next_bundle(struct err *err)
     return result;
 }
 
-/* One at a time: what the gateway answers belongs to what it was sent. */
+/* One at a time: what the gateway answers belongs to what it was sent. A new binary reads the file anyway. */
 static void reload(void)
 {
     struct err err = {""};
-    self.reload_again = !self.gateway || self.bundle_next.len > 0;
+    self.reload_again = !self.gateway || self.retiring || self.bundle_next.len > 0;
     if (self.reload_again || self.stopping)
         return;
     if (self.reload_asked && gateway_child_send(self.gateway, HANDOVER_RELOAD_BEGINS, SPAN("")) < 0)
@@ -182,7 +186,7 @@ static void reload_answered(bool accepted)
         wipe(&self.bundle_next);
     }
     if (self.becoming && !self.stopping)
-        become_new_binary();
+        retire_gateway();
     else if (self.reload_again)
         reload();
 }
@@ -221,11 +225,14 @@ static void on_gateway_message(void *owner, struct gateway_child *child, enum ha
         if (self.model)
             model_child_kill(self.model);
         break;
+    case HANDOVER_RETIRED:
+        on_retired();
+        break;
     case HANDOVER_START:
     case HANDOVER_RELOAD:
     case HANDOVER_RELOAD_BEGINS:
-    case HANDOVER_TAKEOVER:
     case HANDOVER_DRAIN:
+    case HANDOVER_RETIRE:
         break; /* only we say these */
     }
 }
@@ -236,6 +243,10 @@ static void on_gateway_exit(void *owner, struct gateway_child *child, int64_t st
     uint64_t age_ms = gateway_child_age_ms(child);
     gateway_child_free(child);
     self.gateway = NULL;
+    if ((self.becoming || self.retiring) && !self.stopping)
+        log_line(LOG_ERROR, "no takeover: the gateway ended");
+    self.becoming = self.retiring = false;
+    deadline_clear(&self.retire_deadline);
     if (self.stopping) {
         end(status == 0 && signum == 0 && !self.failed ? EXIT_SUCCESS : EXIT_FAILURE);
         return;
@@ -245,9 +256,6 @@ static void on_gateway_exit(void *owner, struct gateway_child *child, int64_t st
         self.reload_again = true;
     }
     self.reload_asked = false; /* who asked is gone with it */
-    if (self.becoming)
-        log_line(LOG_ERROR, "no takeover: the gateway ended");
-    self.becoming = false;
     /* The first one that ends by itself has said why it cannot serve. One that was killed may have served already, unheard. While the
      * gateway of the binary before serves, there is time to try again. */
     if (!self.gateway_was_ready && self.old_gateway == 0 &&
@@ -315,15 +323,12 @@ static void on_restart(struct deadline *deadline)
 
 /* ---- a new binary takes over ------------------------------------------------------------------------------ */
 
-/* Becomes the new binary, in this process. Returns only if that failed, or must wait: what is half sent to the gateway would be lost. */
+/* Becomes the new binary, in this process. Returns only if that failed. */
 static void become_new_binary(void)
 {
     char listeners[LISTENERS_FDS_MAX * 8];
     char gateway[64];
 
-    self.becoming = self.bundle_next.len > 0;
-    if (self.becoming)
-        return;
     int channel = self.gateway ? gateway_child_keep_over_exec(self.gateway) : -EPIPE;
     if (channel < 0) {
         log_line(LOG_ERROR, "no takeover while the gateway restarts");
@@ -338,8 +343,6 @@ static void become_new_binary(void)
         return;
     }
     log_line(LOG_INFO, "the binary '%s' takes over", self.binary);
-    if (gateway_child_send(self.gateway, HANDOVER_TAKEOVER, SPAN("")) < 0)
-        log_line(LOG_WARN, "the gateway cannot be told");
     model_child_free(TAKE(self.model)); /* the new one starts its own: it may be another model */
     hold_signals(true);
     self.argv[0] = (char *)"supervisor";
@@ -352,6 +355,37 @@ static void become_new_binary(void)
     end(EXIT_FAILURE);
 }
 
+static void on_retired(void)
+{
+    deadline_clear(&self.retire_deadline);
+    if (self.retiring && !self.stopping)
+        become_new_binary();
+    self.retiring = false;
+}
+
+/* A database that is locked for long does not hold up a takeover. */
+static void on_retire_deadline(struct deadline *deadline)
+{
+    (void)deadline;
+    log_line(LOG_WARN, "the gateway still changes keys: the new one may not know the last of them");
+    on_retired();
+}
+
+/* Between the start of a gateway, which reads the keys, and the end of the one before no key changes. Waits for a reload under way: what is
+ * half sent to the gateway would be lost. */
+static void retire_gateway(void)
+{
+    self.becoming = self.bundle_next.len > 0;
+    if (self.becoming)
+        return;
+    if (!self.gateway || gateway_child_send(self.gateway, HANDOVER_RETIRE, SPAN("")) < 0) {
+        log_line(LOG_ERROR, "no takeover while the gateway restarts");
+        return;
+    }
+    self.retiring = true;
+    deadline_set(self.loop, &self.retire_deadline, loop_now_ms(self.loop) + RETIRE_MS_MAX);
+}
+
 static void on_trial_exit(void *owner, int64_t status, int signum)
 {
     (void)owner;
@@ -359,7 +393,7 @@ static void on_trial_exit(void *owner, int64_t status, int signum)
     if (self.stopping)
         return;
     if (status == 0 && signum == 0)
-        become_new_binary();
+        retire_gateway();
     else
         log_line(LOG_ERROR,
                  "the new binary refuses this configuration (%s %d); the old one goes on",
@@ -374,7 +408,7 @@ static void upgrade(void)
     size_t count = 3;
     int fds[] = {-1, STDOUT_FILENO, STDERR_FILENO};
 
-    if (self.trial || self.becoming || self.stopping || self.old_gateway > 0) {
+    if (self.trial || self.becoming || self.retiring || self.stopping || self.old_gateway > 0) {
         log_line(LOG_WARN, "a takeover is under way already");
         return;
     }
@@ -602,6 +636,7 @@ int supervisor_main(const char *binary, int argc, char **argv)
     self.restart_ms = RESTART_MS_FIRST;
     deadline_init(&self.restart, on_restart);
     deadline_init(&self.stop_deadline, on_stop_deadline);
+    deadline_init(&self.retire_deadline, on_retire_deadline);
     buf_init(&self.bundle, CONFIG_BUNDLE_BYTES_MAX);
     buf_init(&self.bundle_next, CONFIG_BUNDLE_BYTES_MAX);
 
