@@ -24,7 +24,6 @@ class Trouble:
         self.scene, self.verdict, self.log = scene, verdict, log
         self.rng = scene.rng.__class__(f"{scene.seed} trouble")
         self.down = set()
-        self.client = Client(scene, "keys")
 
     async def make(self):
         with self.scene.happening("faults"):
@@ -41,7 +40,6 @@ class Trouble:
             await asyncio.to_thread(engine.fault, fault="none")
         await self.use(0)
         await self.key_gives(self.scene.keys[0], {200}, "the last")  # its line takes the log to the file that the reload opened
-        self.client.hang_up()
 
     # ── engines ──
 
@@ -88,11 +86,12 @@ class Trouble:
     async def key_command(self, *words, **more):
         return self.told("key commands work", await self.scene.tool("key", *words, **more))
 
-    async def key_gives(self, key, accepts, what):
-        client = self.client
-        call = Call(self.scene.name(), f"key: {what}", key, accepts)
+    async def key_gives(self, key, accepts, what, kind="key: "):
+        client = Client(self.scene, "keys")
+        call = Call(self.scene.name(), kind + what, key, accepts)
         self.scene.calls.append(call)
-        await client.ask(call, "GET", "/v1/models", fresh=True)
+        await client.ask(call, "GET", "/v1/models")
+        client.hang_up()
 
     async def new_key(self, *words):
         made = await self.scene.tool("key", *words, "--json")
@@ -120,6 +119,21 @@ class Trouble:
         if await self.key_command("import", "-", input=rows):
             for text in texts:
                 await self.key_gives(Key(None, text), {200}, "imported")
+
+    async def keys_through(self, replacing):
+        """What was answered to the operator while the gateway is being replaced holds behind it."""
+        over = asyncio.ensure_future(replacing)
+        promised = []
+        while not over.done():
+            key = await self.new_key("create", "meanwhile")
+            if key and self.rng.random() < 0.7:
+                promised.append((key, {200}))
+            elif key and await self.key_command("disable", key.id):
+                promised.append((key, {401}))
+            await asyncio.sleep(0.02)
+        await over
+        for key, accepts in promised:
+            await self.key_gives(key, accepts, "promised meanwhile", "promise: ")
 
     # ── the database ──
 

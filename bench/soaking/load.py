@@ -7,7 +7,7 @@ from .client import BROKEN, GONE, STUCK, WHOLE, Call, Ended, Wire, read_answer, 
 from .scene import BODY_BYTES_MAX, HEAD_BYTES_MAX, SEND_STALL_S
 
 ENGINES_MAY_FAIL = {200, 502, 503, 504}
-STUCK_S = 40.0       # for a whole request; engines have 8 s to begin, and answers are short
+STUCK_S = 120.0      # for a whole request: engines have 8 s to begin, answers are short, and the machine may be busy
 THINK_S = 0.06       # between two things, on average
 LONG_TOKENS = 1500   # about 300 KiB of events: more than the sockets' buffers take
 

@@ -16,9 +16,11 @@ from .client import STUCK, WHOLE
 from .faults import Trouble
 from .load import Client, fill_pools
 
-QUIET_S = 15.0       # how long counters may take to come back to zero
-BOOKS_S = 12.0       # and rows and lines to be written
+QUIET_S = 60.0       # how long counters may take to come back to zero
+BOOKS_S = 40.0       # and rows and lines to be written
 PROGRESS_S = 5.0
+LATE_S = 0.5         # a machine that lets us wait so long lets engines miss their deadlines
+RATE_GRACE_S = 5.0   # bodies may be as slow as they like for this long
 LIFE_ROUNDS = 24     # a kill and a takeover begin each such span
 GAUGES = ("seawall_connections_open", "seawall_requests_open", "seawall_streams_open", "seawall_body_memory_bytes",
           "seawall_ledger_rows_waiting", "seawall_record_trouble")
@@ -48,6 +50,7 @@ class Soak:
         self.trouble = Trouble(scene, verdict, self.log)
         scene.kills = 0
         self.round = self.start_lines = 0
+        self.late = 0.0      # how long this round kept us waiting for our turn, at worst
         self.total = 0
         self.ends = collections.Counter()
         self.lives = []      # of gateways: {"pid", "points": [(requests, bytes)], …}
@@ -64,7 +67,7 @@ class Soak:
             if time.monotonic() - self.began > seconds and self.round > 2:
                 break
             await self.one_round(kind_of(self.round), each)
-            if self.verdict.failures.get("nothing is stuck") or self.verdict.failures.get("the service lives"):
+            if self.verdict.failures.get("the service lives"):
                 break
         self.judge_lives()
 
@@ -80,6 +83,8 @@ class Soak:
         scene.calls, scene.stopping = [], False
         before = await scene.metrics(), await books.ledger(scene)
         work = [Client(scene, f"{self.round} {n}").live() for n in range(self.clients_count)]
+        self.late = 0.0
+        beat = asyncio.create_task(self.heartbeat())
         await fill_pools(scene)
         if kind != "calm":
             work.append(self.trouble.make())
@@ -88,15 +93,22 @@ class Soak:
         ending = asyncio.get_running_loop().call_later(seconds, lambda: setattr(scene, "stopping", True))
         show = asyncio.create_task(self.show(kind))
         await asyncio.gather(*work)
-        ending.cancel()
-        show.cancel()
+        for task in (ending, show, beat):
+            task.cancel()
         await self.quiet()
         await self.close_books(kind, before)
         await self.look(kind)
 
+    async def heartbeat(self):
+        clock = asyncio.get_running_loop().time
+        while True:
+            due = clock() + 0.05
+            await asyncio.sleep(0.05)
+            self.late = max(self.late, clock() - due)
+
     async def replace(self, kind, seconds):
         await asyncio.sleep(seconds / 2)
-        await (self.trouble.kill_gateway() if kind == "kill" else self.trouble.take_over())
+        await self.trouble.keys_through(self.trouble.kill_gateway() if kind == "kill" else self.trouble.take_over())
 
     async def show(self, kind):
         while True:
@@ -203,10 +215,15 @@ class Soak:
             return
         check("nothing is stuck", call.outcome != STUCK, f"{call}: nothing for too long")
         check("answers that broke off have a cause", books.broken_for_a_reason(self.scene, call), repr(call))
-        if call.outcome == WHOLE or call.status is not None:
-            check("answers are those expected", call.status in call.accepts, repr(call))
-        if kind == "calm" and call.valid and call.outcome == WHOLE:
+        if call.status is not None:
+            check("answers are those expected", call.status in call.accepts or self.excused(call), repr(call))
+        if kind == "calm" and call.valid and call.outcome == WHOLE and self.late < LATE_S:
             check("a calm round has no failures", call.status == 200 and not call.error_event, repr(call))
+
+    def excused(self, call):
+        """A machine that stood still sends bodies too slowly. While two gateways live, the old one judges by the keys it had."""
+        slow = call.status == 408 and call.ended - call.began > RATE_GRACE_S
+        return slow or (call.kind.startswith("key: ") and self.scene.disturbed(call.began, call.ended, "takeover"))
 
     # ── what the processes hold ──
 
@@ -226,8 +243,8 @@ class Soak:
         life["points"].append((self.total - life["began"], memory.anonymous))
         life["memory"].append(memory._asdict())
         self.say(f"{time.monotonic() - self.began:5.0f} s  round {self.round} ({kind}) quiet: gateway {pid} holds "
-                 f"{memory.anonymous / 1024:.0f} KiB of its own, {life['idle']} idle connections to engines; "
-                 f"{len(self.verdict.failed)} checks failed")
+                 f"{memory.anonymous / 1024:.0f} KiB of its own, {life['idle']} idle connections to engines; late by "
+                 f"{self.late:.1f} s; {len(self.verdict.failed)} checks failed")
 
     def compare(self, check, places, pid, ports):
         """With the first look; the supervisor's first may be before its first child was replaced."""
