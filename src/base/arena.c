@@ -12,12 +12,12 @@
 #include "base/alloc.h"
 
 #define ARENA_ALIGN 16
-#define ARENA_BLOCK_FIRST 8192
+#define ARENA_BLOCK_FIRST 1024 /* an open stream holds it */
 #define ARENA_BLOCK_LAST 65536
 #ifdef SEAWALL_SANITIZED
 #define ARENA_OWN_FROM 1
 #else
-#define ARENA_OWN_FROM 4096
+#define ARENA_OWN_FROM ARENA_BLOCK_FIRST
 #endif
 
 struct arena_block {

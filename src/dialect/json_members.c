@@ -9,6 +9,8 @@
 #include <emmintrin.h>
 #endif
 
+#define NEAR_BYTES 64 /* a key, a role, most words: beyond them memchr() is the faster one */
+
 /* Position of the first quote or, if `brackets`, bracket or brace at or behind `at`; the text's length when there is none. */
 static inline size_t find_mark(struct span text, size_t at, bool brackets)
 {
@@ -48,12 +50,21 @@ static struct span skip_space(struct span text)
     return text;
 }
 
+static inline size_t find_quote(struct span text, size_t at)
+{
+    size_t end = find_mark(span_take(text, at + NEAR_BYTES), at, false);
+    if (end < at + NEAR_BYTES)
+        return end;
+    const char *quote = memchr(text.ptr + end, '"', text.len - end);
+    return quote ? (size_t)(quote - text.ptr) : text.len;
+}
+
 /* Bytes of the string at the front, both quotes counted. */
 static size_t string_len(struct span text)
 {
     size_t at = 1;
     while (at < text.len) {
-        size_t end = find_mark(text, at, false), slashes = 0;
+        size_t end = find_quote(text, at), slashes = 0;
         if (end == text.len)
             return text.len;
         /* The quote ends the string when an even number of backslashes stands before it. Each backslash is looked at once:

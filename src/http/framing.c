@@ -47,7 +47,7 @@ int framing_read(const struct head *head, const char *bytes, struct framing *ret
 {
     struct framing framing = {0};
     for (size_t i = 0; i < head->count; i++) {
-        const struct head_field *field = &head->fields[i];
+        const struct head_field *field = head_field_at(head, i);
         struct span name = head_text(bytes, field->name);
         struct span value = head_text(bytes, field->value);
         if (name.len == 14 && span_eq_nocase(name, SPAN("content-length"))) {

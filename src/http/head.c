@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "http/head.h"
 
+#include "base/alloc.h"
+
 #include <llhttp.h>
 
 #ifdef __SSE2__
@@ -73,6 +75,8 @@ void head_clear(struct head *head)
 {
     head->scan = (struct head_scan){0};
     head->count = 0;
+    mem_free(head->many);
+    head->many = NULL;
 }
 
 /* What llhttp calls back with. */
@@ -80,7 +84,7 @@ struct parse {
     llhttp_t parser;
     struct head *head;
     const char *bytes;
-    bool too_many;
+    int failure; /* -ENOSPC, -ENOMEM */
 };
 
 static struct parse *parse_of(llhttp_t *parser)
@@ -93,6 +97,20 @@ static struct head_piece piece_of(const struct parse *parse, const char *at, siz
     return (struct head_piece){(uint32_t)(at - parse->bytes), (uint32_t)len};
 }
 
+/* Room for another field. */
+static int grow(struct head *head)
+{
+    if (head->count == HEAD_FIELDS_MAX)
+        return -ENOSPC;
+    if (head->count < HEAD_FIELDS_FEW || head->many)
+        return 0;
+    head->many = mem_array(HEAD_FIELDS_MAX, sizeof(*head->many));
+    if (!head->many)
+        return -ENOMEM;
+    memcpy(head->many, head->few, sizeof(head->few));
+    return 0;
+}
+
 static int on_field(llhttp_t *parser, const char *at, size_t len)
 {
     struct parse *parse = parse_of(parser);
@@ -100,12 +118,11 @@ static int on_field(llhttp_t *parser, const char *at, size_t len)
     if (len ==
         0) /* llhttp 8.1 lets ": value" pass; a name has a byte or more (RFC 9110, section 5.1) */
         return HPE_USER;
-    if (head->count == HEAD_FIELDS_MAX) {
-        parse->too_many = true;
+    parse->failure = grow(head);
+    if (parse->failure < 0)
         return HPE_USER;
-    }
     struct head_piece name = piece_of(parse, at, len);
-    head->fields[head->count++] = (struct head_field){name, {name.at + name.len, 0}};
+    *head_field(head, head->count++) = (struct head_field){name, {name.at + name.len, 0}};
     return 0;
 }
 
@@ -114,7 +131,7 @@ static int on_value(llhttp_t *parser, const char *at, size_t len)
     struct parse *parse = parse_of(parser);
     while (len > 0 && (at[len - 1] == ' ' || at[len - 1] == '\t'))
         len--;
-    parse->head->fields[parse->head->count - 1].value = piece_of(parse, at, len);
+    head_field(parse->head, parse->head->count - 1)->value = piece_of(parse, at, len);
     return 0;
 }
 
@@ -151,8 +168,8 @@ int head_parse(struct head *head, enum head_type type, const char *bytes)
         return 0;
     }
     head->count = 0;
-    if (parse.too_many)
-        return -ENOSPC;
+    if (parse.failure < 0)
+        return parse.failure;
     return result == HPE_INVALID_METHOD ? -ENOTSUP : -EBADMSG;
 }
 
@@ -161,7 +178,7 @@ size_t head_find(const struct head *head, const char *bytes, struct span name,
 {
     size_t found = 0;
     for (size_t i = 0; i < head->count; i++) {
-        const struct head_field *field = &head->fields[i];
+        const struct head_field *field = head_field_at(head, i);
         if (field->name.len == name.len && span_eq_nocase(head_text(bytes, field->name), name)) {
             *ret_value = head_text(bytes, field->value);
             found++;

@@ -13,6 +13,7 @@
 #include "base/span.h"
 
 #define HEAD_FIELDS_MAX 100
+#define HEAD_FIELDS_FEW 24 /* what a client sends, as a rule; more take memory of their own */
 
 /* A run of bytes, counted from the first of the head. */
 struct head_piece {
@@ -42,8 +43,19 @@ struct head {
     bool chunked;
     bool is_1_0;
     unsigned status; /* of a response */
-    struct head_field fields[HEAD_FIELDS_MAX];
+    struct head_field few[HEAD_FIELDS_FEW];
+    struct head_field *many; /* HEAD_FIELDS_MAX of them, in place of `few`; mostly NULL */
 };
+
+static inline struct head_field *head_field(struct head *head, size_t index)
+{
+    return (head->many ? head->many : head->few) + index;
+}
+
+static inline const struct head_field *head_field_at(const struct head *head, size_t index)
+{
+    return (head->many ? head->many : head->few) + index;
+}
 
 enum head_result { HEAD_MORE, HEAD_FIRST_LINE, HEAD_WHOLE };
 
@@ -55,11 +67,11 @@ enum head_result { HEAD_MORE, HEAD_FIRST_LINE, HEAD_WHOLE };
  */
 int head_scan(struct head_scan *scan, const char *bytes, size_t len) must_check;
 
-/* After HEAD_WHOLE: fills the rest of `head`. 0, -EBADMSG, -ENOSPC (too many fields) or -ENOTSUP
- * (a method nobody knows). */
+/* After HEAD_WHOLE: fills the rest of `head`. 0, -EBADMSG, -ENOSPC (too many fields), -ENOMEM or
+ * -ENOTSUP (a method nobody knows). */
 int head_parse(struct head *head, enum head_type type, const char *bytes) must_check;
 
-/* Forgets the message, keeps the memory. */
+/* Forgets the message and gives back what it took beside the struct: also before the struct goes. */
 void head_clear(struct head *head);
 
 static inline struct span head_text(const char *bytes, struct head_piece piece)

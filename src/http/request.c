@@ -111,6 +111,7 @@ void http_request_free(struct http_request *request)
 {
     if (!request)
         return;
+    head_clear(&request->head);
     buf_release(&request->held);
     mem_free(request);
 }
@@ -121,7 +122,7 @@ static enum reason check_host(struct http_request *request)
 {
     struct head_field *host = NULL;
     for (size_t i = 0; i < request->head.count; i++) {
-        struct head_field *field = &request->head.fields[i];
+        struct head_field *field = head_field(&request->head, i);
         if (field->name.len != 4 ||
             !span_eq_nocase(head_text(request->at, field->name), SPAN("host")))
             continue;
@@ -160,6 +161,7 @@ static enum reason judge_head(struct http_request *request)
     request->fault = "a header field is malformed";
     if (result < 0)
         return result == -ENOSPC    ? REASON_HEAD_TOO_LARGE
+               : result == -ENOMEM  ? REASON_OVERLOADED
                : result == -ENOTSUP ? REASON_NOT_IMPLEMENTED
                                     : REASON_BAD_HTTP;
     if (request->head.is_1_0 != request->line.is_1_0)
@@ -485,7 +487,7 @@ size_t http_request_headers(const struct http_request *request)
 struct http_header http_request_header_at(const struct http_request *request, size_t index)
 {
     check(index < request->head.count);
-    const struct head_field *field = &request->head.fields[index];
+    const struct head_field *field = head_field_at(&request->head, index);
     return (struct http_header){piece(request, field->name), piece(request, field->value)};
 }
 

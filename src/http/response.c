@@ -51,6 +51,7 @@ void http_response_free(struct http_response *response)
 {
     if (!response)
         return;
+    head_clear(&response->head);
     buf_release(&response->held);
     mem_free(response);
 }
@@ -141,7 +142,7 @@ static int end_head(struct http_response *response)
 {
     int result = head_parse(&response->head, HEAD_OF_RESPONSE, response->held.ptr);
     if (result < 0)
-        return failed(response, result == -ENOSPC ? -ENOSPC : -EBADMSG);
+        return failed(response, result == -ENOTSUP ? -EBADMSG : result);
     response->head_len = response->held.len;
     unsigned status = response->head.status;
     const char *fault;

@@ -200,14 +200,14 @@ static void cleared_arena_keeps_one_block(void **state)
 {
     struct arena *arena = *state;
     for (int i = 0; i < 100; i++)
-        assert_non_null(arena_alloc(arena, 2000));
+        assert_non_null(arena_alloc(arena, 400));
     arena_clear(arena);
     mem_fail_never();
-    assert_non_null(arena_alloc(arena, 2000));
-    assert_non_null(arena_alloc(arena, 2000));
+    assert_non_null(arena_alloc(arena, 400));
+    assert_non_null(arena_alloc(arena, 400));
     assert_int_equal(mem_fail_count(), 0);
     for (int i = 0; i < 10; i++)
-        assert_non_null(arena_alloc(arena, 2000));
+        assert_non_null(arena_alloc(arena, 400));
     assert_true(mem_fail_count() > 0);
 }
 #endif
