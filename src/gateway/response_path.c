@@ -64,13 +64,18 @@ static void note_call(struct request *request)
     record->reused_upstream = facts.reused_connection;
 }
 
+static void count_cancelled(struct request *request)
+{
+    METRIC_ADD(recorder_counters(request->worker->recorder), upstream_cancelled, 1);
+}
+
 void response_stop(struct request *request)
 {
     if (!request->call)
         return;
     note_call(request);
     relay_cancel(TAKE(request->call));
-    METRIC_ADD(recorder_counters(request->worker->recorder), upstream_cancelled, 1);
+    count_cancelled(request);
 }
 
 void response_release(struct request *request)
@@ -464,6 +469,8 @@ static void on_failed(void *owner, enum relay_failure failure, const struct err 
     if (detail && detail->text[0] && span_is_null(request->record.detail))
         request->record.detail = arena_copy(request->arena, span_str(detail->text));
     end_call(request);
+    if (stop == STOP_CLIENT || stop == STOP_CUT)
+        count_cancelled(request);
     if (request->end_sent && stop != STOP_CUT) {
         request_over(request); /* the answer was whole; how the engine hung up does not matter */
     } else if (stop == STOP_CLIENT || request->client_gone) {

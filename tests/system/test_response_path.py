@@ -459,6 +459,14 @@ def test_a_whole_answer_is_cut_at_max_tokens_too(door):
     assert door.engine.calls[0].hung_up.wait(1)
 
 
+@pytest.mark.parametrize("stream", [True, False])
+def test_a_call_that_was_cut_counts_as_stopped(door, stream):
+    door.engine.behaviour = endless(0)
+    before = door.metrics()["seawall_upstream_cancelled_total"]
+    assert ask(door, max_tokens=10, stream=stream).status == 200
+    assert door.metrics()["seawall_upstream_cancelled_total"] == before + 1
+
+
 def test_an_answer_is_cut_at_the_cap_of_bytes(start, make_engine):
     def large(call):
         call.send(head())
