@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """bench/proxy measures: every kind of measurement, in tiny windows. The figures themselves are not judged here."""
 import json
+import os
 import subprocess
 import sys
 
@@ -40,3 +41,17 @@ def test_names_what_it_can_measure():
     done = bench("--list")
     assert done.returncode == 0
     assert "rps64-8k" in done.stdout and "mem-stream" in done.stdout
+
+
+def test_whoever_ends_it_ends_what_it_started(folder):
+    process = subprocess.Popen([sys.executable, str(PROXY), "--build", str(service.BUILD), "--only", "rps64", "--peers",
+                                "seawall,floor", "--windows", "1000"], env={**os.environ, "TMPDIR": str(folder)},
+                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        # Once a key is made all of its processes are there, or about to be.
+        service.wait_for(lambda: list(folder.glob("*/floor/output.log")), 60, "the start of the last program")
+    finally:
+        process.terminate()
+    assert process.wait(30) == 143
+    assert not list(folder.iterdir())
+    assert str(folder) not in subprocess.run(["ps", "axww", "-o", "args"], capture_output=True, text=True, check=True).stdout
