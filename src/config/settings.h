@@ -189,8 +189,8 @@ enum setting_kind {
     ROW(choices, choices_max, NUMBER, 1, 128, "8", "8", 0, \
         "The largest `n` (and `best_of`) of a call.") \
     LIST(engine_fields, engine_fields, FIELD, 0, CONFIG_ENGINE_FIELDS_MAX, "", "top_k", 0, \
-         "Fields of the request that only the engine knows and that may pass. All others are " \
-         "refused.")
+         "Fields of the request that only the engine knows and that may pass, also inside " \
+         "messages and tools. Others are refused, and inside messages and tools left out.")
 /* clang-format on */
 
 struct section;

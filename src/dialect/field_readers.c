@@ -194,6 +194,7 @@ int read_thinking(struct reading *reading, const struct field_rule *rule, struct
     int r = reading_string(reading, place, value, "type", REQUIRED, &type);
     if (r < 0)
         return r;
+    reading_knows(reading, NESTED_THINKING, NESTED_THINKING, value, 1);
     if (word_in(type, "enabled disabled"))
         return 0;
     return reading_refuse(reading, PLACE_MEMBER(place, "type"), "must be 'enabled' or 'disabled'");

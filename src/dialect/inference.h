@@ -8,7 +8,7 @@
  * Every top-level field is in one table (inference_fields.h): its name, for which endpoints, its type and range, and whether it passes, is set by
  * the door, is dropped, or is an engine's own. A field that is in no table is refused unless the operator's table names it. Nothing is
  * guessed: `"max_tokens": "12"` is a 400. A `null` counts as absent. Below the top level what an engine acts on is checked, and members that
- * are not known pass, because clients send back whole messages as they got them.
+ * are not known stay behind (nested.h).
  *
  * Spans point into the body and into the parser: the inference lives until the parser reads its next document, but what
  * inference_write() built is whole. Belongs to one worker thread.
@@ -17,6 +17,7 @@
 
 #include "dialect/endpoint.h"
 #include "dialect/json_dom.h"
+#include "dialect/nested.h"
 #include "dialect/refusal.h"
 
 #define INFERENCE_FIELDS_MAX 96 /* top-level members of a body */
@@ -30,6 +31,8 @@ struct inference_field {
     bool listed;          /* the operator's table names it; set by inference_allow() */
     struct span name;     /* unescaped */
     struct span raw;      /* value as written */
+    enum nested below;    /* when it holds members that are not known: what it is, so that they can be left out; else NESTED_ANY */
+    struct json_value value; /* of `raw`; only where `below` is set */
 };
 
 /* What messages hold beside text; each passes only where the operator's table names it, by these names. */
@@ -60,6 +63,8 @@ struct inference {
     uint64_t output_tokens_max;    /* max_completion_tokens or max_tokens; 0: not given */
     uint64_t prompt_bytes;         /* text of prompt, messages and tools, after escapes */
     uint64_t prompt_tokens_estimate; /* prompt_bytes × ratio, rounded up */
+    const struct span *listed;     /* the operator's table, for inference_write(); set by inference_allow() */
+    size_t listed_count;
     size_t fields_count;
     struct inference_field fields[INFERENCE_FIELDS_MAX];
 };
@@ -82,6 +87,7 @@ struct inference_target {
 /* 0, or -EINVAL with *ret_refusal; -ENOMEM. `body` is followed by JSON_PADDING readable bytes. */
 int inference_read(struct json_parser *parser, enum endpoint endpoint, struct span body, struct inference *ret_inference,
                    struct refusal *ret_refusal) must_check;
+/* `caps->engine_fields` must live until inference_write(). */
 int inference_allow(struct inference *inference, const struct inference_caps *caps, struct refusal *ret_refusal) must_check;
 /* Appends to `buf`, whose failure is the result. */
 void inference_write(const struct inference *inference, const struct inference_target *target, struct buf *buf);

@@ -74,6 +74,8 @@ static const char *limit_name(const struct inference *inference)
 int inference_allow(struct inference *inference, const struct inference_caps *caps,
                     struct refusal *ret_refusal)
 {
+    inference->listed = caps->engine_fields;
+    inference->listed_count = caps->engine_fields_count;
     for (size_t i = 0; i < inference->fields_count; i++) {
         int r = allow_field(&inference->fields[i], caps, ret_refusal);
         if (r < 0)

@@ -32,7 +32,13 @@ static int read_member(struct reading *reading, struct inference_field *field,
     int r = field_check(reading, rule, value);
     if (r < 0 || !rule->read)
         return r;
-    return rule->read(reading, rule, value, field->raw);
+    r = rule->read(reading, rule, value, field->raw);
+    if (reading->below != NESTED_ANY) {
+        field->below = reading->below;
+        field->value = value;
+        reading->below = NESTED_ANY;
+    }
+    return r;
 }
 
 /* Walks the document and its text side by side: both are in the same order. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The engine's body: spans that were checked, copied as they were written and in their order, and the few members that the
- * door sets. Nothing is printed from the parsed tree, so what was inspected is what runs, byte for byte.
+ * door sets. Nothing is printed from the parsed tree, so what was inspected is what runs, byte for byte. Where a field holds members that are not
+ * known below the top level, these alone are left out.
  *
  * The client's own word for the limit of tokens stays, since engines know each of them; where the door sets the limit, all of
  * them go and one `max_tokens` comes, since engines differ in which they believe.
@@ -31,7 +32,8 @@ static size_t size_of(const struct inference *inference, const struct inference_
     return size;
 }
 
-static void write_field(const struct inference_field *field, struct buf *buf)
+static void write_field(const struct inference *inference, const struct inference_field *field,
+                        struct buf *buf)
 {
     buf_append(buf, SPAN(",\""));
     if (field->known < 0)
@@ -39,7 +41,11 @@ static void write_field(const struct inference_field *field, struct buf *buf)
     else
         buf_append(buf, field->name); /* a name of the table: nothing to escape */
     buf_append(buf, SPAN("\":"));
-    buf_append(buf, field->raw);
+    if (field->below == NESTED_ANY)
+        buf_append(buf, field->raw);
+    else
+        nested_write(field->below, field->value, field->raw, inference->listed,
+                     inference->listed_count, buf);
 }
 
 void inference_write(const struct inference *inference, const struct inference_target *target,
@@ -52,7 +58,7 @@ void inference_write(const struct inference *inference, const struct inference_t
     buf_append_byte(buf, '"');
     for (size_t i = 0; i < inference->fields_count; i++) {
         if (is_sent(&inference->fields[i], target))
-            write_field(&inference->fields[i], buf);
+            write_field(inference, &inference->fields[i], buf);
     }
     bool generates = inference->endpoint != ENDPOINT_EMBEDDING;
     if (generates && target->output_tokens_max) {

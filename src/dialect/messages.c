@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The messages of a chat: roles, contents and tool calls. What an engine's template acts on is checked; other members pass,
- * because clients send back whole messages as they got them (`refusal`, `annotations`, …).
+ * The messages of a chat: roles, contents and tool calls. What an engine's template acts on is checked; other members stay
+ * behind: clients send back whole messages as they got them (`annotations`, `audio`, …), and that is no fault of theirs.
  */
 #include "dialect/reading.h"
 
@@ -74,11 +74,14 @@ static int content_part(struct reading *reading, const struct place *place, stru
     int r = reading_string(reading, place, part, "type", REQUIRED, &type);
     if (r < 0)
         return r;
-    if (span_eq(type, SPAN("text")))
-        return text_part(reading, place, part, "text");
-    if (span_eq(type, SPAN("refusal")))
-        return text_part(reading, place, part, "refusal");
-    return media_part(reading, place, part, type);
+    bool is_text = span_eq(type, SPAN("text")), is_refusal = span_eq(type, SPAN("refusal"));
+    if (is_text || is_refusal)
+        r = text_part(reading, place, part, is_text ? "text" : "refusal");
+    else
+        r = media_part(reading, place, part, type);
+    if (r == 0) /* what a medium is made of was not looked at: its two members are not all */
+        reading_knows(reading, NESTED_MESSAGE, NESTED_PART, part, is_text || is_refusal ? 2 : 0);
+    return r;
 }
 
 /* A string or parts. */
@@ -235,7 +238,10 @@ static int message_read(struct reading *reading, const struct place *place,
         return r;
     reading->inference->prompt_bytes += r > 0 ? name.len : 0;
     reading->tokens += MESSAGE_TOKENS;
-    if (reading_member(message, "content", &content))
+    bool has_content = reading_member(message, "content", &content);
+    /* Nearly all have a role and a content. */
+    reading_knows(reading, NESTED_MESSAGE, NESTED_MESSAGE, message, has_content ? 2 : 1);
+    if (has_content)
         return content_read(reading, PLACE_MEMBER(place, "content"), content);
     if (may_be_silent)
         return 0;

@@ -18,6 +18,7 @@ struct reading {
     bool asks_top_logprobs; /* `top_logprobs` is above 0 */
     bool needs_tools;       /* `tool_choice` wants a call */
     uint64_t best_of;
+    enum nested below;      /* of the field under way, once it holds a member that is not known */
 };
 
 struct place {
@@ -45,6 +46,15 @@ int reading_object(struct reading *reading, const struct place *place, struct js
                    struct json_value *ret_value) must_check;
 /* Only looks: true when there and not null. */
 bool reading_member(struct json_value object, const char *name, struct json_value *ret_value);
+
+/* Holds an object that was read, and found to have `found` members that its reader knows, against what may be in it; `field` is what the whole
+ * field is. The usual case is one comparison. */
+static inline void reading_knows(struct reading *reading, enum nested field, enum nested nested,
+                                 struct json_value object, size_t found)
+{
+    if (json_count(object) != found && !nested_is_known(nested, object))
+        reading->below = field;
+}
 
 /* Is `word` one of the words in `list`, which single spaces separate? */
 bool word_in(struct span word, const char *list);

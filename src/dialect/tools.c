@@ -44,10 +44,19 @@ static int tool_read(struct reading *reading, const struct place *place, struct 
     r = name_read(reading, inner, function);
     if (r < 0)
         return r;
+    size_t found = 1;
     r = reading_string(reading, inner, function, "description", OPTIONAL, &text);
     if (r < 0)
         return r;
-    return optional_object(reading, inner, function, "parameters");
+    found += (size_t)r;
+    struct json_value parameters;
+    r = reading_object(reading, inner, function, "parameters", OPTIONAL, &parameters);
+    if (r < 0)
+        return r;
+    found += (size_t)r;
+    reading_knows(reading, NESTED_TOOL, NESTED_FUNCTION, function, found);
+    reading_knows(reading, NESTED_TOOL, NESTED_TOOL, tool, 2);
+    return 0;
 }
 
 int tools_read(struct reading *reading, struct json_value tools, struct span raw)
@@ -89,6 +98,7 @@ int tool_choice_read(struct reading *reading, struct json_value choice)
     if (r < 0)
         return r;
     reading->needs_tools = true;
+    reading_knows(reading, NESTED_CHOICE, NESTED_CHOICE, choice, 0);
     return name_read(reading, PLACE_MEMBER(place, "function"), function);
 }
 
@@ -102,6 +112,7 @@ int response_format_read(struct reading *reading, struct json_value format)
     if (!word_in(type, "text json_object json_schema"))
         return reading_refuse(reading, PLACE_MEMBER(place, "type"),
                               "must be 'text', 'json_object' or 'json_schema'");
+    reading_knows(reading, NESTED_FORMAT, NESTED_FORMAT, format, 1);
     /* llama.cpp takes a schema here too. */
     r = optional_object(reading, place, format, "schema");
     if (r < 0 || !span_eq(type, SPAN("json_schema")))

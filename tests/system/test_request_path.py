@@ -408,6 +408,17 @@ def test_the_clients_own_request_id_is_logged_and_not_trusted(door):
     assert line["client_id"] == "mine-123"
 
 
+def test_unknown_members_below_the_top_level_do_not_reach_the_engine(door):
+    message = {"role": "user", "content": "Hello", "foo": {"id_slot": 1}, "our_own": 2}
+    tool = {"type": "function", "yyy": 1, "function": {"name": "f", "zzz": 1, "parameters": {"type": "object", "anything": 1}}}
+    form = {"type": "json_schema", "r": 1, "json_schema": {"name": "n", "q": 1, "schema": {"anything": 1}}}
+    body = {"model": "test-model", "messages": [message], "tools": [tool], "response_format": form}
+    assert ask(door, request("POST", "/v1/chat/completions", body, door.key)).status == 200
+    del message["foo"], tool["yyy"], tool["function"]["zzz"], form["r"], form["json_schema"]["q"]
+    sent = door.engine.calls[0].body
+    assert {name: sent[name] for name in body if name != "model"} == {name: body[name] for name in body if name != "model"}
+
+
 def test_a_stream_may_be_asked_for_with_options_that_mean_nothing_without_one(door):
     assert ask(door, chat(key=door.key, stream_options={"include_usage": True})).status == 200
     assert ask(door, chat(key=door.key, stream=False, stream_options=None)).status == 200
