@@ -50,7 +50,6 @@ C_LINKAGE_BEGIN
            "this model cannot do what the request asks")                                           \
     REASON(HEAD_TOO_LARGE, 431, "invalid_request_error", "headers_too_large",                      \
            "the request's header is too large")                                                    \
-    REASON(RATE_LIMITED, 429, "rate_limit_error", "rate_limit_exceeded", "too many requests")      \
     /* this side */                                                                                \
     REASON(INTERNAL, 500, "server_error", "internal_error", "something failed on our side")        \
     REASON(NOT_IMPLEMENTED, 501, "invalid_request_error", "not_implemented",                       \

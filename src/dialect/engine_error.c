@@ -3,6 +3,9 @@
  * An engine's error becomes a refusal of ours. What the client is told comes from a table of statuses, never from the engine's words: they may
  * hold paths, versions and a validator's internals. The words go to the operator.
  *
+ * A full engine (429) is 503 `overloaded`: it is the engine that has too much to do, not this caller. A validator's 422 is the 400 that it
+ * stands for; our own 422 says that the model cannot do what is asked.
+ *
  * Two things are read out of them, because a client can act on them: that the context is too small, with its two numbers, and that
  * the model cannot do what was asked (llama.cpp says 500 to an image that its model cannot see).
  */

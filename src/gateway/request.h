@@ -76,6 +76,7 @@ struct request {
     struct sse_splitter splitter;
     struct buf whole; /* an engine's body that is not a stream of events, or its error */
     unsigned engine_status;
+    unsigned engine_retry_after_s; /* what a full engine asked for, within bounds; 0: nothing */
     enum answer_stop stop;
     bool answer_done; /* the engine said [DONE] */
     bool head_sent;   /* of our answer to the client */

@@ -7,6 +7,7 @@
  */
 #include "gateway/response_path.h"
 
+#include "base/text.h"
 #include "gateway/client.h"
 #include "gateway/reply.h"
 #include "gateway/worker.h"
@@ -15,6 +16,7 @@
 #include <stdarg.h>
 
 #define ENGINE_ERROR_BYTES_MAX 65536 /* of an engine's error body; the rest says nothing more */
+#define ENGINE_RETRY_S_MAX 60        /* of an engine's Retry-After: by then another may be free */
 
 static int on_head(void *owner, unsigned status, const struct http_response *head);
 static int on_body(void *owner, char *bytes, size_t len);
@@ -300,6 +302,16 @@ static bool is_type(struct span content_type, struct span wanted)
            span_eq_nocase(span_trim(type), wanted);
 }
 
+/* How long an engine that is full wants to be left alone: seconds; a date (RFC 9110, section 10.2.3) says nothing to us. */
+static unsigned retry_after_of(const struct http_response *head)
+{
+    uint64_t seconds;
+    struct span text = http_response_header(head, SPAN("retry-after"));
+    if (span_is_null(text) || text_to_u64(text, &seconds) < 0)
+        return 0;
+    return (unsigned)MIN(seconds, (uint64_t)ENGINE_RETRY_S_MAX);
+}
+
 static int on_head(void *owner, unsigned status, const struct http_response *head)
 {
     struct request *request = owner;
@@ -308,8 +320,10 @@ static int on_head(void *owner, unsigned status, const struct http_response *hea
     buf_release(&request->ask);
     request_count_ask(request);
     request->engine_status = status;
-    if (status >= 400)
+    if (status >= 400) {
+        request->engine_retry_after_s = retry_after_of(head);
         return 0;
+    }
     if (status != 200) {
         note_fault(request, "engine's status %u is neither an answer nor an error", status);
         return stop_refused(request);
@@ -382,6 +396,8 @@ static void fail_with_engine_error(struct request *request)
     answer_engine_error(request->worker->parser, request->engine_status, buf_span(&request->whole),
                         &request->refusal, &detail);
     note_words(request, span_str(detail.text));
+    if (reason_info(request->refusal.reason)->status == 503)
+        request->refusal.retry_after_s = request->engine_retry_after_s;
     fail(request, REASON_ENGINE_ERROR);
 }
 

@@ -405,6 +405,15 @@ def test_an_engine_that_keeps_its_answer_open_behind_done_is_not_waited_for(door
         assert time.monotonic() - began < 2
 
 
+@pytest.mark.parametrize("status", [429, 503])
+@pytest.mark.parametrize("asked, told", [("7", "7"), ("100000", "60"), ("0", "2"), ("Fri, 27 Nov 2026 10:00:00 GMT", "2"), ("-5", "2"), (None, "2")])
+def test_a_full_engines_retry_after_is_passed_on_within_bounds(door, status, asked, told):
+    extra = f"Retry-After: {asked}\r\n" if asked else ""
+    door.engine.behaviour = lambda call: json_answer(call, ERROR, status, extra)
+    answer = ask(door)
+    assert answer.status == 503 and answer.headers["retry-after"] == told
+
+
 @pytest.mark.parametrize("data, detail", [
     (b"HTTP/1.1 302 Found\r\nLocation: http://secret/\r\nContent-Length: 0\r\n\r\n", "engine's status 302"),
     (head(200, "text/html", 15).encode() + b"<html>secret...", "'text/html'"),

@@ -16,7 +16,7 @@ static void names_fit_their_numbers(void **state)
     assert_string_equal(reason_info(REASON_CUT)->name, "CUT");
     assert_int_equal(reason_info(REASON_BAD_KEY)->status, 401);
     assert_string_equal(reason_info(REASON_BAD_KEY)->code, "invalid_api_key");
-    assert_int_equal(reason_info(REASON_RATE_LIMITED)->status, 429);
+    assert_int_equal(reason_info(REASON_OVERLOADED)->status, 503);
 }
 
 static void out_of_range_is_internal(void **state)
