@@ -156,8 +156,6 @@ class Trouble:
 
     async def kill_gateway(self):
         pid = await self.scene.gateway()
-        if not pid:
-            return
         with self.scene.happening("kill"):
             before = self.scene.service.log().count("ready: gateway")
             os.kill(pid, signal.SIGKILL)

@@ -314,8 +314,8 @@ KINDS = ((Client.streamed, 30), (Client.whole, 16), (Client.completion, 8), (Cli
 
 async def fill_pools(scene):
     """The largest of everything at once, so that what the service keeps for later has its size before memory is judged."""
-    clients = [Client(scene, f"first {n}") for n in range(24)]
+    clients = [Client(scene, f"first {n}") for n in range(10)]
     await asyncio.gather(*(client.large(fresh=True) for client in clients))
-    await asyncio.gather(*(client.slow_reader() for client in clients[:8]))
+    await asyncio.gather(*(client.slow_reader() for client in clients[:4]))
     for client in clients:
         client.hang_up()

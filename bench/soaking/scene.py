@@ -222,7 +222,12 @@ class Scene:
     async def metrics(self):
         return await asyncio.to_thread(self.service.metrics)
 
+    async def status(self):
+        """None when there is none. The tool fails also while a model is down, and says how things are all the same."""
+        result = await self.tool("status", "--json")
+        return json.loads(result.stdout) if result.stdout else None
+
     async def gateway(self):
         """The process that serves, as it says itself."""
-        status = await self.tool_json("status")
+        status = await self.status()
         return status["pid"] if status else None
