@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* simllm: an inference server that has no model. */
 #include "base/log.h"
+#include "calibrate.h"
 #include "net/listen.h"
 #include "server.h"
 
@@ -117,6 +118,22 @@ static int cmd_preset(int argc, char **argv)
     return err.text[0] ? fail(&err) : 0;
 }
 
+/* ── calibrate ── */
+
+static int cmd_calibrate(int argc, char **argv)
+{
+    struct err err = {""};
+    struct calibrate_options options;
+    int r = calibrate_options_read(argc, argv, &options, &err);
+    if (r == 1) {
+        calibrate_print_help();
+        return 0;
+    }
+    if (r == 0)
+        r = calibrate_run(&options, &err);
+    return r < 0 ? fail(&err) : 0;
+}
+
 /* ── which is it ── */
 
 static const struct command {
@@ -127,6 +144,7 @@ static const struct command {
 } commands[] = {
     {"serve", "[option]…", "be an engine; --help lists the options", cmd_serve},
     {"presets", "", "list the built-in presets", cmd_presets},
+    {"calibrate", "URL", "measure an engine that runs, and write its preset", cmd_calibrate},
     {"preset", "NAME|FILE", "check one, and print it as a file", cmd_preset},
 };
 
@@ -136,7 +154,7 @@ static int print_help(void)
            ": an inference server without a model. It takes as long as a real one would, "
            "and says nothing.\n\n");
     for (size_t i = 0; i < COUNT_OF(commands); i++)
-        printf("  simllm %-8s %-10s  %s\n", commands[i].name, commands[i].arguments,
+        printf("  simllm %-9s %-10s  %s\n", commands[i].name, commands[i].arguments,
                commands[i].help);
     return 0;
 }

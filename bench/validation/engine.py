@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: Apache-2.0
+"""
+The engines of a comparison, each a child process with a port and a key of its own, ended with this program:
+the embedded llama.cpp (a folder as ./run leaves it), vLLM on the CPU (a folder of bench/setup-vllm), the simulator.
+
+A real engine gets one thread on one processor and the simulator and the load the other ones, so that the measuring
+does not slow what it measures; run as root it also gets a higher priority than what else the machine does.
+"""
+import json
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+
+from replay import Endpoint
+
+START_SECONDS_MAX = 180
+ENGINE_NICE = -20
+CONTEXT = 2048
+SLOTS = 4
+VLLM_SEQUENCES = 16
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def ahead_of_others(processor):
+    """For a child before it begins: a session and a processor of its own, and, where we may, a higher priority: within its
+    session, and, where the kernel shares processors among sessions first (autogroups), for the session."""
+    os.sched_setaffinity(0, {processor})
+    try:
+        os.setpriority(os.PRIO_PROCESS, 0, ENGINE_NICE)
+        with open("/proc/self/autogroup", "w", encoding="ascii") as file:
+            file.write(str(ENGINE_NICE))
+    except OSError:
+        pass
+
+
+class Engine:
+    """A running engine: `endpoint`, `title`, `conditions`. Use as a context."""
+
+    def __init__(self, name, url, model, key, process, conditions):
+        self.name, self.url, self.key, self.process, self.conditions = name, url, key, process, conditions
+        self.endpoint = Endpoint(url, model, key)
+
+    def wait_up(self):
+        request = urllib.request.Request(self.url + "/v1/models", headers={"Authorization": f"Bearer {self.key}"})
+        end = time.monotonic() + START_SECONDS_MAX
+        while time.monotonic() < end:
+            if self.process.poll() is not None:
+                raise RuntimeError(f"{self.name} ended with status {self.process.returncode} before it listened")
+            try:
+                with urllib.request.urlopen(request, timeout=2):
+                    return self
+            except (OSError, urllib.error.URLError):
+                time.sleep(0.2)
+        self.stop()
+        raise RuntimeError(f"{self.name} does not listen after {START_SECONDS_MAX} s")
+
+    def stop(self):
+        """The whole group: vLLM has children."""
+        if self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGTERM)
+            try:
+                self.process.wait(20)
+            except subprocess.TimeoutExpired:
+                os.killpg(self.process.pid, signal.SIGKILL)
+                self.process.wait(20)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
+
+
+def start_llama(folder, log, processor):
+    port, key = free_port(), secrets.token_hex(16)
+    settings = {"model": f"{folder}/smollm2.gguf", "alias": "smollm2", "host": "127.0.0.1", "port": port, "api_key": key,
+                "slots": SLOTS, "context": CONTEXT * SLOTS, "threads": 1}
+    process = subprocess.Popen([f"{folder}/venv/bin/python", "-I", f"{folder}/embedded_model.py"], stdin=subprocess.PIPE,
+                               stderr=log, start_new_session=True, preexec_fn=lambda: ahead_of_others(processor))
+    process.stdin.write(json.dumps(settings).encode() + b"\n")
+    process.stdin.flush()
+    return Engine("llama.cpp", f"http://127.0.0.1:{port}", "smollm2", key, process,
+                  f"{SLOTS} slots of {CONTEXT} tokens, 1 thread on processor {processor}").wait_up()
+
+
+def start_vllm(folder, log, processor):
+    port = free_port()
+    environment = {**os.environ, "VLLM_CPU_KVCACHE_SPACE": "2", "VLLM_CPU_OMP_THREADS_BIND": "nobind",
+                   "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "VLLM_NO_USAGE_STATS": "1",
+                   "PATH": f"{folder}/venv/bin:{os.environ['PATH']}"}
+    command = [f"{folder}/venv/bin/vllm", "serve", f"{folder}/smollm2", "--served-model-name", "smollm2", "--dtype", "bfloat16",
+               "--max-model-len", str(CONTEXT), "--max-num-seqs", str(VLLM_SEQUENCES), "--enforce-eager",
+               "--host", "127.0.0.1", "--port", str(port)]
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment,
+                               start_new_session=True, preexec_fn=lambda: ahead_of_others(processor))
+    return Engine("vLLM", f"http://127.0.0.1:{port}", "smollm2", "", process,
+                  f"--max-num-seqs {VLLM_SEQUENCES}, --max-model-len {CONTEXT}, 1 thread on processor {processor}").wait_up()
