@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The unknowns are put together so that the samples can tell them apart: what a call alone needs (call and step), what
- * a step with each measured batch needs (step and decode), a prompt token, 1000 tokens of KV. They are found by
- * coordinate descent on the normal equations, which keeps each at 0 or above; with a few dozen of them nothing faster
- * is needed.
+ * a step with each measured batch needs (step and decode), a further step without any, a prompt token, 1000 tokens of
+ * KV. They are found by coordinate descent on the normal equations, which keeps each at 0 or above; with a few dozen of
+ * them nothing faster is needed.
  */
 #include "fit.h"
 
@@ -12,7 +12,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-enum { FIRST, PREFILL, KV, BATCHES, UNKNOWNS_MAX = BATCHES + PRESET_POINTS_MAX };
+enum { FIRST, STEP, PREFILL, KV, BATCHES, UNKNOWNS_MAX = BATCHES + PRESET_POINTS_MAX };
 
 #define SWEEPS_MAX 20000
 #define SETTLED 1e-10 /* a sweep that changes no unknown by more than this share is the last */
@@ -60,7 +60,7 @@ static uint32_t batch_unknown(const struct system *system, uint32_t sequences)
 static bool sample_is_sound(const struct fit_sample *sample)
 {
     return isfinite(sample->us) && sample->us > 0 && isfinite(sample->steps) &&
-           sample->steps >= 0 && isfinite(sample->prefill_tokens) && sample->prefill_tokens >= 0 &&
+           sample->steps >= 1 && isfinite(sample->prefill_tokens) && sample->prefill_tokens >= 0 &&
            isfinite(sample->kv_tokens) && sample->kv_tokens >= 0;
 }
 
@@ -90,6 +90,8 @@ static void weighted_row(const struct system *system, const struct fit_sample *s
         row[i] = 0;
     if (sample->arrival)
         row[FIRST] = weight;
+    if (sample->sequences == 0)
+        row[STEP] = (sample->steps - (sample->arrival ? 1 : 0)) * weight;
     row[PREFILL] = sample->prefill_tokens * weight;
     row[KV] = sample->kv_tokens / 1000 * weight;
     if (sample->sequences > 0)
@@ -126,13 +128,20 @@ static double sweep(struct system *system)
 
 /* ── the answer ── */
 
+static double where_batches_meet_none(const struct system *system)
+{
+    const double *batch = &system->value[BATCHES];
+    if (batches_of(system) < 2)
+        return batch[0];
+    return batch[0] - (batch[1] - batch[0]) / (double)(system->sequences[1] - 1);
+}
+
 static void name_values(const struct system *system, struct fit *fit)
 {
     const double *batch = &system->value[BATCHES];
-    double step = batch[0];
+    double step =
+        system->gram[STEP][STEP] > 0 ? system->value[STEP] : where_batches_meet_none(system);
     fit->decode_points = batches_of(system);
-    if (fit->decode_points > 1)
-        step -= (batch[1] - batch[0]) / (double)(system->sequences[1] - system->sequences[0]);
     for (uint32_t i = 0; i < fit->decode_points; i++)
         step = fmin(step, batch[i]);
     step = fmax(0, fmin(step, system->value[FIRST]));
@@ -155,10 +164,8 @@ static double batch_us(const struct fit *fit, uint32_t sequences)
 
 double fit_sample_us(const struct fit *fit, const struct fit_sample *sample)
 {
-    double alone = sample->arrival ? fit->call_us + fit->step_us : 0;
-    double steps = sample->sequences > 0
-                       ? sample->steps * (fit->step_us + batch_us(fit, sample->sequences))
-                       : 0;
+    double alone = sample->arrival ? fit->call_us : 0;
+    double steps = sample->steps * (fit->step_us + batch_us(fit, sample->sequences));
     return alone + steps + sample->prefill_tokens * fit->prefill_us +
            sample->kv_tokens / 1000 * fit->kv_us_per_1000;
 }

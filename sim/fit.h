@@ -2,7 +2,7 @@
 /*
  * From measured times to the coefficients of a preset (preset.h): least squares with no negative coefficient.
  *
- * A sample is one stretch of time in which an engine worked without a pause: `steps` steps, all of which decode
+ * A sample is one stretch of time in which an engine worked without a pause: `steps` steps, at least one, all of which decode
  * `sequences` sequences (none when that is 0), and which together compute `prefill_tokens`; `kv_tokens` is what the
  * sequences of each step hold, summed over the steps. A sample that runs from a call's arrival to its first token also
  * has the time before it is scheduled. So by the model
@@ -12,8 +12,8 @@
  *
  * Each sample counts by its relative error, so that a prompt of 30 tokens weighs as much as one of 3,000.
  *
- * What no sample of this kind can tell apart is step_us from what it is added to: the same time may lie in decode_us
- * and call_us. It is set to where the line through the first two batches meets no sequences at all, and to no more
+ * Only prompts that take several steps with nothing to decode tell step_us apart from what it is added to: else the same
+ * time may lie in decode_us and call_us. Without such a sample it is set to where the line through the first two batches meets no sequences at all, and to no more
  * than a call alone needs.
  *
  * Pure: no clock, no I/O, no chance. Any thread.

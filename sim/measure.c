@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "stretch.h"
 
+#include <math.h>
 #include <stdarg.h>
 
 #define REPEATS 3
@@ -120,9 +121,11 @@ static int prefill_point(struct measure *measure, uint32_t words, double *ret_us
     }
     *ret_us = fit_quantile(us, count, 0.5);
     double middle = fit_quantile(tokens, count, 0.5);
-    add_sample(measure,
-               &(struct fit_sample){
-                   .us = *ret_us, .arrival = true, .prefill_tokens = middle, .kv_tokens = middle});
+    add_sample(measure, &(struct fit_sample){.us = *ret_us,
+                                             .arrival = true,
+                                             .steps = 1,
+                                             .prefill_tokens = middle,
+                                             .kv_tokens = middle});
     measure_say(measure, "prefill: %.0f tokens, first token after %.1f ms", middle, *ret_us / 1000);
     measure->prefill_us = *ret_us / MAX(1, middle);
     return 0;
@@ -286,6 +289,16 @@ static int measure_mixed(struct measure *measure, struct err *err)
     return 0;
 }
 
+/* What a lone prompt took of steps is only known when it is known how much one step takes. */
+static void divide_prompts(struct measure *measure)
+{
+    for (size_t i = 0; measure->step_tokens_max > 0 && i < measure->samples_count; i++) {
+        struct fit_sample *sample = &measure->samples[i];
+        if (sample->arrival)
+            sample->steps = MAX(1, ceil(sample->prefill_tokens / measure->step_tokens_max));
+    }
+}
+
 int measure_times(struct measure *measure, struct err *err)
 {
     static int (*const phases[])(struct measure *, struct err *) = {
@@ -293,5 +306,6 @@ int measure_times(struct measure *measure, struct err *err)
     int r = 0;
     for (size_t i = 0; r == 0 && i < COUNT_OF(phases); i++)
         r = phases[i](measure, err);
+    divide_prompts(measure);
     return r;
 }
