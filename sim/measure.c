@@ -272,13 +272,16 @@ static int mixed_point(struct measure *measure, uint32_t sequences, uint32_t wor
 
 static int measure_mixed(struct measure *measure, struct err *err)
 {
-    uint32_t counts[] = {1, MIN(measure->running_max > 1 ? measure->running_max - 1 : 0,
-                                (uint32_t)MIXED_SEQUENCES_MAX)};
+    /* Of the batches that were measured: powers of two. */
+    uint32_t counts[] = {1, MIXED_SEQUENCES_MAX};
+    while (counts[1] > 1 && counts[1] >= measure->running_max)
+        counts[1] /= 2;
     uint32_t words[] = {measure->prefill_words / 4, measure->prefill_words};
     for (size_t i = 0; i < COUNT_OF(words); i++) {
         for (size_t j = 0; j < COUNT_OF(counts); j++) {
             double seconds = words[i] * measure->tokens_per_word * measure->prefill_us / 1e6;
-            if (counts[j] >= measure->running_max || words[i] < PREFILL_WORDS_MIN ||
+            if (counts[j] >= measure->running_max || (j > 0 && counts[j] == 1) ||
+                words[i] < PREFILL_WORDS_MIN ||
                 seconds > measure_seconds_left(measure, MIXED_UNTIL))
                 continue;
             int r = mixed_point(measure, counts[j], words[i], err);
@@ -287,6 +290,13 @@ static int measure_mixed(struct measure *measure, struct err *err)
         }
     }
     return 0;
+}
+
+/* What looked like a prompt in parts was something else, when a longer one was whole. */
+static void forget_false_parts(struct measure *measure)
+{
+    if (measure->step_tokens_max < measure->step_tokens_whole)
+        measure->step_tokens_max = 0;
 }
 
 /* What a lone prompt took of steps is only known when it is known how much one step takes. */
@@ -306,6 +316,7 @@ int measure_times(struct measure *measure, struct err *err)
     int r = 0;
     for (size_t i = 0; r == 0 && i < COUNT_OF(phases); i++)
         r = phases[i](measure, err);
+    forget_false_parts(measure);
     divide_prompts(measure);
     return r;
 }

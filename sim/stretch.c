@@ -7,6 +7,7 @@
 
 #define GAPS_MAX 8192
 #define GAPS_MIN 3
+#define NOISE 0.5 /* a gap that is longer by less than this share holds no part of a prompt */
 
 static uint64_t first_us(const struct probe_call *call)
 {
@@ -113,7 +114,9 @@ static double largest_share(const struct probe_call *call, ptrdiff_t from, ptrdi
     double usual = median_gap(call, from), sum = 0, largest = 0;
     for (ptrdiff_t i = from + 1; i <= to; i++) {
         double more = (double)(call->event_us[i] - call->event_us[i - 1]) - usual;
-        sum += MAX(0, more);
+        if (more < usual * NOISE)
+            continue;
+        sum += more;
         largest = MAX(largest, more);
     }
     return sum > 0 ? largest / sum : 1;

@@ -20,6 +20,7 @@ from replay import Endpoint
 
 START_SECONDS_MAX = 180
 ENGINE_NICE = -20
+ENGINE_THREADS = 1
 CONTEXT = 2048
 SLOTS = 4
 VLLM_SEQUENCES = 16
@@ -31,10 +32,11 @@ def free_port():
         return probe.getsockname()[1]
 
 
-def ahead_of_others(processor):
-    """For a child before it begins: a session and a processor of its own, and, where we may, a higher priority: within its
-    session, and, where the kernel shares processors among sessions first (autogroups), for the session."""
-    os.sched_setaffinity(0, {processor})
+def ahead_of_others(processor=None):
+    """For a child before it begins: its processor, and, where we may, a higher priority: within its session, and, where the
+    kernel shares processors among sessions first (autogroups), for the session."""
+    if processor is not None:
+        os.sched_setaffinity(0, {processor})
     try:
         os.setpriority(os.PRIO_PROCESS, 0, ENGINE_NICE)
         with open("/proc/self/autogroup", "w", encoding="ascii") as file:
@@ -84,7 +86,7 @@ class Engine:
 def start_llama(folder, log, processor):
     port, key = free_port(), secrets.token_hex(16)
     settings = {"model": f"{folder}/smollm2.gguf", "alias": "smollm2", "host": "127.0.0.1", "port": port, "api_key": key,
-                "slots": SLOTS, "context": CONTEXT * SLOTS, "threads": 1}
+                "slots": SLOTS, "context": CONTEXT * SLOTS, "threads": ENGINE_THREADS}
     process = subprocess.Popen([f"{folder}/venv/bin/python", "-I", f"{folder}/embedded_model.py"], stdin=subprocess.PIPE,
                                stderr=log, start_new_session=True, preexec_fn=lambda: ahead_of_others(processor))
     process.stdin.write(json.dumps(settings).encode() + b"\n")
@@ -93,15 +95,26 @@ def start_llama(folder, log, processor):
                   f"{SLOTS} slots of {CONTEXT} tokens, 1 thread on processor {processor}").wait_up()
 
 
-def start_vllm(folder, log, processor):
+def start_vllm(folder, log, _processor):
+    """Its engine computes in one thread; its HTTP server is a process of its own, so it may use all processors."""
     port = free_port()
     environment = {**os.environ, "VLLM_CPU_KVCACHE_SPACE": "2", "VLLM_CPU_OMP_THREADS_BIND": "nobind",
-                   "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "VLLM_NO_USAGE_STATS": "1",
+                   "OMP_NUM_THREADS": str(ENGINE_THREADS), "HF_HUB_OFFLINE": "1", "VLLM_NO_USAGE_STATS": "1",
                    "PATH": f"{folder}/venv/bin:{os.environ['PATH']}"}
     command = [f"{folder}/venv/bin/vllm", "serve", f"{folder}/smollm2", "--served-model-name", "smollm2", "--dtype", "bfloat16",
                "--max-model-len", str(CONTEXT), "--max-num-seqs", str(VLLM_SEQUENCES), "--enforce-eager",
                "--host", "127.0.0.1", "--port", str(port)]
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment,
-                               start_new_session=True, preexec_fn=lambda: ahead_of_others(processor))
+                               start_new_session=True, preexec_fn=ahead_of_others)
     return Engine("vLLM", f"http://127.0.0.1:{port}", "smollm2", "", process,
-                  f"--max-num-seqs {VLLM_SEQUENCES}, --max-model-len {CONTEXT}, 1 thread on processor {processor}").wait_up()
+                  f"--max-num-seqs {VLLM_SEQUENCES}, --max-model-len {CONTEXT}, 1 thread of computation").wait_up()
+
+
+def start_simllm(program, preset, log, seed):
+    port, key = free_port(), secrets.token_hex(16)
+    with open(preset, encoding="utf-8") as file:
+        model = json.load(file)["model"]["name"]
+    process = subprocess.Popen([program, "serve", "--preset", str(preset), "--port", str(port), "--api-key", key, "--seed",
+                                str(seed)], stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+                               preexec_fn=ahead_of_others)
+    return Engine("simllm", f"http://127.0.0.1:{port}", model, key, process, f"seed {seed}").wait_up()

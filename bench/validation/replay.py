@@ -23,7 +23,7 @@ WORDS = ("time year people way day man thing woman life child world school state
          "body information back parent face others level office door health person art war history party result change "
          "morning reason research girl guy moment air teacher force education").split()
 CALL_SECONDS_MAX = 300
-PROBE_WORDS = (40, 400)
+PROBE_WORDS = (4, 100)
 EVENT_BYTES_MAX = 1 << 20
 
 
@@ -57,7 +57,9 @@ class Endpoint:
         self.model, self.key = model, key
 
     def request(self, text, output_tokens):
-        body = json.dumps({"model": self.model, "messages": [{"role": "user", "content": text}], "stream": True,
+        # The system message is of this call alone: a template's own would be in every cache.
+        messages = [{"role": "system", "content": f"{random.getrandbits(64):016x}"}, {"role": "user", "content": text}]
+        body = json.dumps({"model": self.model, "messages": messages, "stream": True,
                            "stream_options": {"include_usage": True}, "max_tokens": output_tokens, "ignore_eos": True,
                            "temperature": 1.0}).encode()
         head = (f"POST /v1/chat/completions HTTP/1.1\r\nHost: {self.host}:{self.port}\r\nConnection: close\r\n"

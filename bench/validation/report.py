@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a comparison says: quantiles and errors of first-token time (TTFT) and time per output token (TPOT), and the plot."""
+import math
+import os
+import platform
+import subprocess
+
+QUANTILES = {"p50": 0.5, "p99": 0.99}
+METRICS = {"ttft_ms": "first token", "tpot_ms": "time per output token"}
+
+
+def quantile(values, share):
+    """Between two values, the line between them."""
+    ordered = sorted(values)
+    at = share * (len(ordered) - 1)
+    low = math.floor(at)
+    high = min(low + 1, len(ordered) - 1)
+    return ordered[low] + (at - low) * (ordered[high] - ordered[low])
+
+
+def values_of(calls, metric):
+    return [getattr(call, metric) for call in calls if not call.error and call.output_counted > 1]
+
+
+def numbers(calls):
+    """{metric: {p50, p99}} and what was really done."""
+    good = [call for call in calls if not call.error]
+    result = {"calls": len(calls), "failed": len(calls) - len(good),
+              "prompt_tokens": sum(call.prompt_counted for call in good),
+              "answer_tokens": sum(call.output_counted for call in good),
+              "latest_send_ms": round(max(call.sent_s - call.at_s for call in calls) * 1000, 1)}
+    for metric in METRICS:
+        values = values_of(calls, metric)
+        result[metric] = {name: round(quantile(values, share), 2) for name, share in QUANTILES.items()}
+    return result
+
+
+def compare(real, simulated):
+    """`real`: lists of calls, one a run. The error of the simulator against all real runs together, and how far the real
+    runs are from each other: half of their range, as a share of the whole. Both in percent."""
+    everything = [call for run in real for call in run]
+    result = {}
+    for metric in METRICS:
+        result[metric] = {}
+        for name, share in QUANTILES.items():
+            truth = quantile(values_of(everything, metric), share)
+            runs = [quantile(values_of(run, metric), share) for run in real]
+            ours = quantile(values_of(simulated, metric), share)
+            result[metric][name] = {"real": round(truth, 2), "simulated": round(ours, 2),
+                                    "error_percent": round((ours - truth) / truth * 100, 1),
+                                    "real_runs": [round(run, 2) for run in runs],
+                                    "real_range_percent": round((max(runs) - min(runs)) / truth * 100, 1)}
+    return result
+
+
+def machine(root):
+    with open("/proc/cpuinfo", encoding="utf-8") as file:
+        models = [line.split(":", 1)[1].strip() for line in file if line.startswith("model name")]
+    commit = subprocess.run(["git", "-C", root, "rev-parse", "--short=12", "HEAD"], capture_output=True, text=True,
+                            check=False).stdout.strip()
+    return {"cpu": models[0] if models else platform.machine(), "processors": os.cpu_count(),
+            "kernel": platform.release(), "python": platform.python_version(), "commit": commit}
+
+
+def draw(path, title, rates):
+    """One column a rate, one row a metric: real runs as lines, the simulator beside them. `rates`: (label, real, simulated)."""
+    import matplotlib
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plot
+    import numpy
+
+    figure, axes = plot.subplots(len(METRICS), len(rates), figsize=(3.6 * len(rates), 5.6), squeeze=False)
+    for column, (label, real, simulated) in enumerate(rates):
+        for row, (metric, name) in enumerate(METRICS.items()):
+            axis = axes[row][column]
+            runs = [(run, "0.45", "-", f"real, run {number + 1}") for number, run in enumerate(real)]
+            for calls, colour, style, legend in [*runs, (simulated, "C3", "--", "simulated")]:
+                values = numpy.sort(values_of(calls, metric))
+                axis.step(values, numpy.arange(1, len(values) + 1) / len(values), color=colour, linestyle=style,
+                          label=legend, where="post")
+            axis.set_xscale("log")
+            axis.set_ylim(0, 1.01)
+            axis.grid(alpha=0.3)
+            axis.set_xlabel(f"{name}, ms")
+            if row == 0:
+                axis.set_title(label, fontsize=10)
+            if column == 0:
+                axis.set_ylabel("share of calls")
+    axes[0][0].legend(fontsize=8)
+    figure.suptitle(title)
+    figure.tight_layout()
+    figure.savefig(path, dpi=110)
+    plot.close(figure)
