@@ -15,7 +15,10 @@
 enum { FIRST, STEP, PREFILL, KV, BATCHES, UNKNOWNS_MAX = BATCHES + PRESET_POINTS_MAX };
 
 #define SWEEPS_MAX 20000
-#define SETTLED 1e-10 /* a sweep that changes no unknown by more than this share is the last */
+#define ROUNDS 8
+#define TRUSTED 2.0       /* times the median error */
+#define TRUSTED_MIN 0.005 /* of a sample's time: closer than this is as good as met */
+#define SETTLED 1e-10     /* a sweep that changes no unknown by more than this share is the last */
 
 struct system {
     uint32_t unknowns;
@@ -98,14 +101,14 @@ static void weighted_row(const struct system *system, const struct fit_sample *s
         row[batch_unknown(system, sample->sequences)] = sample->steps * weight;
 }
 
-static void add_equation(struct system *system, const struct fit_sample *sample)
+static void add_equation(struct system *system, const struct fit_sample *sample, double trust)
 {
     double row[UNKNOWNS_MAX];
     weighted_row(system, sample, row);
     for (uint32_t i = 0; i < system->unknowns; i++) {
-        system->right[i] += row[i]; /* times us × weight, which is 1 */
+        system->right[i] += trust * row[i]; /* times us × weight, which is 1 */
         for (uint32_t j = 0; j < system->unknowns; j++)
-            system->gram[i][j] += row[i] * row[j];
+            system->gram[i][j] += trust * row[i] * row[j];
     }
 }
 
@@ -188,13 +191,39 @@ double fit_quantile(double *values, size_t count, double share)
     return values[below] + (at - (double)below) * (values[below + 1] - values[below]);
 }
 
+static double error_of(const struct fit *fit, const struct fit_sample *sample)
+{
+    return fabs(fit_sample_us(fit, sample) - sample->us) / sample->us;
+}
+
 static void judge(struct fit *fit, const struct fit_sample *samples, size_t count)
 {
     double errors[FIT_SAMPLES_MAX];
     for (size_t i = 0; i < count; i++)
-        errors[i] = fabs(fit_sample_us(fit, &samples[i]) - samples[i].us) / samples[i].us;
+        errors[i] = error_of(fit, &samples[i]);
     fit->error_median = fit_quantile(errors, count, 0.5);
     fit->error_max = fit_quantile(errors, count, 1);
+}
+
+/* Huber's weights: a sample that the fit before misses by much more than most counts by how far it is, not by the
+ * square of that. */
+static double trust_of(const struct fit *before, const struct fit_sample *sample)
+{
+    double limit = fmax(before->error_median * TRUSTED, TRUSTED_MIN),
+           error = error_of(before, sample);
+    return error <= limit ? 1 : limit / error;
+}
+
+/* `before` may be NULL: then all samples count alike. */
+static void solve(struct system *system, const struct fit_sample *samples, size_t count,
+                  const struct fit *before)
+{
+    memset(system->gram, 0, sizeof(system->gram));
+    memset(system->right, 0, sizeof(system->right));
+    for (size_t i = 0; i < count; i++)
+        add_equation(system, &samples[i], before ? trust_of(before, &samples[i]) : 1);
+    for (uint32_t i = 0; i < SWEEPS_MAX && sweep(system) > SETTLED; i++)
+        continue;
 }
 
 int fit_times(const struct fit_sample *samples, size_t count, struct fit *ret_fit, struct err *err)
@@ -205,12 +234,12 @@ int fit_times(const struct fit_sample *samples, size_t count, struct fit *ret_fi
     int r = name_unknowns(&system, samples, count, err);
     if (r < 0)
         return r;
-    for (size_t i = 0; i < count; i++)
-        add_equation(&system, &samples[i]);
-    for (uint32_t i = 0; i < SWEEPS_MAX && sweep(&system) > SETTLED; i++)
-        continue;
-    *ret_fit = (struct fit){0};
-    name_values(&system, ret_fit);
-    judge(ret_fit, samples, count);
+    struct fit fit = {0};
+    for (int round = 0; round < ROUNDS; round++) {
+        solve(&system, samples, count, round > 0 ? &fit : NULL);
+        name_values(&system, &fit);
+        judge(&fit, samples, count);
+    }
+    *ret_fit = fit;
     return 0;
 }

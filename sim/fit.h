@@ -10,7 +10,8 @@
  *   us = (arrival ? call_us : 0) + steps × (step_us + decode_us(sequences)) + prefill_tokens × prefill_us
  *        + kv_tokens / 1000 × kv_us_per_1000
  *
- * Each sample counts by its relative error, so that a prompt of 30 tokens weighs as much as one of 3,000.
+ * Each sample counts by its relative error, so that a prompt of 30 tokens weighs as much as one of 3,000; one that is
+ * far from what all others say counts less (Huber's weights).
  *
  * Only prompts that take several steps with nothing to decode tell step_us apart from what it is added to: else the same
  * time may lie in decode_us and call_us. Without such a sample it is set to where the line through the first two batches meets no sequences at all, and to no more

@@ -48,7 +48,7 @@ int stretch_of_steps(const struct probe_call *calls, size_t count, double event_
     static double gaps[GAPS_MAX];
     size_t gaps_count = 0;
     uint64_t begin = 0, end = earliest_end_us(calls, count);
-    double kv = 0;
+    double kv = 0, total = 0;
     for (size_t i = 0; i < count; i++)
         begin = MAX(begin, first_us(&calls[i]));
     for (size_t i = 0; i < count; i++) {
@@ -57,7 +57,8 @@ int stretch_of_steps(const struct probe_call *calls, size_t count, double event_
             if (calls[i].event_us[event - 1] < begin || calls[i].event_us[event] > end ||
                 gaps_count == GAPS_MAX)
                 continue;
-            gaps[gaps_count++] = (double)(calls[i].event_us[event] - calls[i].event_us[event - 1]);
+            gaps[gaps_count] = (double)(calls[i].event_us[event] - calls[i].event_us[event - 1]);
+            total += gaps[gaps_count++];
             sum += kv_at(&calls[i], event, event_tokens);
             events++;
         }
@@ -65,14 +66,14 @@ int stretch_of_steps(const struct probe_call *calls, size_t count, double event_
     }
     if (gaps_count < GAPS_MIN)
         return -ENOENT;
-    double gap = fit_quantile(gaps, gaps_count, 0.5);
+    double quartiles[] = {fit_quantile(gaps, gaps_count, 0.25), fit_quantile(gaps, gaps_count, 0.5),
+                          fit_quantile(gaps, gaps_count, 0.75)};
     *ret_stretch = (struct stretch){
-        .sample = {.us = gap,
+        .sample = {.us = total / (double)gaps_count,
                    .steps = event_tokens,
                    .sequences = (uint32_t)count,
                    .kv_tokens = kv * event_tokens},
-        .spread =
-            (fit_quantile(gaps, gaps_count, 0.75) - fit_quantile(gaps, gaps_count, 0.25)) / gap,
+        .spread = (quartiles[2] - quartiles[0]) / quartiles[1],
     };
     return 0;
 }

@@ -20,7 +20,8 @@ struct stretch {
  * of slots when calls end before all of the others have begun. */
 uint32_t stretch_together(const struct probe_call *calls, size_t count);
 
-/* One step, by the median gap of the time in which all calls decode. 0, or -ENOENT: there is no such time. */
+/* One step, by the mean gap of the time in which all calls decode: what an engine loses to a hiccup is lost for all its
+ * calls, and a mean is what a time per token is. 0, or -ENOENT: there is no such time. */
 int stretch_of_steps(const struct probe_call *calls, size_t count, double event_tokens,
                      struct stretch *ret_stretch) must_check;
 

@@ -116,6 +116,22 @@ static void noise_of_a_tenth_moves_them_little(void **state)
     }
 }
 
+static void a_few_wild_samples_move_nothing(void **state)
+{
+    (void)state;
+    struct synthetic all = {.chance = chance_of(3), .noise = 0.02};
+    struct fit fit;
+    for (int i = 0; i < 3; i++)
+        add_engine(&all);
+    for (size_t i = 5; i < all.count; i += 9)
+        all.samples[i].us *= 3;
+    assert_int_equal(fit_times(all.samples, all.count, &fit, NULL), 0);
+    assert_true(error_of(fit.prefill_us, PREFILL) < 0.05);
+    assert_true(error_of(fit.decode_us[4].us + fit.step_us, decode(16) + STEP) < 0.05);
+    assert_true(error_of(fit.call_us + fit.step_us, CALL + STEP) < 0.08);
+    assert_true(fit.error_max > 0.5);
+}
+
 static void nothing_becomes_negative(void **state)
 {
     (void)state;
@@ -185,6 +201,7 @@ int main(void)
         cmocka_unit_test(without_divided_prompts_a_step_is_where_the_batches_meet_none),
         cmocka_unit_test(divided_prompts_tell_the_step_from_the_call),
         cmocka_unit_test(noise_of_a_tenth_moves_them_little),
+        cmocka_unit_test(a_few_wild_samples_move_nothing),
         cmocka_unit_test(nothing_becomes_negative),
         cmocka_unit_test(samples_that_say_too_little_are_refused),
         cmocka_unit_test(numbers_out_of_range_are_refused),
