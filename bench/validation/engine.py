@@ -13,7 +13,6 @@ import signal
 import socket
 import subprocess
 import time
-import urllib.error
 import urllib.request
 
 from replay import Endpoint
@@ -53,17 +52,24 @@ class Engine:
         self.endpoint = Endpoint(url, model, key)
 
     def wait_up(self):
+        """Itself, when it listens. Whatever else happens, it is ended."""
+        try:
+            self.poll_models(time.monotonic() + START_SECONDS_MAX)
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def poll_models(self, end):
         request = urllib.request.Request(self.url + "/v1/models", headers={"Authorization": f"Bearer {self.key}"})
-        end = time.monotonic() + START_SECONDS_MAX
         while time.monotonic() < end:
             if self.process.poll() is not None:
                 raise RuntimeError(f"{self.name} ended with status {self.process.returncode} before it listened")
             try:
                 with urllib.request.urlopen(request, timeout=2):
-                    return self
-            except (OSError, urllib.error.URLError):
+                    return
+            except OSError:
                 time.sleep(0.2)
-        self.stop()
         raise RuntimeError(f"{self.name} does not listen after {START_SECONDS_MAX} s")
 
     def stop(self):
@@ -110,11 +116,11 @@ def start_vllm(folder, log, _processor):
                   f"--max-num-seqs {VLLM_SEQUENCES}, --max-model-len {CONTEXT}, 1 thread of computation").wait_up()
 
 
-def start_simllm(program, preset, log, seed):
+def start_simllm(program, preset, log, seed, speed=1.0):
     port, key = free_port(), secrets.token_hex(16)
     with open(preset, encoding="utf-8") as file:
         model = json.load(file)["model"]["name"]
     process = subprocess.Popen([program, "serve", "--preset", str(preset), "--port", str(port), "--api-key", key, "--seed",
-                                str(seed)], stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+                                str(seed), "--speed", f"{speed:.6f}"], stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
                                preexec_fn=ahead_of_others)
     return Engine("simllm", f"http://127.0.0.1:{port}", model, key, process, f"seed {seed}").wait_up()

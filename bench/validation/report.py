@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a comparison says: quantiles and errors of first-token time (TTFT) and time per output token (TPOT), and the plot."""
+import json
 import math
 import os
 import platform
+import re
 import subprocess
 
 QUANTILES = {"p50": 0.5, "p99": 0.99}
@@ -23,7 +25,7 @@ def values_of(calls, metric):
 
 
 def numbers(calls):
-    """{metric: {p50, p99}} and what was really done."""
+    """{metric: {p50, p99}}, each call's values, and what was really done."""
     good = [call for call in calls if not call.error]
     result = {"calls": len(calls), "failed": len(calls) - len(good),
               "prompt_tokens": sum(call.prompt_counted for call in good),
@@ -32,6 +34,7 @@ def numbers(calls):
     for metric in METRICS:
         values = values_of(calls, metric)
         result[metric] = {name: round(quantile(values, share), 2) for name, share in QUANTILES.items()}
+    result["values"] = {metric: [round(value, 1) for value in values_of(calls, metric)] for metric in METRICS}
     return result
 
 
@@ -81,20 +84,27 @@ def machine(root):
             "kernel": platform.release(), "python": platform.python_version(), "commit": commit}
 
 
-def draw(path, title, rates):
-    """One column a rate, one row a metric: real runs as lines, the simulator beside them. `rates`: (label, real, simulated)."""
+def to_json(document):
+    """Lists of numbers stay on one line."""
+    text = json.dumps(document, indent=1)
+    return re.sub(r"\[[\d\s.,eE-]+\]", lambda match: re.sub(r"\s+", " ", match.group()), text) + "\n"
+
+
+def draw(path, document):
+    """One column a rate, one row a metric: real runs as lines, the simulator beside them."""
     import matplotlib
     matplotlib.use("Agg")
     import matplotlib.pyplot as plot
     import numpy
 
+    rates = document["rates"]
     figure, axes = plot.subplots(len(METRICS), len(rates), figsize=(3.6 * len(rates), 5.6), squeeze=False)
-    for column, (label, real, simulated) in enumerate(rates):
+    for column, rate in enumerate(rates):
         for row, (metric, name) in enumerate(METRICS.items()):
             axis = axes[row][column]
-            runs = [(run, "0.45", "-", f"real, run {number + 1}") for number, run in enumerate(real)]
-            for calls, colour, style, legend in [*runs, (simulated, "C3", "--", "simulated")]:
-                values = numpy.sort(values_of(calls, metric))
+            runs = [(run, "0.45", "-", f"real, run {number + 1}") for number, run in enumerate(rate["real"])]
+            for run, colour, style, legend in [*runs, (rate["simulated"], "C3", "--", "simulated")]:
+                values = numpy.sort(run["values"][metric])
                 axis.step(values, numpy.arange(1, len(values) + 1) / len(values), color=colour, linestyle=style,
                           label=legend, where="post")
             axis.set_xscale("log")
@@ -102,11 +112,11 @@ def draw(path, title, rates):
             axis.grid(alpha=0.3)
             axis.set_xlabel(f"{name}, ms")
             if row == 0:
-                axis.set_title(label, fontsize=10)
+                axis.set_title(f"{rate['share_of_capacity']:.0%} of capacity, {rate['simulated']['calls']} calls", fontsize=10)
             if column == 0:
                 axis.set_ylabel("share of calls")
     axes[0][0].legend(fontsize=8)
-    figure.suptitle(title)
+    figure.suptitle(document["what"])
     figure.tight_layout()
     figure.savefig(path, dpi=110)
     plot.close(figure)
