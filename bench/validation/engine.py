@@ -120,7 +120,8 @@ def start_simllm(program, preset, log, seed, speed=1.0):
     port, key = free_port(), secrets.token_hex(16)
     with open(preset, encoding="utf-8") as file:
         model = json.load(file)["model"]["name"]
-    process = subprocess.Popen([program, "serve", "--preset", str(preset), "--port", str(port), "--api-key", key, "--seed",
-                                str(seed), "--speed", f"{speed:.6f}"], stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+    command = [program, "serve", "--preset", str(preset), "--port", str(port), "--api-key", key, "--seed", str(seed),
+               "--speed", f"{speed:.6f}"]
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
                                preexec_fn=ahead_of_others)
     return Engine("simllm", f"http://127.0.0.1:{port}", model, key, process, f"seed {seed}").wait_up()

@@ -38,21 +38,28 @@ def numbers(calls):
     return result
 
 
+def range_percent(runs, truth):
+    return round((max(runs) - min(runs)) / truth * 100, 1)
+
+
 def compare(real, simulated):
-    """`real`: lists of calls, one a run. The error of the simulator against all real runs together, and how far the real
-    runs are from each other: half of their range, as a share of the whole. Both in percent."""
+    """Lists of calls, one a run, on both sides. The error of all simulated calls together against all real ones, and how far
+    the runs of each side are from each other: their range, as a share of the real value. All in percent."""
     everything = [call for run in real for call in run]
+    all_simulated = [call for run in simulated for call in run]
     result = {}
     for metric in METRICS:
         result[metric] = {}
         for name, share in QUANTILES.items():
             truth = quantile(values_of(everything, metric), share)
             runs = [quantile(values_of(run, metric), share) for run in real]
-            ours = quantile(values_of(simulated, metric), share)
+            ours = quantile(values_of(all_simulated, metric), share)
+            simulations = [quantile(values_of(run, metric), share) for run in simulated]
             result[metric][name] = {"real": round(truth, 2), "simulated": round(ours, 2),
                                     "error_percent": round((ours - truth) / truth * 100, 1),
                                     "real_runs": [round(run, 2) for run in runs],
-                                    "real_range_percent": round((max(runs) - min(runs)) / truth * 100, 1)}
+                                    "real_range_percent": range_percent(runs, truth),
+                                    "simulated_range_percent": range_percent(simulations, truth)}
     return result
 
 
@@ -103,16 +110,17 @@ def draw(path, document):
         for row, (metric, name) in enumerate(METRICS.items()):
             axis = axes[row][column]
             runs = [(run, "0.45", "-", f"real, run {number + 1}") for number, run in enumerate(rate["real"])]
-            for run, colour, style, legend in [*runs, (rate["simulated"], "C3", "--", "simulated")]:
+            simulated = [(run, "C3", "--", "simulated" if number == 0 else None) for number, run in enumerate(rate["simulated"])]
+            for run, colour, style, legend in runs + simulated:
                 values = numpy.sort(run["values"][metric])
-                axis.step(values, numpy.arange(1, len(values) + 1) / len(values), color=colour, linestyle=style,
+                axis.step(values, numpy.arange(1, len(values) + 1) / len(values), color=colour, linestyle=style, linewidth=1,
                           label=legend, where="post")
             axis.set_xscale("log")
             axis.set_ylim(0, 1.01)
             axis.grid(alpha=0.3)
             axis.set_xlabel(f"{name}, ms")
             if row == 0:
-                axis.set_title(f"{rate['share_of_capacity']:.0%} of capacity, {rate['simulated']['calls']} calls", fontsize=10)
+                axis.set_title(f"{rate['share_of_capacity']:.0%} of capacity, {rate['simulated'][0]['calls']} calls", fontsize=10)
             if column == 0:
                 axis.set_ylabel("share of calls")
     axes[0][0].legend(fontsize=8)

@@ -74,9 +74,9 @@ def made(ttft_s, tpot_s, tokens=5):
 
 def test_errors_are_against_all_real_runs(tmp_path):
     runs = [[made(0.1, 0.01), made(0.3, 0.01)], [made(0.2, 0.02), made(0.2, 0.02)]]
-    compared = report.compare(runs, [made(0.3, 0.012), made(0.3, 0.012)])
+    compared = report.compare(runs, [[made(0.3, 0.012), made(0.3, 0.012)]])
     assert compared["ttft_ms"]["p50"] == {"real": 200.0, "simulated": 300.0, "error_percent": 50.0,
-                                          "real_runs": [200.0, 200.0], "real_range_percent": 0.0}
+                                          "real_runs": [200.0, 200.0], "real_range_percent": 0.0, "simulated_range_percent": 0.0}
     assert compared["tpot_ms"]["p50"]["error_percent"] == -20.0
     assert compared["tpot_ms"]["p50"]["real_range_percent"] == pytest.approx(66.7)
     assert report.numbers(runs[0])["answer_tokens"] == 10
