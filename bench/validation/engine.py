@@ -31,17 +31,21 @@ def free_port():
         return probe.getsockname()[1]
 
 
-def ahead_of_others(processor=None):
-    """For a child before it begins: its processor, and, where we may, a higher priority: within its session, and, where the
-    kernel shares processors among sessions first (autogroups), for the session."""
-    if processor is not None:
-        os.sched_setaffinity(0, {processor})
+def set_priority(nice):
+    """Where we may: within the session, and, where the kernel shares processors among sessions first (autogroups), for it."""
     try:
-        os.setpriority(os.PRIO_PROCESS, 0, ENGINE_NICE)
+        os.setpriority(os.PRIO_PROCESS, 0, nice)
         with open("/proc/self/autogroup", "w", encoding="ascii") as file:
-            file.write(str(ENGINE_NICE))
+            file.write(str(nice))
     except OSError:
         pass
+
+
+def ahead_of_others(processor=None):
+    """For a child before it begins: its processor and a higher priority."""
+    if processor is not None:
+        os.sched_setaffinity(0, {processor})
+    set_priority(ENGINE_NICE)
 
 
 class Engine:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """`simllm calibrate` finds out what a running engine was told to be: the engine is simllm with a preset of known times."""
 import json
+import re
 import subprocess
 
 import pytest
@@ -16,6 +17,7 @@ ENGINE = {"scheduler.running_max": 6, "scheduler.step_tokens_max": 512, "kv.toke
           "habits.stops": "streamed", **{f"time.{name}": value for name, value in TIMES.items()}}
 # Medians keep out what the machine does beside; a fit that is wrong misses by more than this.
 TOLERANCE = 0.3
+TRIES, AGREEING_PERCENT = 3, 5.0
 
 
 def calibrate(*words):
@@ -37,16 +39,20 @@ def near(found, wanted):
 
 @pytest.fixture(scope="module")
 def found(tmp_path_factory):
-    """(the preset that was written, its path, what was said)"""
+    """(the preset that was written, its path, what was said). On a machine that is too busy the samples do not agree with
+    each other; that shows in the fit's own error, and is no reason to judge what comes of them: it is tried again."""
     folder = tmp_path_factory.mktemp("calibrate")
     engine = Sim(folder, preset=ENGINE)
     try:
         key = folder / "key"
         key.write_text("any\n")
         path = folder / "found.json"
-        result = calibrate(f"http://127.0.0.1:{engine.port}/v1/", "--seconds", SECONDS, "--output", str(path), "--name", "found",
-                           "--title", "An engine", "--kv-tokens", "20480", "--api-key-file", str(key))
-        assert result.returncode == 0, result.stderr
+        for _ in range(TRIES):
+            result = calibrate(f"http://127.0.0.1:{engine.port}/v1/", "--seconds", SECONDS, "--output", str(path), "--name",
+                               "found", "--title", "An engine", "--kv-tokens", "20480", "--api-key-file", str(key))
+            assert result.returncode == 0, result.stderr
+            if float(re.search(r"error ([\d.]+) % \(median\)", result.stderr)[1]) < AGREEING_PERCENT:
+                break
         assert engine.stop()[0] == 0
         return json.loads(path.read_text()), path, result.stderr
     finally:
