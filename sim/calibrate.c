@@ -10,6 +10,7 @@
 
 #define KEY_BYTES_MAX 512
 #define WAITING_MAX 1024
+#define RUNNING_MAX 256u /* of an engine that never let a call wait: vLLM's own default */
 #define STEP_TOKENS 2048
 #define ANSWER_MEDIAN 120
 #define ANSWER_P90 400
@@ -57,13 +58,15 @@ static void put_scheduler(const struct calibrate_options *options, const struct 
     preset->scheduler.running_max = measure->running_max;
     preset->scheduler.waiting_max = WAITING_MAX;
     note(&preset->derived, "scheduler.waiting_max: chosen");
-    if (slots && facts->slots)
-        preset->scheduler.running_max = facts->slots;
-    else if (options->running_max)
+    if (options->running_max) {
         preset->scheduler.running_max = options->running_max;
-    else if (!measure->running_max_seen)
-        note(&preset->derived, "scheduler.running_max: %u ran at once, more were not tried",
+    } else if (slots && facts->slots) {
+        preset->scheduler.running_max = facts->slots;
+    } else if (!measure->running_max_seen) {
+        preset->scheduler.running_max = MAX(measure->running_max, RUNNING_MAX);
+        note(&preset->derived, "scheduler.running_max: chosen; %u ran at once, more were not tried",
              measure->running_max);
+    }
     preset->scheduler.step_tokens_max = STEP_TOKENS;
     if (options->step_tokens)
         preset->scheduler.step_tokens_max = options->step_tokens;

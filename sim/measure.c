@@ -9,6 +9,7 @@
 #include <stdarg.h>
 
 #define REPEATS 3
+#define REPEATS_MORE 2
 #define WARM_WORDS_FEW 8
 #define WARM_WORDS_MANY 72
 #define PREFILL_WORDS_MIN 12
@@ -19,6 +20,7 @@
 #define MIXED_SEQUENCES_MAX 4
 #define MIXED_WARM_STEPS 5
 #define BATCH_MAX 256
+#define BATCH_SIZES_MAX 9 /* powers of two up to it */
 
 /* Where each phase ends at the latest, as a share of all time. */
 #define PREFILL_UNTIL 0.3
@@ -154,6 +156,14 @@ static int measure_prefill(struct measure *measure, struct err *err)
 
 /* ── decode ── */
 
+/* Of one call and of the largest batch. */
+static void note_step(struct measure *measure, uint32_t count, double us)
+{
+    if (count == 1 || count >= measure->batch_largest)
+        measure->step_us[count > 1] = us;
+    measure->batch_largest = MAX(measure->batch_largest, count);
+}
+
 /* `count` calls at once. Fills in how many of them ran together, and adds a sample when all did. */
 static int decode_point(struct measure *measure, uint32_t count, uint32_t words,
                         uint32_t *ret_together, struct err *err)
@@ -168,7 +178,7 @@ static int decode_point(struct measure *measure, uint32_t count, uint32_t words,
         if (*ret_together == count &&
             stretch_of_steps(calls, count, measure->event_tokens, &stretch) == 0) {
             add_sample(measure, &stretch.sample);
-            measure->step_us[count > 1] = stretch.sample.us / measure->event_tokens;
+            note_step(measure, count, stretch.sample.us / measure->event_tokens);
             if (count == 1)
                 measure->spread = stretch.spread;
             measure_say(measure, "decode: %u at once, prompts of %u tokens, %.1f ms a step", count,
@@ -179,40 +189,43 @@ static int decode_point(struct measure *measure, uint32_t count, uint32_t words,
     return r;
 }
 
-static int decode_repeated(struct measure *measure, uint32_t count, uint32_t words, double until,
-                           uint32_t *ret_together, struct err *err)
+/* All sizes once, so that a slow engine shows its largest batches too. Returns how many sizes there are, or an error. */
+static int decode_once(struct measure *measure, uint32_t words, uint32_t sizes[BATCH_SIZES_MAX],
+                       struct err *err)
 {
-    int r = 0;
-    for (uint32_t i = 0; r == 0 && i < REPEATS; i++) {
-        uint64_t began = clock_mono_us();
-        r = decode_point(measure, count, words, ret_together, err);
-        if (r == 0 && (*ret_together < count || (double)(clock_mono_us() - began) / 1e6 >
-                                                    measure_seconds_left(measure, until)))
-            break;
-    }
-    return r;
-}
-
-static int measure_decode(struct measure *measure, struct err *err)
-{
-    uint32_t words = measure_words(measure, DECODE_WORDS), together;
+    int found = 0;
+    uint32_t together;
     for (uint32_t count = 1; count <= measure->limits.batch_max; count *= 2) {
         if (count > 2 && measure_seconds_left(measure, DECODE_UNTIL) < 0)
             break;
-        int r = decode_repeated(measure, count, words, DECODE_UNTIL, &together, err);
+        int r = decode_point(measure, count, words, &together, err);
         if (r < 0)
             return r;
         measure->running_max = together;
+        sizes[found++] = together;
         if (together < count) {
             measure->running_max_seen = true;
             measure_say(measure, "decode: of %u at once %u ran, the others waited", count,
                         together);
-            return together > count / 2
-                       ? decode_repeated(measure, together, words, DECODE_UNTIL, &together, err)
-                       : 0;
+            break;
         }
     }
-    return 0;
+    return found;
+}
+
+static int measure_decode(struct measure *measure, struct err *err)
+{
+    uint32_t sizes[BATCH_SIZES_MAX], together;
+    uint32_t words = measure_words(measure, DECODE_WORDS);
+    int count = decode_once(measure, words, sizes, err);
+    for (int i = 0; i < count * REPEATS_MORE; i++) {
+        if (measure_seconds_left(measure, DECODE_UNTIL) < 0)
+            break;
+        int r = decode_point(measure, sizes[i % count], words, &together, err);
+        if (r < 0)
+            return r;
+    }
+    return count < 0 ? count : 0;
 }
 
 /* ── kv ── */

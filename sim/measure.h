@@ -40,11 +40,12 @@ struct measure {
 
     double tokens_per_word, tokens_of_template;
     double bytes_per_token;
-    double event_tokens;    /* tokens in one event of a stream */
-    double spread;          /* interquartile range of a lone call's steps, as a share */
-    double prefill_us;      /* a token of the longest prompt, roughly */
-    double first_us;        /* a short call's first token */
-    double step_us[2];      /* of one call, and of the largest batch */
+    double event_tokens; /* tokens in one event of a stream */
+    double spread;       /* interquartile range of a lone call's steps, as a share */
+    double prefill_us;   /* a token of the longest prompt, roughly */
+    double first_us;     /* a short call's first token */
+    double step_us[2];   /* of one call, and of the largest batch */
+    uint32_t batch_largest;
     uint32_t prefill_words; /* of the longest prompt that was measured */
 
     uint32_t running_max; /* calls that ran at once; the engine's maximum when `running_max_seen` */

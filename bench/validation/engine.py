@@ -8,6 +8,8 @@ does not slow what it measures; run as root it also gets a higher priority than 
 """
 import json
 import os
+import random
+import re
 import secrets
 import signal
 import socket
@@ -26,9 +28,15 @@ VLLM_SEQUENCES = 16
 
 
 def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """Below the range that the kernel takes for connections: nobody gets it between here and the engine's bind."""
+    while True:
+        port = random.randrange(15000, 30000)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                continue
 
 
 def set_priority(nice):
@@ -49,10 +57,12 @@ def ahead_of_others(processor=None):
 
 
 class Engine:
-    """A running engine: `endpoint`, `title`, `conditions`. Use as a context."""
+    """A running engine: `endpoint`, `name`, `conditions`. `running_max` is what its operator told it and it does not tell. Use
+    as a context."""
 
-    def __init__(self, name, url, model, key, process, conditions):
+    def __init__(self, name, url, model, key, process, conditions, running_max=0):
         self.name, self.url, self.key, self.process, self.conditions = name, url, key, process, conditions
+        self.running_max = running_max
         self.endpoint = Endpoint(url, model, key)
 
     def wait_up(self):
@@ -68,7 +78,7 @@ class Engine:
         request = urllib.request.Request(self.url + "/v1/models", headers={"Authorization": f"Bearer {self.key}"})
         while time.monotonic() < end:
             if self.process.poll() is not None:
-                raise RuntimeError(f"{self.name} ended with status {self.process.returncode} before it listened")
+                raise RuntimeError(f"{self.name} ended with status {self.process.returncode} before it listened; see the log")
             try:
                 with urllib.request.urlopen(request, timeout=2):
                     return
@@ -117,15 +127,19 @@ def start_vllm(folder, log, _processor):
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment,
                                start_new_session=True, preexec_fn=ahead_of_others)
     return Engine("vLLM", f"http://127.0.0.1:{port}", "smollm2", "", process,
-                  f"--max-num-seqs {VLLM_SEQUENCES}, --max-model-len {CONTEXT}, 1 thread of computation").wait_up()
+                  f"--max-num-seqs {VLLM_SEQUENCES}, --max-model-len {CONTEXT}, 1 thread of computation",
+                  VLLM_SEQUENCES).wait_up()
 
 
 def start_simllm(program, preset, log, seed, speed=1.0):
-    port, key = free_port(), secrets.token_hex(16)
+    key = secrets.token_hex(16)
     with open(preset, encoding="utf-8") as file:
         model = json.load(file)["model"]["name"]
-    command = [program, "serve", "--preset", str(preset), "--port", str(port), "--api-key", key, "--seed", str(seed),
+    command = [program, "serve", "--preset", str(preset), "--port", "0", "--api-key", key, "--seed", str(seed),
                "--speed", f"{speed:.6f}"]
-    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
-                               preexec_fn=ahead_of_others)
-    return Engine("simllm", f"http://127.0.0.1:{port}", model, key, process, f"seed {seed}").wait_up()
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log, text=True,
+                               start_new_session=True, preexec_fn=ahead_of_others)
+    url = re.search(r"http://\S+", process.stdout.readline())
+    if not url:
+        raise RuntimeError(f"simllm ended with status {process.wait()}; see the log")
+    return Engine("simllm", url.group(), model, key, process, f"seed {seed}").wait_up()

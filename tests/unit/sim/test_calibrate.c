@@ -114,7 +114,8 @@ static void what_was_not_seen_is_noted(void **state)
     measure.running_max_seen = false;
     measure.stops_streamed = MEASURE_CANNOT_TELL;
     assert_int_equal(put_together(&no_options, &some_facts, &measure, NULL), 0);
-    assert_true(is_noted("running_max: 6 ran at once, more were not tried"));
+    assert_true(is_noted("running_max: chosen; 6 ran at once, more were not tried"));
+    assert_int_equal(preset.scheduler.running_max, 256);
     assert_true(is_noted("habits.stops: chosen"));
     assert_int_equal(preset.habits.stops, PRESET_STOPS_ALL);
 }
