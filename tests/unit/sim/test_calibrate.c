@@ -139,5 +139,6 @@ int main(void)
         cmocka_unit_test(what_was_not_seen_is_noted),
         cmocka_unit_test(a_cache_of_unknown_size_must_be_told),
     };
+    cmocka_set_message_output(CM_OUTPUT_TAP);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -62,5 +62,6 @@ int main(void)
         cmocka_unit_test(options_are_read),
         cmocka_unit_test(wrong_options_are_refused),
     };
+    cmocka_set_message_output(CM_OUTPUT_TAP);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

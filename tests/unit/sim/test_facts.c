@@ -88,5 +88,6 @@ int main(void)
         cmocka_unit_test(what_is_no_list_of_models_is_refused),
         cmocka_unit_test(nonsense_says_nothing),
     };
+    cmocka_set_message_output(CM_OUTPUT_TAP);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -71,5 +71,6 @@ int main(void)
         cmocka_unit_test(usage_is_read),
         cmocka_unit_test(errors_and_nonsense_are_refused),
     };
+    cmocka_set_message_output(CM_OUTPUT_TAP);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

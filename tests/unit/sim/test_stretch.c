@@ -125,5 +125,6 @@ int main(void)
         cmocka_unit_test(a_divided_prompt_shows),
         cmocka_unit_test(a_newcomer_before_or_behind_the_others_tells_nothing),
     };
+    cmocka_set_message_output(CM_OUTPUT_TAP);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
