@@ -43,6 +43,6 @@ struct admin {
     struct tick *tick;
     uint64_t used_ms, retry_ms; /* monotonic: when these were last tried */
     uint64_t used_since_ms;     /* wall clock: uses before this are in the database */
-    bool used_runs, snapshot_runs, snapshot_wanted, publish_again;
+    bool look_runs, used_runs, snapshot_runs, snapshot_wanted, publish_again;
     struct err keys_trouble, snapshot_trouble, used_trouble;
 };

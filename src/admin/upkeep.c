@@ -7,6 +7,7 @@
 #include "admin/keys_snapshot.h"
 #include "base/alloc.h"
 #include "base/log.h"
+#include "base/text.h"
 
 #include <stdatomic.h>
 
@@ -20,6 +21,7 @@ struct upkeep_work {
     struct mac_key mac;
     uint64_t since_ms, until_ms; /* wall clock */
     struct keys_loaded loaded;
+    bool lost;
     int result;
     struct err err;
 };
@@ -216,10 +218,47 @@ static void start_load(struct admin *admin)
     admin->change_runs = send_work(admin, work);
 }
 
+/* ── a database that is another one than before ── */
+
+static void look_on_helper(struct work *arg)
+{
+    struct upkeep_work *work = container_of(arg, struct upkeep_work, work);
+    work->lost = store_was_lost(work->store);
+    if (work->lost)
+        work->result = keys_restore_if_missing(work->store, work->ring, &work->err);
+}
+
+/* It stays among the troubles until the next start, as does one that was found at a start: nobody can mend it. */
+static void look_done(struct work *arg)
+{
+    struct upkeep_work *work = container_of(arg, struct upkeep_work, work);
+    struct admin *admin = arg->admin;
+    if (admin) {
+        admin->look_runs = false;
+        if (work->lost) {
+            char now[TEXT_TIME_BYTES];
+            text_time(loop_wall_ms(admin->loop), now);
+            (void)err_set(&admin->keys_trouble, -EIO,
+                          "the database file was lost at %s; the keys are kept, the usage that was "
+                          "in it is not%s%s",
+                          now, work->result < 0 ? ": " : "", work->err.text);
+            log_line(LOG_ERROR, "%s", admin->keys_trouble.text);
+        }
+    }
+    upkeep_work_free(work);
+}
+
+static void start_look(struct admin *admin)
+{
+    if (!admin->look_runs)
+        admin->look_runs = send_work(admin, upkeep_work_new(admin, look_on_helper, look_done));
+}
+
 /* ── the clock ── */
 
 void upkeep_tick(struct admin *admin, uint64_t now_ms)
 {
+    start_look(admin);
     if (admin->publish_again)
         admin->publish_again = admin->events->keys_changed(admin->owner, admin->ring) < 0;
     if (now_ms >= admin->retry_ms + UPKEEP_RETRY_MS) {

@@ -62,6 +62,7 @@ int store_settle(struct store *store, int result)
         store_close(store);
     if (store->damaged)
         set_aside(store);
+    store->lost |= store->damaged;
     store->suspect = store->damaged = false;
     return result;
 }
@@ -199,6 +200,7 @@ static bool is_still_there(const struct store *store)
  * taken for that file's. */
 static void leave_old_file(struct store *store)
 {
+    store->lost = true;
     sqlite3_wal_checkpoint_v2(store->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
     store_close(store);
 }
@@ -221,7 +223,17 @@ struct store *store_new(const char *path, int *ret_error, struct err *err)
         return NULL;
     }
     *ret_error = store_ready(store, err);
+    store->lost = false; /* what was wrong at the start is that error */
     return store;
+}
+
+bool store_was_lost(struct store *store)
+{
+    if (store->db)
+        (void)(store_ready(store, NULL) < 0); /* whoever needs the file is told why it fails */
+    bool lost = store->lost;
+    store->lost = false;
+    return lost;
 }
 
 void store_free(struct store *store)

@@ -64,6 +64,7 @@ struct store {
     dev_t device; /* which file is open, to see when the path means another one */
     ino_t inode;
     bool suspect; /* the last error may go away by opening the file again */
+    bool lost;    /* store_was_lost() has not told it yet */
     bool damaged; /* what is in the file is not a database of ours any more */
 };
 

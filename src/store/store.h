@@ -21,6 +21,9 @@ struct store;
  * *ret_error is < 0 and calls try again. NULL only when out of memory. */
 struct store *store_new(const char *path, int *ret_error, struct err *err) must_check;
 void store_free(struct store *store);
+/* Has the file vanished, been replaced or been set aside as damaged, since the last time this was asked? What was in it is not in the one that the store goes on
+ * with. Makes that one if it can. Cheap: looks at the file's name only. */
+bool store_was_lost(struct store *store);
 
 struct store_key {
     uint64_t id;

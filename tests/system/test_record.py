@@ -452,6 +452,8 @@ def test_a_database_that_is_damaged_while_it_serves_refuses_no_key(start, make_e
         assert b"".join(wire.chunks()).endswith(b"[DONE]\n\n")
     for _ in range(5):
         assert door.chat()[0] == 200
+    wait_for(lambda: any("database file was lost" in line for line in trouble(door)), 15, "a word about it")
+    assert door.log().count("database file was lost") == 1
     assert door.request("GET", "/v1/models", key=off["key"])[0] == 401
     second = wait_for(lambda: make_key(door, "second"), 15, "a new key")
     assert door.chat(key=second)[0] == 200

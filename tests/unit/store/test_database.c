@@ -89,6 +89,24 @@ static void file_that_vanished_is_made_anew(void **state)
     store_free(store);
 }
 
+/* Once, whoever was the first to find out. */
+static void file_that_is_another_one_is_told_once(void **state)
+{
+    (void)state;
+    struct store *store = test_store();
+    struct err err = {""};
+    assert_false(store_was_lost(store));
+    assert_int_equal(unlink(test_path), 0);
+    assert_true(store_was_lost(store));
+    assert_true(test_file_exists(""));
+    assert_false(store_was_lost(store));
+    assert_int_equal(unlink(test_path), 0);
+    assert_int_equal(store_keys_missing(store, &err), 1); /* makes it anew */
+    assert_true(store_was_lost(store));
+    assert_false(store_was_lost(store));
+    store_free(store);
+}
+
 static void file_that_was_replaced_is_taken(void **state)
 {
     (void)state;
@@ -296,6 +314,7 @@ int main(void)
         store_test(folder_that_comes_later_is_used_then),
         store_test(folder_in_the_place_of_the_file_is_refused),
         store_test(file_that_vanished_is_made_anew),
+        store_test(file_that_is_another_one_is_told_once),
         store_test(file_that_was_replaced_is_taken),
         store_test(file_that_was_moved_away_is_whole),
         store_test(file_that_is_no_database_is_set_aside),
