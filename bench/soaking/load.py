@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Clients of every kind, polite and not. Each does one thing after another until the round ends."""
 import asyncio
+import contextlib
 import json
 
 from .client import BROKEN, GONE, STUCK, WHOLE, Call, Ended, Wire, read_answer, request
@@ -121,11 +122,12 @@ class Client:
                           length=False)
 
         async def talk(wire):
-            for at in range(0, len(body), 61):
-                piece = body[at:at + 61]
-                await wire.send(b"%x\r\n%s\r\n" % (len(piece), piece))
-                await asyncio.sleep(0)
-            await wire.send(b"0\r\n\r\n")
+            with contextlib.suppress(Ended):  # refused on the way: the answer may be here
+                for at in range(0, len(body), 61):
+                    piece = body[at:at + 61]
+                    await wire.send(b"%x\r\n%s\r\n" % (len(piece), piece))
+                    await asyncio.sleep(0)
+                await wire.send(b"0\r\n\r\n")
             await read_answer(wire, call)
 
         await self.exchange(call, head, talk)

@@ -216,16 +216,19 @@ class Soak:
             check("nothing is stuck", False, f"without an end: {call}")
             return
         check("nothing is stuck", call.outcome != STUCK, f"{call}: nothing for too long")
-        check("answers that broke off have a cause", books.broken_for_a_reason(self.scene, call), repr(call))
+        check("answers that broke off have a cause", books.broken_for_a_reason(self.scene, call) or self.starved(call), repr(call))
         if call.status is not None:
             check("answers are those expected", call.status in call.accepts or self.excused(call), repr(call))
         if kind == "calm" and call.valid and call.outcome == WHOLE and self.late < LATE_S:
             check("a calm round has no failures", call.status == 200 and not call.error_event, repr(call))
 
+    def starved(self, call):
+        """A client that had to wait for its own turn sends its body too slowly: it gets a 408, or comes too late even for that."""
+        return call.status in (None, 408) and call.ended - call.began > RATE_GRACE_S and self.late > LATE_S
+
     def excused(self, call):
-        """A machine that stood still sends bodies too slowly. While two gateways live, the old one judges by the keys it had."""
-        slow = call.status == 408 and call.ended - call.began > RATE_GRACE_S
-        return slow or (call.kind.startswith("key: ") and self.scene.disturbed(call.began, call.ended, "takeover"))
+        """While two gateways live, the old one judges by the keys it had."""
+        return self.starved(call) or (call.kind.startswith("key: ") and self.scene.disturbed(call.began, call.ended, "takeover"))
 
     # ── what the processes hold ──
 

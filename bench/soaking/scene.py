@@ -30,8 +30,9 @@ FAST = {"model.context_tokens": CONTEXT_TOKENS, "kv.tokens": 1 << 21, "time.pref
 SLOTS = {**FAST, "kv.tokens": CONTEXT_TOKENS * 8, "scheduler.running_max": 8, "time.decode_us": [[1, 5000.0], [8, 20000.0]]}
 SPEED = 20
 
-# What is free goes back to the kernel at once: then the memory of a process is what it holds, not what it once held.
-MALLOC = {"GLIBC_TUNABLES": "glibc.malloc.mmap_threshold=32768:glibc.malloc.trim_threshold=65536:glibc.malloc.top_pad=0"}
+# What is free goes back to the kernel at once, and all threads share one heap: then the memory of a process is what it holds, not
+# what it once held.
+MALLOC = {"GLIBC_TUNABLES": "glibc.malloc.arena_max=1:glibc.malloc.mmap_threshold=32768:glibc.malloc.trim_threshold=65536:glibc.malloc.top_pad=0"}
 
 
 class Key(NamedTuple):
