@@ -22,6 +22,11 @@ class Growth(NamedTuple):
     chance: float   # of so many rises without any trend
     leaks: bool
 
+    @property
+    def doubtful(self):
+        """Steep enough, but it may be chance: more samples will tell."""
+        return self.slope > LEAK_BYTES and not self.leaks
+
 
 def slope(points):
     """Median of the slopes between all pairs of (x, y)."""

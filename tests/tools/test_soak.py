@@ -59,6 +59,12 @@ class Memory(unittest.TestCase):
         self.assertFalse(judge.growth([(at * 1000, at << 20) for at in range(6)]).leaks)
         self.assertTrue(judge.growth([(at * 1000, at << 20) for at in range(9)]).leaks)
 
+    def test_what_may_be_chance_is_doubtful(self):
+        points = [(at * 1000, y << 10) for at, y in enumerate((0, 0, 0, 400, 200, 500, 300, 700))]
+        self.assertTrue(judge.growth(points).doubtful)
+        self.assertFalse(judge.growth([(x, 5) for x, _ in points]).doubtful)
+        self.assertFalse(judge.growth([(x, 300 * x) for x, _ in points]).doubtful)
+
     def test_one_step_up_is_no_leak(self):
         rng = random.Random(3)
         steps = [(at * 1000, (2 << 20 if at > 5 else 0) + rng.gauss(0, 4096)) for at in range(12)]
