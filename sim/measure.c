@@ -13,7 +13,7 @@
 #define WARM_WORDS_FEW 8
 #define WARM_WORDS_MANY 72
 #define PREFILL_WORDS_MIN 12
-#define PREFILL_OUTPUT 2
+
 #define DECODE_WORDS 8
 #define DECODE_TOKENS 32
 #define MIXED_TOKENS 64
@@ -81,7 +81,7 @@ static void add_sample(struct measure *measure, const struct fit_sample *sample)
 static int warm(struct measure *measure, struct err *err)
 {
     struct probe_call calls[] = {{.words = WARM_WORDS_FEW, .output_tokens = DECODE_TOKENS},
-                                 {.words = WARM_WORDS_MANY, .output_tokens = 2}};
+                                 {.words = WARM_WORDS_MANY, .output_tokens = MEASURE_FEW_TOKENS}};
     int r = measure_play(measure, &calls[0], 1, err);
     if (r == 0)
         r = measure_play(measure, &calls[1], 1, err);
@@ -107,7 +107,7 @@ static int prefill_point(struct measure *measure, uint32_t words, double *ret_us
     double us[REPEATS], tokens[REPEATS];
     size_t count = 0;
     for (; count < REPEATS; count++) {
-        struct probe_call call = {.words = words, .output_tokens = PREFILL_OUTPUT};
+        struct probe_call call = {.words = words, .output_tokens = MEASURE_FEW_TOKENS};
         if (count > 0 && us[0] / 1e6 > measure_seconds_left(measure, PREFILL_UNTIL))
             break;
         int r = measure_play(measure, &call, 1, err);
@@ -137,7 +137,8 @@ static int measure_prefill(struct measure *measure, struct err *err)
 {
     double us = 0;
     uint32_t words_max =
-        measure_words(measure, (double)measure->limits.context_tokens - PREFILL_OUTPUT) * 9 / 10;
+        measure_words(measure, (double)measure->limits.context_tokens - MEASURE_FEW_TOKENS) * 9 /
+        10;
     for (uint32_t words = PREFILL_WORDS_MIN; words <= words_max; words *= 2) {
         double next_s = us * 2 / 1e6;
         bool too_long = next_s > CALL_SHARE * measure->limits.seconds ||
@@ -260,8 +261,8 @@ static int mixed_point(struct measure *measure, uint32_t sequences, uint32_t wor
         calls[i] = (struct probe_call){.words = few, .output_tokens = MIXED_TOKENS};
     double start_us =
         measure->first_us * (sequences + 1) + MIXED_WARM_STEPS * measure->step_us[sequences > 1];
-    calls[sequences] =
-        (struct probe_call){.at_us = (uint64_t)start_us, .words = words, .output_tokens = 2};
+    calls[sequences] = (struct probe_call){
+        .at_us = (uint64_t)start_us, .words = words, .output_tokens = MEASURE_FEW_TOKENS};
     int r = measure_play(measure, calls, sequences + 1, err);
     if (r == 0 && stretch_of_arrival(calls, sequences, &calls[sequences], measure->event_tokens,
                                      &stretch) == 0) {

@@ -21,6 +21,9 @@
 #include "fit.h"
 #include "probe.h"
 
+/* Of a call whose first token is all that matters: some tokens have no text, and bring no event. */
+#define MEASURE_FEW_TOKENS 4
+
 struct measure_limits {
     uint32_t seconds;        /* of all phases together, about */
     uint32_t batch_max;      /* calls at once; at most 256 */

@@ -10,7 +10,7 @@
 #include <math.h>
 
 #define HABIT_WORDS 8
-#define CACHE_WORDS_MIN 96
+#define CACHE_TOKENS 384u /* three of the largest blocks that engines have: vLLM's on a CPU */
 #define CACHE_SHARE                                                                                \
     0.6 /* a first token that comes in less than this share of the time is the cache's work */
 #define CHOICE_TOKENS 8
@@ -23,9 +23,10 @@
 
 static int cache_habit(struct measure *measure, struct err *err)
 {
-    uint32_t words = MAX(measure->prefill_words / 2, (uint32_t)CACHE_WORDS_MIN);
-    struct probe_call calls[] = {{.words = words, .output_tokens = 2, .seed = clock_mono_us() | 1},
-                                 {0}};
+    uint32_t words =
+        measure_words(measure, MIN(CACHE_TOKENS, measure->limits.context_tokens * 3 / 4));
+    struct probe_call calls[] = {
+        {.words = words, .output_tokens = MEASURE_FEW_TOKENS, .seed = clock_mono_us() | 1}, {0}};
     calls[1] = calls[0];
     int r = measure_play(measure, &calls[0], 1, err);
     if (r == 0)

@@ -55,6 +55,7 @@ class Endpoint:
         parts = urllib.parse.urlsplit(url)
         self.host, self.port = parts.hostname, parts.port or 80
         self.model, self.key = model, key
+        self.measure = None  # made by the first load that is played
 
     def request(self, text, output_tokens):
         # The system message is of this call alone: a template's own would be in every cache.
@@ -126,7 +127,7 @@ class Measure:
             calls = [(Call(0.0, 0, 2), words(chance, count)) for _ in range(3)]
             for call, text in calls:
                 asyncio.run(play_call(endpoint, call, text, time.monotonic()))
-                if call.error:
+                if not call.prompt_counted:
                     raise RuntimeError(f"a probe of {count} words failed: {call.error}")
             points.append((statistics.mean(len(text) for _, text in calls),
                            statistics.mean(call.prompt_counted for call, _ in calls)))
@@ -147,9 +148,9 @@ class Measure:
 def play(endpoint, load, seed):
     """Plays a list of Call and returns a list of its copies that are filled in."""
     chance = random.Random(seed)
-    measure = Measure(endpoint, chance)
+    endpoint.measure = endpoint.measure or Measure(endpoint, chance)
     calls = [Call(call.at_s, call.prompt_tokens, call.output_tokens) for call in load]
-    texts = [measure.text(chance, call.prompt_tokens) for call in calls]
+    texts = [endpoint.measure.text(chance, call.prompt_tokens) for call in calls]
 
     async def run():
         began = time.monotonic()
