@@ -81,7 +81,9 @@ enum setting_kind {
 
 #define SETTINGS_LIMITS(ROW, LIST) \
     ROW(connections, connections_max, NUMBER, 16, 1000000, "20000", "20000", 0, \
-        "Open client connections, all workers together; each worker has its share.") \
+        "Open client connections, all workers together; each worker has its share. No more than half " \
+        "of the descriptors that the process may open (ulimit -n). When it is full, newcomers take " \
+        "the place of those that never sent a whole request head.") \
     ROW(connections_per_network, connections_per_network_max, NUMBER, 0, 1000000, "0", "500", 0, \
         "Open connections from one network (a /24 of IPv4, a /64 of IPv6), counted by each worker. " \
         "0 is no limit: right behind a proxy, where all clients share an address.") \

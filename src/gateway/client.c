@@ -15,7 +15,8 @@ enum client_state {
 };
 
 struct client {
-    struct list link; /* in worker->connections */
+    struct list link;        /* in worker->connections */
+    struct list silent_link; /* in worker->silent, until its first head is whole */
     struct worker *worker;
     struct sock *sock;
     struct http_request *reader; /* NULL once nothing may follow on this connection */
@@ -30,7 +31,7 @@ struct client {
     uint64_t
         delivered_seen; /* bytes that had left the queue at the last look of the stall deadline */
     size_t memory_seen; /* of the reader, as counted in worker->body_memory */
-    uint64_t body_began_ms;
+    uint64_t accepted_ms, body_began_ms;
     struct deadline deadline;      /* of the state */
     struct deadline send_deadline; /* while something is queued */
     struct soon more_soon;         /* pipelined requests that this turn had no time for */
@@ -85,6 +86,7 @@ static void client_enter_state(struct client *client, enum client_state state)
     case CLIENT_FLUSH:   /* send_deadline */
     case CLIENT_CLOSED:
         deadline_clear(&client->deadline);
+        list_remove(&client->silent_link);
         break;
     }
 }
@@ -415,7 +417,10 @@ void client_accept(struct worker *worker, struct sock *sock)
     struct metrics_counters *counters = recorder_counters(worker->recorder);
     struct sockaddr_storage peer;
     sock_peer(sock, &peer);
-    if (clients_enter(worker->clients, &peer) != CLIENTS_WELCOME) {
+    enum clients_verdict verdict = clients_enter(worker->clients, &peer);
+    if (verdict == CLIENTS_FULL && worker_give_up_silent(worker))
+        verdict = clients_enter(worker->clients, &peer);
+    if (verdict != CLIENTS_WELCOME) {
         METRIC_ADD(counters, connections_refused, 1);
         sock_reset(sock);
         return;
@@ -437,6 +442,7 @@ void client_accept(struct worker *worker, struct sock *sock)
     client->sock = sock;
     client->peer = peer;
     client->reading = true;
+    client->accepted_ms = loop_now_ms(worker->loop);
     deadline_init(&client->deadline, on_deadline);
     deadline_init(&client->send_deadline, on_send_deadline);
     soon_init(&client->more_soon, on_more);
@@ -444,10 +450,11 @@ void client_accept(struct worker *worker, struct sock *sock)
     /* A whole answer is at most twice what the engine sent (worker->out), since JSON's escapes may grow. */
     sock_queue_max(sock, 2 * config->answer_bytes_max + config->send_queue_bytes_max);
     list_push_back(&worker->connections, &client->link);
+    list_push_back(&worker->silent, &client->silent_link);
     METRIC_ADD(counters, connections_open, 1);
     METRIC_ADD(counters, connections_total, 1);
     /* A connection that says nothing gets the time of a head, not of a keep-alive. */
-    deadline_set(worker->loop, &client->deadline, loop_now_ms(worker->loop) + config->head_ms);
+    deadline_set(worker->loop, &client->deadline, client->accepted_ms + config->head_ms);
 }
 
 void client_drain(struct client *client)
@@ -461,6 +468,16 @@ void client_drain(struct client *client)
 struct client *client_of_link(struct list *link)
 {
     return list_entry(link, struct client, link);
+}
+
+struct client *client_of_silent(struct list *link)
+{
+    return list_entry(link, struct client, silent_link);
+}
+
+uint64_t client_silent_ms(const struct client *client)
+{
+    return loop_now_ms(client->worker->loop) - client->accepted_ms;
 }
 
 struct http_request *client_reader(struct client *client)

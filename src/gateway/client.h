@@ -15,6 +15,8 @@
  *            (no other may follow: input is thrown away)
  *   LINGER   FIN sent; input is thrown away                      2 s
  *
+ * Until its first head is whole a connection is silent: it may be one of a flood, and gives way to newcomers when there is room for no more.
+ *
  * A client that closes (FIN or RST) while its request is under way has gone: the engine's work stops at once. In FLUSH a FIN only says that
  * nothing follows. Pipelined bytes wait in the reader; above PIPELINE_BYTES_MAX nothing more is read until their turn comes.
  */
@@ -41,6 +43,9 @@ void client_drain(struct client *client);
 
 /* The connection whose link in worker->connections this is. */
 struct client *client_of_link(struct list *link);
+/* … and in worker->silent; and for how long it has been there. */
+struct client *client_of_silent(struct list *link);
+uint64_t client_silent_ms(const struct client *client);
 
 /* For the path. */
 struct http_request *client_reader(struct client *client);

@@ -5,11 +5,16 @@
 #include "base/log.h"
 #include "gateway/client.h"
 
+#include <sys/resource.h>
+
 #define MAILBOX_MESSAGES_MAX 64
 #define REQUEST_MEMORY_MAX                                                                         \
     65536 /* an arena holds copies of short head fields and lists of models */
 #define ANSWER_HEAD_BYTES_MAX 16384
 #define ENGINE_HEAD_BYTES_MAX 32768
+#define DESCRIPTORS_KEPT 80 /* for loops, listeners, files, the admin's callers and health checks */
+#define SILENT_MS_MIN 100    /* a connection has had its time to say something */
+#define CONNECTIONS_MIN 16   /* however few descriptors there are; the configuration's own minimum */
 
 /* ---- snapshots and orders from the control thread ------------------------------------------------- */
 
@@ -42,11 +47,22 @@ void worker_connection_gone(struct worker *worker)
     }
 }
 
+/* Half of the descriptors may be clients, since each may need a connection to an engine. */
+static uint64_t connections_possible(const struct config *config)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+        return config->connections_max;
+    uint64_t left = limit.rlim_cur > DESCRIPTORS_KEPT ? limit.rlim_cur - DESCRIPTORS_KEPT : 0;
+    uint64_t possible = MAX(left / 2, (uint64_t)CONNECTIONS_MIN);
+    return MIN((uint64_t)config->connections_max, possible);
+}
+
 /* The kernel spreads connections evenly, one network's (of one client, at the least) it does not: those are counted in each worker. */
 static struct clients_limits clients_limits(const struct worker *worker,
                                             const struct config *config)
 {
-    return (struct clients_limits){(uint32_t)worker_share(worker, config->connections_max),
+    return (struct clients_limits){(uint32_t)worker_share(worker, connections_possible(config)),
                                    config->connections_per_network_max};
 }
 
@@ -146,6 +162,12 @@ static void on_short(void *arg)
     METRIC_ADD(recorder_counters(worker->recorder), connections_refused, 1);
 }
 
+/* Descriptors have run out, for all workers. */
+static bool on_full(void *arg)
+{
+    return worker_give_up_silent(arg);
+}
+
 static void *worker_main(void *arg)
 {
     struct worker *worker = arg;
@@ -160,6 +182,7 @@ static int open_listeners(struct worker *worker, const struct worker_spec *spec)
             sock_listener_new(worker->loop, spec->listeners[i], on_accept, on_short, worker);
         if (!worker->listeners[i])
             return -ENOMEM;
+        sock_listener_on_full(worker->listeners[i], on_full);
         worker->listeners_count++;
     }
     return 0;
@@ -224,6 +247,7 @@ struct worker *worker_start(const struct worker_spec *spec, struct err *err)
     worker->record_hub = spec->record_hub;
     worker->on_drained = spec->on_drained;
     list_init(&worker->connections);
+    list_init(&worker->silent);
     deadline_init(&worker->drain, on_drain_deadline);
     buf_init(&worker->head, ANSWER_HEAD_BYTES_MAX);
     buf_init(&worker->out, 2 * spec->catalog->config->answer_bytes_max);
@@ -245,6 +269,16 @@ void worker_join(struct worker *worker)
         return;
     pthread_join(worker->thread, NULL);
     worker_free(worker);
+}
+
+bool worker_give_up_silent(struct worker *worker)
+{
+    struct list *link = list_first(&worker->silent);
+    if (!link || client_silent_ms(client_of_silent(link)) < SILENT_MS_MIN)
+        return false;
+    METRIC_ADD(recorder_counters(worker->recorder), connections_given_up, 1);
+    client_close(client_of_silent(link), REASON_CLIENT_GONE);
+    return true;
 }
 
 /* ---- what its requests use ------------------------------------------------------------------------- */

@@ -35,6 +35,7 @@ struct worker {
     struct recorder *recorder;
     struct clients *clients; /* counts */
     struct list connections; /* struct client */
+    struct list silent;      /* of them, those that never sent a whole head, oldest first */
     uint64_t body_memory;    /* held by bodies: being received, or on their way to an engine */
 
     /* Scratch of one callback. */
@@ -93,5 +94,8 @@ void worker_count_body_memory(struct worker *worker, size_t before, size_t now);
 bool worker_body_memory_beyond(const struct worker *worker, unsigned times);
 struct request *worker_take_request(struct worker *worker) must_check;
 void worker_give_request(struct worker *worker, struct request *request);
+/* Closes the connection that has been silent for longest, so that another one may come. False when all have sent a whole head
+ * or have only just come. */
+bool worker_give_up_silent(struct worker *worker);
 /* A connection has gone. */
 void worker_connection_gone(struct worker *worker);

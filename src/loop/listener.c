@@ -24,6 +24,7 @@ struct sock_listener {
     struct deadline rest;
     void (*on_accept)(void *arg, struct sock *sock);
     void (*on_short)(void *arg);
+    bool (*make_room)(void *arg); /* may be NULL */
     void *arg;
     int fd;
     int reserve; /* a descriptor kept for the moment when there is none; -1: used up */
@@ -96,6 +97,11 @@ void sock_listener_free(struct sock_listener *listener)
     uv_close((uv_handle_t *)&listener->poll, listener_on_closed);
 }
 
+void sock_listener_on_full(struct sock_listener *listener, bool (*make_room)(void *arg))
+{
+    listener->make_room = make_room;
+}
+
 void sock_listener_pause(struct sock_listener *listener, bool paused)
 {
     if (listener->paused == paused)
@@ -142,6 +148,8 @@ static int listener_turn_away(struct sock_listener *listener)
 /* The rare end of a turn: descriptors have run out. */
 static bool listener_accept_short(struct sock_listener *listener)
 {
+    if (listener->make_room && listener->make_room(listener->arg))
+        return true;
     int r = listener_turn_away(listener);
     if (r == 0)
         return false;

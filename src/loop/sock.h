@@ -71,6 +71,9 @@ struct sock_listener *sock_listener_new(struct loop *loop, int fd,
                                         void (*on_accept)(void *arg, struct sock *sock), void (*on_short)(void *arg),
                                         void *arg) must_check;
 void sock_listener_free(struct sock_listener *listener);
+/* When descriptors run out `make_room` (with the listener's `arg`) is asked first: true when it has closed something that matters less than a newcomer, who
+ * is then tried again. It may be asked without anybody waiting: the kernel wants a descriptor before it looks. */
+void sock_listener_on_full(struct sock_listener *listener, bool (*make_room)(void *arg));
 /* Nothing is accepted while paused: newcomers wait in the kernel's backlog. */
 void sock_listener_pause(struct sock_listener *listener, bool paused);
 

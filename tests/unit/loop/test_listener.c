@@ -15,6 +15,7 @@ struct fixture {
     int accepted, told_short;
     struct sock *socks[CLIENTS_MAX];
     bool free_in_accept, pause_in_accept;
+    int given_up; /* of `socks`, the first */
     struct rlimit descriptors;
 };
 
@@ -32,6 +33,16 @@ static void on_short(void *arg)
 {
     struct fixture *f = arg;
     f->told_short++;
+}
+
+static bool make_room(void *arg)
+{
+    struct fixture *f = arg;
+    if (f->given_up == f->accepted)
+        return false;
+    sock_close(TAKE(f->socks[f->given_up]));
+    f->given_up++;
+    return true;
 }
 
 static int set_up(void **state)
@@ -182,6 +193,22 @@ static void turns_away_when_descriptors_run_out(void **state)
     close(next);
 }
 
+static void newcomers_take_the_place_of_who_is_given_up(void **state)
+{
+    struct fixture *f = *state;
+    listen_now(f);
+    sock_listener_on_full(f->listener, make_room);
+    int first = connect_loopback(&f->address);
+    turn_until(f->loop, f->accepted == 1);
+    int second = connect_loopback(&f->address);
+    use_up_descriptors(f);
+    turn_until(f->loop, f->accepted == 2);
+    assert_true(is_closed_by_peer(first));
+    assert_int_equal(f->told_short, 0);
+    close(first);
+    close(second);
+}
+
 static void rests_when_even_the_reserve_is_gone(void **state)
 {
     struct fixture *f = *state;
@@ -265,6 +292,7 @@ int main(void)
         case_of(pausing_in_the_callback_holds_at_once),
         case_of(freeing_in_the_callback_keeps_the_descriptor),
         case_of(turns_away_when_descriptors_run_out),
+        case_of(newcomers_take_the_place_of_who_is_given_up),
         case_of(rests_when_even_the_reserve_is_gone),
         case_of(pausing_ends_the_rest),
         case_of(a_listener_that_was_shut_is_quiet),
