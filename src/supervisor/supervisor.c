@@ -532,6 +532,14 @@ static void raise_descriptors(void)
         log_line(LOG_WARN, "cannot raise the limit of open files");
 }
 
+/* What a shell or a service manager left open is not for us, and still less for our children: a pipe that somebody reads to its end would
+ * stay open as long as the service. The binary before us left only what we take over. */
+static void close_inherited(void)
+{
+    if (!getenv(TAKEOVER_GATEWAY))
+        (void)close_range(STDERR_FILENO + 1, ~0U, 0); /* fails before Linux 5.9 */
+}
+
 static void on_model_refused(const char *reason)
 {
     log_line(LOG_ERROR, "the embedded model cannot start: %s", reason);
@@ -629,6 +637,7 @@ int supervisor_main(const char *binary, int argc, char **argv)
 {
     struct err err = {""};
 
+    close_inherited();
     hold_signals(true);
     log_setup("supervisor", LOG_INFO);
     self.binary = binary;

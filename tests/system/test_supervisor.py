@@ -326,6 +326,26 @@ def test_a_takeover_with_a_configuration_that_is_bad_by_now_is_not_begun(start, 
     assert door.chat()[0] == 200 and door.gateway() == gateway
 
 
+def test_what_the_shell_left_open_is_nobodys(start, engine):
+    door = start(engine)
+    door.stop()
+    reading, writing = os.pipe()
+    high = os.dup2(writing, 251)
+    try:
+        door.process = subprocess.Popen([service_module.DAEMON, "supervisor", "--data", door.data, "--config", door.config_path],
+                                        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                                        pass_fds=(writing, high))
+    finally:
+        os.close(high)
+        os.close(writing)
+    door.wait_ready()
+    for pid in (door.process.pid, door.gateway()):
+        assert "251" not in os.listdir(f"/proc/{pid}/fd")
+    os.set_blocking(reading, False)
+    assert os.read(reading, 1) == b""  # its last holder has gone
+    os.close(reading)
+
+
 # ---- starts that cannot be --------------------------------------------------------------------------------
 
 
