@@ -75,6 +75,8 @@ static int wrong(struct reading *reading, const struct field_rule *rule, const c
 
 static int wrong_range(struct reading *reading, const struct field_rule *rule, const char *kind)
 {
+    if (rule->max >= SEED_MAX)
+        return wrong(reading, rule, "a 64-bit integer");
     return reading_refuse(reading, PLACE_MEMBER(NULL, rule->name.ptr),
                           "must be %s from %.10g to %.10g", kind, rule->min, rule->max);
 }

@@ -304,7 +304,7 @@ int explain(const json_parser *parser, struct span text, simdjson::error_code co
     } reasons[] = {
         {simdjson::EMPTY, "empty"},
         {simdjson::UTF8_ERROR, "not valid UTF-8"},
-        {simdjson::NUMBER_ERROR, "a number is malformed or out of range"},
+        {simdjson::NUMBER_ERROR, "a number is malformed or out of range, or something else is behind it"},
         {simdjson::STRING_ERROR, "a string has a broken escape or a lone surrogate"},
         {simdjson::UNESCAPED_CHARS, "a string has a control character that is not escaped"},
         {simdjson::UNCLOSED_STRING, "a string does not end"},

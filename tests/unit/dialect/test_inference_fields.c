@@ -116,6 +116,8 @@ static void the_message_tells_the_range(void **state)
     (void)state;
     refuses(ENDPOINT_CHAT, chat_with("\"temperature\":3"), "temperature");
     assert_string_equal(refusal.message.text, "'temperature' must be a number from 0 to 2");
+    refuses(ENDPOINT_CHAT, chat_with("\"seed\":9223372036854775808"), "seed");
+    assert_string_equal(refusal.message.text, "'seed' must be a 64-bit integer");
     refuses(ENDPOINT_CHAT, chat_with("\"max_tokens\":\"12\""), "max_tokens");
     assert_string_equal(refusal.message.text,
                         "'max_tokens' must be an integer from 1 to 2147483647");

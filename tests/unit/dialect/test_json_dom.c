@@ -235,7 +235,7 @@ static void numbers_out_of_range_are_refused(void **state)
                                         "-9223372036854775809", "100000000000000000000000"};
     for (size_t i = 0; i < COUNT_OF(texts); i++) {
         bad(-EBADMSG, span_str(texts[i]));
-        assert_string_equal(err.text, "a number is malformed or out of range");
+        assert_string_equal(err.text, "a number is malformed or out of range, or something else is behind it");
     }
     double d = 1;
     assert_true(json_number(good("1e-999"), &d));
