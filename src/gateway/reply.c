@@ -11,12 +11,14 @@
 void reply_common_headers(struct request *request, struct buf *head)
 {
     http_answer_header(head, SPAN("x-request-id"), span_of(request->id, REQUEST_ID_BYTES));
+    /* What another origin would have got is not for this one's cache (Fetch, "CORS protocol and HTTP caches"). */
+    if (request->catalog->config->cors_origins_count > 0)
+        http_answer_header(head, SPAN("Vary"), SPAN("Origin"));
     if (span_is_null(request->origin))
         return;
     http_answer_header(head, SPAN("Access-Control-Allow-Origin"), request->origin);
     http_answer_header(head, SPAN("Access-Control-Expose-Headers"),
                        SPAN("x-request-id, retry-after"));
-    http_answer_header(head, SPAN("Vary"), SPAN("Origin"));
 }
 
 /* Is input of this request still to come? Then the connection cannot serve another one. A body that nobody wants but that is here already is
@@ -99,6 +101,38 @@ enum step_result reply_refusal(struct request *request)
     return send_whole(request, info->status, buf_span(body));
 }
 
+/* A list of header names and nothing else: what may be named back. */
+static bool is_token_list(struct span text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        char c = text.ptr[i];
+        bool token = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                     c == '-' || c == '_' || c == ',' || c == ' ';
+        if (!token)
+            return false;
+    }
+    return text.len > 0 && text.len <= PREFLIGHT_HEADERS_MAX;
+}
+
+static enum step_result answer_options(struct request *request, bool preflight)
+{
+    const struct http_request *head_in = client_reader(request->client);
+    struct buf *head = start_head(request, 204);
+    http_answer_header(head, SPAN("Allow"), endpoint_methods(request->endpoint));
+    if (preflight) {
+        char age[16];
+        int len = snprintf(age, sizeof(age), "%u", request->catalog->config->cors_max_age_s);
+        struct span asked = http_request_header(head_in, SPAN("access-control-request-headers"));
+        http_answer_header(head, SPAN("Access-Control-Allow-Methods"),
+                           SPAN("GET, HEAD, POST, OPTIONS"));
+        http_answer_header(
+            head, SPAN("Access-Control-Allow-Headers"),
+            is_token_list(asked) ? asked : SPAN("authorization, content-type, x-request-id"));
+        http_answer_header(head, SPAN("Access-Control-Max-Age"), span_of(age, (size_t)len));
+    }
+    return send_whole(request, 204, SPAN(""));
+}
+
 /* The Host of the request, if it is one that may stand in a page; else the address the operator knows. */
 static struct span page_host(struct span host)
 {
@@ -136,6 +170,8 @@ enum step_result reply_page(struct request *request)
     if (!site_page(http_request_path(head_in),
                    http_request_header(head_in, SPAN("accept-language")), &facts, body, &page))
         return request_refuse(request, REASON_NO_ROUTE, NULL);
+    if (request->method == HTTP_OPTIONS)
+        return answer_options(request, false);
     if (request->method != HTTP_GET && request->method != HTTP_HEAD)
         return request_refuse(request, REASON_BAD_METHOD, NULL);
     if (buf_status(body) < 0)
@@ -153,19 +189,7 @@ enum step_result reply_page(struct request *request)
     return send_whole(request, 200, buf_span(body));
 }
 
-/* A list of header names and nothing else: what may be named back. */
-static bool is_token_list(struct span text)
-{
-    for (size_t i = 0; i < text.len; i++) {
-        char c = text.ptr[i];
-        bool token = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                     c == '-' || c == '_' || c == ',' || c == ' ';
-        if (!token)
-            return false;
-    }
-    return text.len > 0 && text.len <= PREFLIGHT_HEADERS_MAX;
-}
-
+/* A preflight is allowed wherever it goes, so that the script behind it may read the 404 that it gets. */
 enum step_result reply_options(struct request *request)
 {
     const struct http_request *head_in = client_reader(request->client);
@@ -173,19 +197,8 @@ enum step_result reply_options(struct request *request)
         !span_is_null(http_request_header(head_in, SPAN("access-control-request-method")));
     if (preflight && span_is_null(request->origin))
         return request_refuse(request, REASON_ORIGIN_NOT_ALLOWED, NULL);
-
-    struct buf *head = start_head(request, 204);
-    http_answer_header(head, SPAN("Allow"), endpoint_methods(request->endpoint));
-    if (preflight) {
-        char age[16];
-        int len = snprintf(age, sizeof(age), "%u", request->catalog->config->cors_max_age_s);
-        struct span asked = http_request_header(head_in, SPAN("access-control-request-headers"));
-        http_answer_header(head, SPAN("Access-Control-Allow-Methods"),
-                           SPAN("GET, HEAD, POST, OPTIONS"));
-        http_answer_header(
-            head, SPAN("Access-Control-Allow-Headers"),
-            is_token_list(asked) ? asked : SPAN("authorization, content-type, x-request-id"));
-        http_answer_header(head, SPAN("Access-Control-Max-Age"), span_of(age, (size_t)len));
-    }
-    return send_whole(request, 204, SPAN(""));
+    bool whole_server = span_eq(http_request_path(head_in), SPAN("*"));
+    if (!preflight && !whole_server && request->endpoint == ENDPOINT_NONE)
+        return reply_page(request); /* it knows which pages there are */
+    return answer_options(request, preflight);
 }

@@ -81,6 +81,22 @@ def test_options_names_the_methods(door):
     assert "content-length" not in answer.headers and "access-control-allow-origin" not in answer.headers
 
 
+def test_options_of_what_is_not_there_is_404(door):
+    refused(ask(door, request("OPTIONS", "/v1/nope")), 404, "unknown_url")
+    assert ask(door, request("OPTIONS", "/")).headers["allow"] == "GET, HEAD, OPTIONS"
+    assert ask(door, request("OPTIONS", "*")).status == 204
+    # A preflight may pass: the script behind it is to see the 404.
+    preflight = [("Origin", ORIGIN), ("Access-Control-Request-Method", "POST")]
+    assert ask(door, request("OPTIONS", "/v1/nope", headers=preflight)).status == 204
+
+
+@pytest.mark.parametrize("headers", [(), [("Origin", "https://evil.example")], [("Origin", ORIGIN)]])
+def test_whoever_asks_a_cache_hears_that_answers_differ_by_origin(door, headers):
+    for data in (request("GET", "/v1/models", key=door.key, headers=headers), request("GET", "/", headers=headers),
+                 request("GET", "/v1/models", headers=headers)):
+        assert ask(door, data).headers["vary"] == "Origin"
+
+
 def test_a_preflight_of_an_allowed_origin_needs_no_key(door):
     answer = ask(door, request("OPTIONS", "/v1/chat/completions", headers=[
         ("Origin", ORIGIN), ("Access-Control-Request-Method", "POST"),
