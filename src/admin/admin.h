@@ -16,7 +16,8 @@
  *   POST /keys/import          {"keys":[{"key"|"sha256","name","models","expires"}]}: all or none;
  *                              refused rows are in "rows":[{"row":0,"message":…}] of the error
  *   GET  /usage?from=&to=&key=&model=&by=key,model,day,hour
- *   POST /reload
+ *   POST /reload               {"reloaded":true}, and "at_next_start":"service.listen" where
+ *                              settings were changed that wait for it
  * Errors: {"error":{"message":…}} with 400, 404, 405, 409 (exists), 413, 422 (refused
  * configuration), 503 (database).
  */
@@ -52,6 +53,9 @@ struct admin_events {
     /* For /status and /metrics. Pools stay valid during the call only. */
     size_t (*pools)(void *owner, struct pool **ret_pools, size_t max);
     size_t (*models)(void *owner, struct admin_model *ret_models, size_t max);
+    /* Settings that were changed by reloads and take effect at the next start: their names,
+     * comma-separated, and how many. */
+    size_t (*waiting)(void *owner, char *ret_names, size_t size);
 };
 
 struct admin_spec {

@@ -281,10 +281,24 @@ static void reload_done(void *arg, const char *error)
     struct admin *admin = arg;
     struct caller *caller = TAKE(admin->reloading);
     check(caller);
-    if (error)
+    if (error) {
         caller_answer_error(caller, 422, "%s", error);
+        return;
+    }
+    char names[256];
+    struct buf buf;
+    buf_init(&buf, 1024);
+    struct json_out out = json_out_start(&buf);
+    json_out_open(&out, '{');
+    put_bool(&out, SPAN("reloaded"), true);
+    if (admin->events->waiting(admin->owner, names, sizeof(names)) > 0)
+        put_text(&out, SPAN("at_next_start"), span_str(names));
+    json_out_close(&out, '}');
+    if (buf_status(&buf) < 0)
+        caller_answer_error(caller, 503, "out of memory for the answer: it is reloaded");
     else
-        caller_answer_json(caller, 200, SPAN("{\"reloaded\":true}"));
+        caller_answer_json(caller, 200, buf_span(&buf));
+    buf_release(&buf);
 }
 
 void route_reload(const struct ask *ask)

@@ -28,6 +28,7 @@ struct gateway {
     struct store *store;
     struct record_hub *record_hub;
     struct catalog *catalog;
+    struct config *config_at_start; /* what needs a restart is judged against it */
     uint64_t catalog_version;
     struct keyring *keyring;
     struct worker *workers[HANDOVER_WORKERS_MAX];
@@ -153,7 +154,7 @@ static int reload(struct span bundle, struct err *err)
         return result;
     }
     char names[256];
-    if (config_needs_restart(gateway.catalog->config, catalog->config, names, sizeof(names)) > 0)
+    if (config_needs_restart(gateway.config_at_start, catalog->config, names, sizeof(names)) > 0)
         log_line(LOG_WARN, "these settings take effect at the next restart: %s", names);
     use_catalog(catalog);
     return 0;
@@ -216,8 +217,14 @@ static size_t admin_models(void *owner, struct admin_model *ret_models, size_t m
     return count;
 }
 
+static size_t admin_waiting(void *owner, char *ret_names, size_t size)
+{
+    (void)owner;
+    return config_needs_restart(gateway.config_at_start, gateway.catalog->config, ret_names, size);
+}
+
 static const struct admin_events admin_events = {admin_keys_changed, admin_reload, admin_pools,
-                                                 admin_models};
+                                                 admin_models, admin_waiting};
 
 /* ---- drain --------------------------------------------------------------------------------------------- */
 
@@ -391,7 +398,7 @@ static int boot(struct err *err)
     if (!config)
         return -EINVAL;
     gateway.catalog = catalog_new(config, NULL, clock_wall_ms() / 1000, err);
-    config_unref(config);
+    gateway.config_at_start = config;
     if (!gateway.catalog)
         return -EINVAL;
     gateway.catalog_version = catalog_version(gateway.catalog);
@@ -474,6 +481,7 @@ static void shut_down(void)
     store_free(gateway.store);
     keyring_unref(gateway.keyring);
     catalog_unref(gateway.catalog);
+    config_unref(gateway.config_at_start);
     channel_free(gateway.channel);
     mailbox_free(gateway.mailbox, NULL);
     loop_free(gateway.loop);

@@ -104,6 +104,13 @@ def test_top_once(service):
 def test_reload_takes_a_good_file_and_refuses_a_bad_one(service):
     assert service.tool("reload").stdout == "The new configuration is in force.\n"
     assert service.tool_json("reload") == {"reloaded": True}
+    old = service.settings
+    service.write_config({**old, "service": {**old["service"], "listen": ["127.0.0.1:1"], "workers": 1}})
+    for _ in range(2):  # and it is said again as long as it is so
+        assert service.tool("reload").stdout == "The new configuration is in force, but for what takes effect at the next start: " \
+            "service.listen, service.workers.\n"
+    service.write_config(old)
+    assert service.tool_json("reload") == {"reloaded": True}
     service.config_path.write_text("services: {}\n")
     fails(service.tool("reload", check=False), 1, "seawall.yaml:1")
     assert service.chat()[0] == 200

@@ -46,6 +46,7 @@ struct fixture {
     _Atomic int changes;
     int refuse_changes; /* that many are answered -ENOSPC */
     const char *reload_error;
+    const char *waiting; /* settings that do, or NULL */
     bool reload_waits; /* it never ends */
     struct pool *pool;
     bool has_model;
@@ -85,7 +86,17 @@ static inline size_t on_models(void *owner, struct admin_model *ret_models, size
     return 1;
 }
 
-static const struct admin_events test_events = {on_keys_changed, on_reload, on_pools, on_models};
+static inline size_t on_waiting(void *owner, char *ret_names, size_t size)
+{
+    struct fixture *fixture = owner;
+    if (!fixture->waiting)
+        return 0;
+    snprintf(ret_names, size, "%s", fixture->waiting);
+    return 1;
+}
+
+static const struct admin_events test_events = {on_keys_changed, on_reload, on_pools, on_models,
+                                                on_waiting};
 
 static inline struct pool *test_pool(const char *url)
 {

@@ -113,6 +113,11 @@ static void test_a_reload_is_told_how_it_went(void **state)
     ask(&fixture, "POST", "/reload", "", &reply);
     assert_int_equal(reply.status, 200);
     assert_true(json_is_true(json_object_get(reply.json, "reloaded")));
+    assert_null(json_object_get(reply.json, "at_next_start"));
+    reply_release(&reply);
+    fixture.waiting = "listen";
+    ask(&fixture, "POST", "/reload", "", &reply);
+    assert_string_equal(json_string_value(json_object_get(reply.json, "at_next_start")), "listen");
     reply_release(&reply);
     fixture.reload_error = "seawall.yaml:3: unknown key";
     assert_refused(&fixture, "POST", "/reload", "", 422, "seawall.yaml:3: unknown key");
