@@ -56,7 +56,7 @@ class Trouble:
 
     async def arm_fault(self):
         engine, fault = self.rng.choice(self.scene.engines), self.rng.choice(ENGINE_FAULTS)
-        seconds = self.rng.choice((2, 20, 90))  # of the engine's time
+        seconds = self.rng.choice((2, 5, 10, 20, 90))  # of the engine's time; the last is longer than a silence may be
         await asyncio.to_thread(engine.fault, fault=fault, rate=self.rng.choice((0.02, 0.2)), times=self.rng.choice((1, 5, 20)),
                                 seconds=min(seconds, 20) if fault == "restart" else seconds)
 

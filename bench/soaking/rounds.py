@@ -247,8 +247,8 @@ class Soak:
             self.lives.append({"pid": pid, "began": self.total, "points": [], "memory": [], "places": {}})
         life = self.lives[-1]
         ports = {engine.port for engine in self.scene.engines}
-        self.compare("the gateway's descriptors", life["places"], pid, ports)
-        self.compare("the supervisor's descriptors", self.places, self.scene.service.process.pid, ports)
+        await self.compare("the gateway has no more descriptors than before", life["places"], pid, ports)
+        await self.compare("the supervisor has no more descriptors than before", self.places, self.scene.service.process.pid, ports)
         memory = watch.memory(pid)
         life["points"].append((self.total - life["began"], memory.anonymous))
         life["memory"].append(memory._asdict())
@@ -256,16 +256,20 @@ class Soak:
                  f"{memory.anonymous / 1024:.0f} KiB of its own, {life['idle']} idle connections to engines; late by "
                  f"{self.late:.1f} s; {len(self.verdict.failed)} checks failed")
 
-    def compare(self, check, places, pid, ports):
-        """With the first look; the supervisor's first may be before its first child was replaced."""
-        kinds, idle = watch.descriptors(pid, ports)
-        kinds["threads"] = watch.threads(pid)
-        if not places:
-            places.update(kinds)
-        if self.lives:
+    async def compare(self, check, least, pid, ports):
+        """With the fewest of each kind that there ever were. Those of a command of ours may be closing still: it may take a moment."""
+        async def too_many():
+            kinds, idle = watch.descriptors(pid, ports)
+            kinds["threads"] = watch.threads(pid)
             self.lives[-1]["idle"] = idle
-        wrong = watch.differences(collections.Counter(places), kinds)
-        self.verdict.check(f"{check} are as before", not wrong, f"round {self.round}: {wrong}")
+            if not least:
+                least.update(kinds)
+            wrong = watch.more(collections.Counter(least), kinds)
+            least.update({kind: min(count, kinds[kind]) for kind, count in least.items()})
+            return wrong
+
+        wrong = await self.until(too_many, QUIET_S)
+        self.verdict.check(check, not wrong, f"round {self.round}: {wrong}")
 
     def judge_lives(self):
         for life in self.lives:

@@ -61,6 +61,6 @@ def descriptors(pid, engine_ports):
     return kinds, kinds.pop("engine", 0)
 
 
-def differences(before, now):
-    """"2 more: …" for each kind that is not as it was; "" when all are."""
-    return ", ".join(f"{now[kind] - before[kind]:+d} {kind}" for kind in sorted({*before, *now}) if now[kind] != before[kind])
+def more(least, now):
+    """"+2 kind, …" of what there is more of than there once was; "" when of none."""
+    return ", ".join(f"+{now[kind] - least[kind]} {kind}" for kind in sorted(now) if now[kind] > least[kind])

@@ -133,10 +133,10 @@ class Descriptors(unittest.TestCase):
         self.assertEqual(kinds, ["listener 8080", "engine", "connection to 8080", "other socket", "anon_inode:[eventpoll]", "pipe:",
                                  "/x/ledger.tally"])
 
-    def test_differences_are_named(self):
+    def test_what_there_is_more_of_is_named(self):
         before, now = (watch.collections.Counter(kinds) for kinds in (["a", "b"], ["a", "c", "c"]))
-        self.assertEqual(watch.differences(before, before), "")
-        self.assertEqual(watch.differences(before, now), "-1 b, +2 c")
+        self.assertEqual(watch.more(before, before), "")
+        self.assertEqual(watch.more(before, now), "+2 c")
 
 
 class Rounds(unittest.TestCase):
