@@ -231,17 +231,23 @@ static int measure_decode(struct measure *measure, struct err *err)
 
 /* ── kv ── */
 
+/* Words for each of `count` prompts that take the engine about `seconds` together, and fit a context. */
+static uint32_t kv_words(const struct measure *measure, uint32_t count, double seconds)
+{
+    double tokens = MAX(0, seconds) * 1e6 / MAX(1, measure->prefill_us) / count;
+    double tokens_max = ((double)measure->limits.context_tokens - DECODE_TOKENS) * 0.9;
+    return measure_words(measure, MIN(tokens, tokens_max));
+}
+
+/* One call is always measured: without prompts that are much longer than those of the batches, noise would pass for the
+ * time of KV. */
 static int measure_kv(struct measure *measure, struct err *err)
 {
     uint32_t counts[] = {1, MIN(measure->running_max, (uint32_t)MIXED_SEQUENCES_MAX)}, together;
+    double seconds = CALL_SHARE * measure->limits.seconds;
     for (size_t i = 0; i < COUNT_OF(counts); i++) {
-        double seconds = measure_seconds_left(measure, KV_UNTIL) / (i == 0 ? 3 : 1.2);
-        double tokens = MAX(0, seconds) * 1e6 / MAX(1, measure->prefill_us) / counts[i];
-        uint32_t words = MIN(measure_words(measure, tokens), measure->prefill_words);
-        words = MIN(words,
-                    measure_words(measure, (double)measure->limits.context_tokens - DECODE_TOKENS) *
-                        9 / 10);
-        if (words < PREFILL_WORDS_MIN * 4 || (i > 0 && counts[i] == 1))
+        uint32_t words = kv_words(measure, counts[i], seconds);
+        if (i > 0 && (counts[i] == 1 || seconds > measure_seconds_left(measure, KV_UNTIL)))
             continue;
         int r = decode_point(measure, counts[i], words, &together, err);
         if (r < 0)
