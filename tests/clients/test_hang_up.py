@@ -4,7 +4,6 @@ import asyncio
 import json
 import os
 import signal
-import statistics
 import subprocess
 import threading
 import time
@@ -19,19 +18,19 @@ pytestmark = pytest.mark.usefixtures("quiet")
 
 FREE_WITHIN_S = 0.1
 
-# The middle one of three counts: that a machine with other work pauses once is none of ours.
+# The fastest of three counts: other work on the machine only ever adds time, and a call that goes on takes seconds each time.
 TIMES = 3
 
 
-def middle(measure):
+def fastest(measure):
     took = [measure() for _ in range(TIMES)]
-    assert statistics.median(took) < FREE_WITHIN_S, took
+    assert min(took) < FREE_WITHIN_S, took
 
 
 # ---- Python ---------------------------------------------------------------------------------------
 
 
-def test_a_stream_that_is_closed_in_the_middle(client, model):
+def test_a_stream_that_is_closed_in_the_fastest(client, model):
     def once():
         stream = client.chat.completions.create(**LONG, stream=True)
         next(stream)
@@ -40,7 +39,7 @@ def test_a_stream_that_is_closed_in_the_middle(client, model):
         stream.close()
         return model.freed_after(began)
 
-    middle(once)
+    fastest(once)
 
 
 def test_a_whole_call_that_is_cancelled(door, knock, model):
@@ -54,7 +53,7 @@ def test_a_whole_call_that_is_cancelled(door, knock, model):
                 await call
             return await asyncio.to_thread(model.freed_after, began)
 
-    middle(lambda: asyncio.run(leave()))
+    fastest(lambda: asyncio.run(leave()))
     # The engine, asked itself, goes on for all 1500 tokens. What came until then is charged.
     lines = door.logged(reason="CLIENT_GONE", endpoint="chat", upstream_stream=True, count=TIMES)
     assert all(0 < line["completion_tokens"] < 1500 for line in lines[-TIMES:])
@@ -77,7 +76,7 @@ def test_a_whole_call_whose_client_loses_patience(door, knock, model):
         caller.join()
         return model.freed_after(ended[0])
 
-    middle(once)
+    fastest(once)
 
 
 @pytest.mark.parametrize("stream", [False, True])
@@ -93,7 +92,7 @@ def test_a_client_process_that_is_killed(door, model, stream):
         curl.wait()
         return model.freed_after(began)
 
-    middle(once)
+    fastest(once)
 
 
 def test_a_completion_and_several_choices_stop_as_well(client, model):
@@ -105,8 +104,8 @@ def test_a_completion_and_several_choices_stop_as_well(client, model):
         stream.close()
         return model.freed_after(began)
 
-    middle(lambda: once(client.completions.create, 1, prompt="The sea is"))
-    middle(lambda: once(client.chat.completions.create, 3, messages=LONG["messages"], n=3))
+    fastest(lambda: once(client.completions.create, 1, prompt="The sea is"))
+    fastest(lambda: once(client.chat.completions.create, 3, messages=LONG["messages"], n=3))
 
 
 def test_a_call_that_still_waits_for_a_slot_never_gets_one(client, model, door):
@@ -157,4 +156,4 @@ def test_an_abort_in_node(node, model, script, part):
         assert said["error"] in (None, "APIUserAbortError", "AbortError"), said
         return took
 
-    middle(once)
+    fastest(once)
