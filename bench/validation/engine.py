@@ -8,15 +8,14 @@ does not slow what it measures; run as root it also gets a higher priority than 
 """
 import json
 import os
-import random
 import re
 import secrets
 import signal
-import socket
 import subprocess
 import time
 import urllib.request
 
+from harness.machine import free_port
 from replay import Endpoint
 
 START_SECONDS_MAX = 180
@@ -25,18 +24,6 @@ ENGINE_THREADS = 1
 CONTEXT = 2048
 SLOTS = 4
 VLLM_SEQUENCES = 16
-
-
-def free_port():
-    """Below the range that the kernel takes for connections: nobody gets it between here and the engine's bind."""
-    while True:
-        port = random.randrange(15000, 30000)
-        with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", port))
-                return port
-            except OSError:
-                continue
 
 
 def set_priority(nice):

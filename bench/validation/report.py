@@ -3,9 +3,7 @@
 import json
 import math
 import os
-import platform
 import re
-import subprocess
 
 QUANTILES = {"p50": 0.5, "p99": 0.99}
 METRICS = {"ttft_ms": "first token", "tpot_ms": "time per output token"}
@@ -80,15 +78,6 @@ class Processors:
         spent = {name: value - self.before[name] for name, value in self.read().items()}
         total = max(1, sum(spent.values()))
         return {f"{name}_percent": round(spent[name] / total * 100, 1) for name in ("busy", "steal")}
-
-
-def machine(root):
-    with open("/proc/cpuinfo", encoding="utf-8") as file:
-        models = [line.split(":", 1)[1].strip() for line in file if line.startswith("model name")]
-    commit = subprocess.run(["git", "-C", root, "rev-parse", "--short=12", "HEAD"], capture_output=True, text=True,
-                            check=False).stdout.strip()
-    return {"cpu": models[0] if models else platform.machine(), "processors": os.cpu_count(),
-            "kernel": platform.release(), "python": platform.python_version(), "commit": commit}
 
 
 def to_json(document):
