@@ -63,6 +63,34 @@ static void elements_come_as_written(void **state)
     assert_false(json_elements_next(&elements, &value));
 }
 
+/* Values are looked through in blocks of 64 bytes: each mark comes to lie on each side of a block's border. */
+static void where_a_value_lies_in_its_text_makes_no_difference(void **state)
+{
+    (void)state;
+    static const char *const values[] = {"[\"\\\"]\",{\"a\":[\"]\"]}]", "{\"\\\\\":\"{\"}",
+                                         "[\"\\\\\\\"\",[]]", "\"]\\\\\\\"\"", "-1.5e3"};
+    for (size_t i = 0; i < COUNT_OF(values); i++) {
+        for (size_t fill = 0; fill < 200; fill++) {
+            char inner[256], whole[300];
+            int inner_len =
+                snprintf(inner, sizeof(inner), "[\"%.*s\",%s]", (int)fill,
+                         "0123456789012345678901234567890123456789012345678901234567890123456789"
+                         "0123456789012345678901234567890123456789012345678901234567890123456789"
+                         "012345678901234567890123456789012345678901234567890123456789",
+                         values[i]);
+            snprintf(whole, sizeof(whole), "{\"k\": %s ,\"l\":%s}", inner, values[i]);
+            struct json_members members = json_members(span_str(whole));
+            struct span key, value;
+            assert_true(json_members_next(&members, &key, &value));
+            assert_int_equal(value.len, inner_len);
+            assert_memory_equal(value.ptr, inner, value.len);
+            assert_true(json_members_next(&members, &key, &value));
+            assert_span(value, values[i]);
+            assert_false(json_members_next(&members, &key, &value));
+        }
+    }
+}
+
 static void empty_ones_have_nothing(void **state)
 {
     (void)state;
@@ -106,6 +134,7 @@ int main(void)
         cmocka_unit_test(members_come_as_written),
         cmocka_unit_test(backslashes_before_a_quote_are_counted),
         cmocka_unit_test(elements_come_as_written),
+        cmocka_unit_test(where_a_value_lies_in_its_text_makes_no_difference),
         cmocka_unit_test(empty_ones_have_nothing),
         cmocka_unit_test(walking_stays_inside_whatever_it_is_given),
     };
