@@ -62,6 +62,7 @@ static inline bool is_there(struct json_value value)
 struct answer_view {
     struct json_value root;
     struct json_value id, created, service_tier, usage, choices, data;
+    struct json_value object, error; /* looked at by answer_view_read() alone */
 };
 
 /* One choice of it; spans live in the parser. A span that is null was missing or null. */
@@ -84,7 +85,7 @@ int answer_refuse(struct answer *answer, struct refusal *refusal, enum reason re
     printf_like(4, 5);
 
 /* Parses and checks the top level: 1, 0 when the event is `null` (llama.cpp sends it when it has nothing to say), or -EINVAL with a
- * refusal: not JSON, wrong types, or an error object of the engine. */
+ * refusal: not JSON, wrong types, or an error object of the engine; *ret_view is then nothing to rely on. */
 int answer_view_read(struct answer *answer, struct json_parser *parser, struct span text, struct answer_view *ret_view,
                      struct refusal *ret_refusal) must_check;
 /* The same of an event, which must have choices; embeddings have no events. */

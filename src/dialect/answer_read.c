@@ -68,42 +68,39 @@ static struct span text_of(struct json_value value)
 
 /* ---- the top level ---------------------------------------------------------------------------- */
 
-struct top {
-    struct json_value object, error;
-    struct answer_view view;
-};
-
-#define TOP(name, member, kinds)                                                                   \
+#define TOP(name, kinds)                                                                           \
     {                                                                                              \
-        {name, sizeof(name) - 1}, offsetof(struct top, member), kinds                              \
+        {#name, sizeof(#name) - 1}, offsetof(struct answer_view, name), kinds                      \
     }
 static const struct wanted top_wanted[] = {
-    TOP("choices", view.choices, KIND(JSON_ARRAY)),
-    TOP("id", view.id, KIND(JSON_STRING)),
-    TOP("created", view.created, KIND_NUMBER),
-    TOP("object", object, KIND(JSON_STRING)),
-    TOP("usage", view.usage, KIND(JSON_OBJECT)),
-    TOP("data", view.data, KIND(JSON_ARRAY)),
-    TOP("service_tier", view.service_tier, KIND(JSON_STRING)),
-    TOP("error", error, ~KIND(JSON_NULL)),
+    TOP(choices, KIND(JSON_ARRAY)),
+    TOP(id, KIND(JSON_STRING)),
+    TOP(created, KIND_NUMBER),
+    TOP(object, KIND(JSON_STRING)),
+    TOP(usage, KIND(JSON_OBJECT)),
+    TOP(data, KIND(JSON_ARRAY)),
+    TOP(service_tier, KIND(JSON_STRING)),
+    TOP(error, ~KIND(JSON_NULL)),
 };
 #undef TOP
 
-static int refuse_json(struct answer *answer, int failure, const struct err *err,
-                       struct refusal *refusal)
+/* json_parse() has said in the detail what is wrong. */
+static int refuse_json(struct answer *answer, int failure, struct refusal *refusal)
 {
     enum reason reason = REASON_BAD_ANSWER;
     if (failure == -ENOMEM)
         reason = REASON_INTERNAL;
     else if (failure == -ENOSPC)
         reason = REASON_ANSWER_TOO_LARGE;
-    return answer_refuse(answer, refusal, reason, "not JSON as it should be: %s", err->text);
+    *refusal = (struct refusal){.reason = reason};
+    return err_prefix(&answer->detail, -EINVAL, "not JSON as it should be");
 }
 
 /* An engine may say {"error":{…}} in its stream, or (older vLLM) {"object":"error","message":…}. */
-static int read_error(struct answer *answer, const struct top *top, struct refusal *refusal)
+static int read_error(struct answer *answer, const struct answer_view *view,
+                      struct refusal *refusal)
 {
-    struct json_value error = is_there(top->error) ? top->error : top->view.root;
+    struct json_value error = is_there(view->error) ? view->error : view->root;
     struct json_value code;
     int64_t status = 500;
     if (json_get(error, SPAN("code"), &code))
@@ -116,23 +113,22 @@ static int read_error(struct answer *answer, const struct top *top, struct refus
 int answer_view_read(struct answer *answer, struct json_parser *parser, struct span text,
                      struct answer_view *ret_view, struct refusal *ret_refusal)
 {
-    struct err err = {""};
-    struct top top = {0};
-    int r = json_parse(parser, text, &top.view.root, &err);
+    struct json_value root;
+    int r = json_parse(parser, text, &root, &answer->detail);
     if (r < 0)
-        return refuse_json(answer, r, &err, ret_refusal);
-    if (json_kind(top.view.root) == JSON_NULL)
+        return refuse_json(answer, r, ret_refusal);
+    if (json_kind(root) == JSON_NULL)
         return 0;
-    if (json_kind(top.view.root) != JSON_OBJECT)
+    if (json_kind(root) != JSON_OBJECT)
         return answer_refuse(answer, ret_refusal, REASON_BAD_ANSWER, "not an object");
-    r = pick(answer, top.view.root, top_wanted, COUNT_OF(top_wanted), &top, ret_refusal);
+    *ret_view = (struct answer_view){.root = root};
+    r = pick(answer, root, top_wanted, COUNT_OF(top_wanted), ret_view, ret_refusal);
     if (r < 0)
         return r;
-    if (is_there(top.error) || span_eq(text_of(top.object), SPAN("error")))
-        return read_error(answer, &top, ret_refusal);
-    if (text_of(top.view.id).len > ANSWER_ID_MAX)
+    if (is_there(ret_view->error) || span_eq(text_of(ret_view->object), SPAN("error")))
+        return read_error(answer, ret_view, ret_refusal);
+    if (text_of(ret_view->id).len > ANSWER_ID_MAX)
         return answer_refuse(answer, ret_refusal, REASON_BAD_ANSWER, "'id' is too long");
-    *ret_view = top.view;
     return 1;
 }
 
