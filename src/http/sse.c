@@ -153,17 +153,11 @@ static int end_line(struct sse_splitter *splitter, struct span line)
     return result;
 }
 
-/* Where the line at `at` ends; bytes.len when its end has not come. *lf is the next LF at or
- * behind `at`, looked for once only, so that a stream of nothing but CR costs no more than
- * another. */
-static size_t find_line_end(struct span bytes, size_t at, size_t *lf)
+/* The first `end` at or behind `at`; bytes.len when there is none. */
+static size_t find_from(struct span bytes, size_t at, char end)
 {
-    if (*lf < at) {
-        ptrdiff_t found = span_find_byte(span_skip(bytes, at), '\n');
-        *lf = found < 0 ? bytes.len : at + (size_t)found;
-    }
-    ptrdiff_t cr = span_find_byte(span_of(bytes.ptr + at, *lf - at), '\r');
-    return cr < 0 ? *lf : at + (size_t)cr;
+    ptrdiff_t found = span_find_byte(span_skip(bytes, at), end);
+    return found < 0 ? bytes.len : at + (size_t)found;
 }
 
 int sse_splitter_feed(struct sse_splitter *splitter, struct span bytes)
@@ -173,20 +167,21 @@ int sse_splitter_feed(struct sse_splitter *splitter, struct span bytes)
     size_t at = (splitter->flags & SKIP_LF) && bytes.ptr[0] == '\n';
     splitter->flags &= ~(unsigned)SKIP_LF;
 
-    ptrdiff_t first_lf = span_find_byte(span_skip(bytes, at), '\n');
-    size_t lf = first_lf < 0 ? bytes.len : at + (size_t)first_lf;
-    while (at < bytes.len) {
-        size_t end = find_line_end(bytes, at, &lf);
-        if (end == bytes.len)
-            break;
+    /* Each is looked for again only behind itself, so that a stream of one kind alone costs no more than another. */
+    size_t lf = find_from(bytes, at, '\n'), cr = find_from(bytes, at, '\r'), end;
+    while ((end = MIN(lf, cr)) < bytes.len) {
         int result = end_line(splitter, span_of(bytes.ptr + at, end - at));
         if (result < 0)
             return result;
         at = end + 1;
-        if (bytes.ptr[end] == '\r' && at == bytes.len)
+        if (end == cr && at == bytes.len)
             splitter->flags |= SKIP_LF;
-        else if (bytes.ptr[end] == '\r' && bytes.ptr[at] == '\n')
+        else if (end == cr && at == lf)
             at++;
+        if (lf < at)
+            lf = find_from(bytes, at, '\n');
+        if (cr < at)
+            cr = find_from(bytes, at, '\r');
     }
     int result = hold(splitter, span_skip(bytes, at));
     return result < 0 ? result : save_data(splitter);
