@@ -34,10 +34,15 @@ static size_t plain_len(struct span text)
 {
     size_t at = 0;
     while (at < text.len) {
-        if (text.len - at >= sizeof(uint64_t) && all_plain(text.ptr + at)) {
+        size_t left = text.len - at;
+        if (left >= sizeof(uint64_t) && all_plain(text.ptr + at)) {
             at += sizeof(uint64_t);
             continue;
         }
+        /* What is left of a text that is long enough: its last eight bytes, some of them for the second time. */
+        if (left < sizeof(uint64_t) && at + left >= sizeof(uint64_t) &&
+            all_plain(text.ptr + text.len - sizeof(uint64_t)))
+            return text.len;
         unsigned char byte = (unsigned char)text.ptr[at];
         if (byte < 0x20 || byte == '"' || byte == '\\')
             break;
