@@ -12,80 +12,83 @@ static bool is_thinking(struct span name)
     return span_eq(name, SPAN("reasoning_content")) || span_eq(name, SPAN("reasoning"));
 }
 
-static void write_member(struct buf *out, bool *first, struct span raw_key, struct span raw)
+/* Text that is copied but for a few insertions. */
+struct copying {
+    struct buf *out;
+    const char *from; /* what is before has been copied */
+};
+
+static void copy_until(struct copying *copying, const char *until)
 {
-    buf_append(out, *first ? SPAN("\"") : SPAN(",\""));
-    buf_append(out, raw_key);
-    buf_append(out, SPAN("\":"));
-    buf_append(out, raw);
-    *first = false;
+    buf_append(copying->out, span_of(copying->from, (size_t)(until - copying->from)));
+    copying->from = until;
 }
 
-/* A delta or message. The one that is no string (null) goes, the other stays and gets its double behind it. */
-static void rewrite_body(struct buf *out, struct span raw_body, struct json_value body)
+/* A delta or message. When exactly one of the two names holds a string, so does the other: in the place of its null, or beside
+ * the one that is there, `reasoning_content` first. */
+static void rewrite_body(struct copying *copying, struct span raw_body, struct json_value body)
 {
     struct json_walk walk = json_walk(body);
     struct json_members members = json_members(raw_body);
     struct json_value value;
-    struct span name, raw_key, raw;
-    bool first = true;
-    buf_append_byte(out, '{');
+    struct span name, raw_key, raw, key = SPAN_NULL, thinking = SPAN_NULL, null = SPAN_NULL;
+    bool is_content = false;
     while (json_walk_next(&walk, &name, &value) && json_members_next(&members, &raw_key, &raw)) {
-        if (!is_thinking(name)) {
-            write_member(out, &first, raw_key, raw);
-        } else if (json_kind(value) == JSON_STRING) {
-            write_member(out, &first, SPAN("reasoning_content"), raw);
-            write_member(out, &first, SPAN("reasoning"), raw);
+        if (!is_thinking(name))
+            continue;
+        if (json_kind(value) != JSON_STRING) {
+            null = raw;
+            continue;
         }
+        if (!span_is_null(thinking))
+            return; /* both are there */
+        key = raw_key;
+        thinking = raw;
+        is_content = span_eq(name, SPAN("reasoning_content"));
     }
-    buf_append_byte(out, '}');
+    if (span_is_null(thinking))
+        return;
+    if (!span_is_null(null)) {
+        copy_until(copying, null.ptr);
+        copying->from += null.len;
+        buf_append(copying->out, thinking);
+    } else if (is_content) {
+        copy_until(copying, thinking.ptr + thinking.len);
+        buf_append(copying->out, SPAN(",\"reasoning\":"));
+        buf_append(copying->out, thinking);
+    } else {
+        copy_until(copying, key.ptr - 1); /* its quote */
+        buf_append(copying->out, SPAN("\"reasoning_content\":"));
+        buf_append(copying->out, thinking);
+        buf_append_byte(copying->out, ',');
+    }
 }
 
-/* True when exactly one of the two names holds a string. */
-static bool is_one_sided(struct json_value body)
-{
-    struct json_value value;
-    bool one = json_get(body, SPAN("reasoning_content"), &value) && json_kind(value) == JSON_STRING;
-    bool two = json_get(body, SPAN("reasoning"), &value) && json_kind(value) == JSON_STRING;
-    return one != two;
-}
-
-static void rewrite_choice(struct buf *out, struct span raw_choice, struct json_value choice)
+static void rewrite_choice(struct copying *copying, struct span raw_choice,
+                           struct json_value choice)
 {
     struct json_walk walk = json_walk(choice);
     struct json_members members = json_members(raw_choice);
     struct json_value value;
     struct span name, raw_key, raw;
-    bool first = true;
-    buf_append_byte(out, '{');
     while (json_walk_next(&walk, &name, &value) && json_members_next(&members, &raw_key, &raw)) {
         bool body = span_eq(name, SPAN("delta")) || span_eq(name, SPAN("message"));
-        if (body && is_one_sided(value)) {
-            write_member(out, &first, raw_key, SPAN(""));
-            rewrite_body(out, raw, value);
-        } else {
-            write_member(out, &first, raw_key, raw);
-        }
+        if (body && json_kind(value) == JSON_OBJECT) /* which only one of the two must be */
+            rewrite_body(copying, raw, value);
     }
-    buf_append_byte(out, '}');
 }
 
 /* Every event of thinking comes here; all other events do not. */
 void choices_rewrite_slow(struct buf *out, struct span raw, struct json_value choices)
 {
+    struct copying copying = {out, raw.ptr};
     struct json_walk walk = json_walk(choices);
     struct json_members elements = json_members(raw);
     struct json_value choice;
     struct span raw_choice;
-    bool first = true;
-    buf_append_byte(out, '[');
-    while (json_walk_next(&walk, NULL, &choice) && json_elements_next(&elements, &raw_choice)) {
-        if (!first)
-            buf_append_byte(out, ',');
-        first = false;
-        rewrite_choice(out, raw_choice, choice);
-    }
-    buf_append_byte(out, ']');
+    while (json_walk_next(&walk, NULL, &choice) && json_elements_next(&elements, &raw_choice))
+        rewrite_choice(&copying, raw_choice, choice);
+    copy_until(&copying, raw.ptr + raw.len);
 }
 
 /* ---- whole bodies ----------------------------------------------------------------------------- */

@@ -95,8 +95,13 @@ static void thinking_leaves_under_both_names(void **state)
     event("{\"choices\":[{\"index\":0,\"delta\":{\"reasoning_content\":null,\"reasoning\":"
           "\"h\\u006d\"}}]}");
     assert_out(left);
-    event("{\"choices\":[{\"index\":0,\"delta\":{\"rea\\u0073oning\":\"h\\u006d\"}}]}");
-    assert_out(left);
+    event("{\"choices\":[{\"index\":0,\"delta\":{\"rea\\u0073oning\":\"h\"}}]}");
+    assert_out(HEAD ",\"choices\":[{\"index\":0,\"delta\":{\"reasoning_content\":\"h\","
+                    "\"rea\\u0073oning\":\"h\"}}]}\n\n");
+    event("{\"choices\":[{\"delta\":{\"reasoning\":\"h\" ,\"reasoning_content\" : null},"
+          "\"message\":[\"reasoning\",\"h\"],\"index\":0}]}");
+    assert_out(HEAD ",\"choices\":[{\"delta\":{\"reasoning\":\"h\" ,\"reasoning_content\" : \"h\"},"
+                    "\"message\":[\"reasoning\",\"h\"],\"index\":0}]}\n\n");
     /* Both are there, or neither: copied. */
     event("{\"choices\":[{\"index\":0,\"delta\":{\"reasoning\":\"b\" , \"reasoning_content\":\"b\"}"
           "}]}");
@@ -113,7 +118,7 @@ static void only_the_choice_that_thinks_is_rewritten(void **state)
     event("{\"id\":\"x\",\"created\":5,\"choices\":[{\"index\":1, \"delta\":{ \"content\":\"c\"}},"
           "{\"logprobs\":{\"a\": 1.50},\"index\":0,\"delta\":{\"role\":\"r\",\"reasoning\":\"t\","
           "\"tool_calls\":[ ]}}]}");
-    assert_out(HEAD ",\"choices\":[{\"index\":1,\"delta\":{ \"content\":\"c\"}},{\"logprobs\":"
+    assert_out(HEAD ",\"choices\":[{\"index\":1, \"delta\":{ \"content\":\"c\"}},{\"logprobs\":"
                     "{\"a\": 1.50},\"index\":0,\"delta\":{\"role\":\"r\",\"reasoning_content\":"
                     "\"t\",\"reasoning\":\"t\",\"tool_calls\":[ ]}}]}\n\n");
 }
