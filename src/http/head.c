@@ -97,6 +97,12 @@ static struct head_piece piece_of(const struct parse *parse, const char *at, siz
     return (struct head_piece){(uint32_t)(at - parse->bytes), (uint32_t)len};
 }
 
+/* One of 64, by a name's length and first letter without its case. */
+static uint64_t name_bit(struct span name)
+{
+    return UINT64_C(1) << ((name.len * 7 + (name.ptr[0] & 0x1f)) % 64);
+}
+
 /* Room for another field. */
 static int grow(struct head *head)
 {
@@ -122,6 +128,7 @@ static int on_field(llhttp_t *parser, const char *at, size_t len)
     if (parse->failure < 0)
         return HPE_USER;
     struct head_piece name = piece_of(parse, at, len);
+    head->names |= name_bit(span_of(at, len));
     *head_field(head, head->count++) = (struct head_field){name, {name.at + name.len, 0}};
     return 0;
 }
@@ -156,6 +163,7 @@ int head_parse(struct head *head, enum head_type type, const char *bytes)
         return -ENOSPC;
 
     head->count = 0;
+    head->names = 0;
     llhttp_init(&parse.parser, type == HEAD_OF_REQUEST ? HTTP_REQUEST : HTTP_RESPONSE, &callbacks);
     llhttp_errno_t result = llhttp_execute(&parse.parser, bytes, len);
     /* Paused behind the blank line: we agree on where the head ends. */
@@ -177,6 +185,8 @@ size_t head_find(const struct head *head, const char *bytes, struct span name,
                  struct span *ret_value)
 {
     size_t found = 0;
+    if (!(head->names & name_bit(name))) /* most that are looked for are not there */
+        return 0;
     for (size_t i = 0; i < head->count; i++) {
         const struct head_field *field = head_field_at(head, i);
         if (field->name.len == name.len && span_eq_nocase(head_text(bytes, field->name), name)) {
@@ -187,18 +197,21 @@ size_t head_find(const struct head *head, const char *bytes, struct span name,
     return found;
 }
 
+static const bool token_bytes[256] = {
+    ['!'] = true,         ['#' ... '\''] = true, ['*'] = true,         ['+'] = true,
+    ['-'] = true,         ['.'] = true,          ['0' ... '9'] = true, ['A' ... 'Z'] = true,
+    ['^' ... '`'] = true, ['a' ... 'z'] = true,  ['|'] = true,         ['~'] = true,
+};
+
 bool head_is_token_byte(char byte)
 {
-    /* One bit for each of the 128 characters of ASCII. */
-    static const uint64_t token[2] = {UINT64_C(0x03ff6cfa00000000), UINT64_C(0x57ffffffc7fffffe)};
-    unsigned char c = (unsigned char)byte;
-    return c < 128 && (token[c / 64] >> (c % 64) & 1);
+    return token_bytes[(unsigned char)byte];
 }
 
 bool head_is_token(struct span text)
 {
     for (size_t i = 0; i < text.len; i++) {
-        if (!head_is_token_byte(text.ptr[i]))
+        if (!token_bytes[(unsigned char)text.ptr[i]])
             return false;
     }
     return text.len > 0;

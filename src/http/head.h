@@ -36,6 +36,7 @@ enum head_type { HEAD_OF_REQUEST, HEAD_OF_RESPONSE };
 struct head {
     struct head_scan scan;
     size_t count;
+    uint64_t names; /* one bit for each, which some share: what has none is not there */
     /* As llhttp understood them; request.c and response.c compare them with what they read
      * themselves. */
     uint64_t content_length;

@@ -53,8 +53,8 @@ bool key_allows_model(const struct key *key, struct span model);
 
 /* A new key's text (terminated, KEY_TEXT_BYTES + 1) and its id. */
 void key_generate(const struct mac_key *mac, char ret_text[KEY_TEXT_BYTES + 1], uint64_t *ret_id);
-/* Is this a text of our form with a right MAC? 1 and *ret_id; 0 when it has our form and a wrong MAC; -EINVAL when it has another form. */
-int key_check_text(const struct mac_key *mac, struct span text, uint64_t *ret_id) must_check;
+/* Is this a text of our form with a right MAC? True and *ret_id. */
+bool key_check_text(const struct mac_key *mac, struct span text, uint64_t *ret_id) must_check;
 
 /* The id for people: "key_" and 11 characters. Room for 16. */
 void key_format_id(uint64_t id, char ret_text[16]);

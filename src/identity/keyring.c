@@ -201,11 +201,11 @@ enum reason keyring_check(const struct keyring *ring, struct span authorization,
     if (span_is_null(text))
         return REASON_NO_KEY;
     uint64_t id = 0;
-    int form = key_check_text(&ring->mac, text, &id);
-    struct key *key = find(ring, text, form == 1, id);
+    bool ours = key_check_text(&ring->mac, text, &id);
+    struct key *key = find(ring, text, ours, id);
     if (key)
         return admit(key, wall_ms, ret_key, ret_id);
-    if (form == 1 && ring->trust_unlisted && !keyring_by_id(ring, id)) {
+    if (ours && ring->trust_unlisted && !keyring_by_id(ring, id)) {
         *ret_key = NULL;
         *ret_id = id;
         return REASON_OK;
