@@ -5,6 +5,8 @@
  */
 #include "base/alloc.h"
 
+#define SMALL_BYTES_MAX 1024
+
 static _Thread_local uint64_t asked;
 static _Thread_local uint64_t fail_from = UINT64_MAX; /* the first that fails */
 static _Thread_local uint64_t fail_until = UINT64_MAX;
@@ -33,9 +35,15 @@ void *mem_alloc(size_t size)
     return may_succeed() ? counted(malloc(at_least_one(size))) : NULL;
 }
 
+/* glibc's calloc() passes by its cache of small pieces, where what a request gave back lies. */
 void *mem_zalloc(size_t size)
 {
-    return may_succeed() ? counted(calloc(1, at_least_one(size))) : NULL;
+    if (size > SMALL_BYTES_MAX)
+        return may_succeed() ? counted(calloc(1, size)) : NULL;
+    void *zeroed = mem_alloc(size);
+    if (zeroed)
+        memset(zeroed, 0, size);
+    return zeroed;
 }
 
 void *mem_realloc(void *ptr, size_t size)

@@ -6,14 +6,10 @@
 
 #define EACH_BYTE(byte) (UINT64_C(0x0101010101010101) * (byte))
 
-/* Up to eight bytes, the missing ones zero. */
-static uint64_t load_word(const char *ptr, size_t len)
+static uint64_t load_word(const char *ptr)
 {
-    uint64_t word = 0;
-    if (len >= sizeof(word))
-        memcpy(&word, ptr, sizeof(word)); /* of fixed size: one instruction */
-    else
-        memcpy(&word, ptr, len);
+    uint64_t word;
+    memcpy(&word, ptr, sizeof(word));
     return word;
 }
 
@@ -27,17 +23,30 @@ static uint64_t ascii_lower(uint64_t word)
     return word | capital >> 2;
 }
 
+static bool same_letters(uint64_t x, uint64_t y)
+{
+    return x == y || ascii_lower(x) == ascii_lower(y);
+}
+
 bool span_eq_nocase(struct span a, struct span b)
 {
     if (a.len != b.len)
         return false;
-    for (size_t at = 0; at < a.len; at += sizeof(uint64_t)) {
-        uint64_t x = load_word(a.ptr + at, a.len - at);
-        uint64_t y = load_word(b.ptr + at, a.len - at);
-        if (x != y && ascii_lower(x) != ascii_lower(y))
+    if (a.len < sizeof(uint64_t)) {
+        uint64_t x = 0, y = 0;
+        for (size_t i = 0; i < a.len; i++) {
+            x = x << 8 | (unsigned char)a.ptr[i];
+            y = y << 8 | (unsigned char)b.ptr[i];
+        }
+        return same_letters(x, y);
+    }
+    /* The last word overlaps the one before. */
+    size_t last = a.len - sizeof(uint64_t);
+    for (size_t at = 0; at < last; at += sizeof(uint64_t)) {
+        if (!same_letters(load_word(a.ptr + at), load_word(b.ptr + at)))
             return false;
     }
-    return true;
+    return same_letters(load_word(a.ptr + last), load_word(b.ptr + last));
 }
 
 ptrdiff_t span_find(struct span s, struct span needle)

@@ -124,7 +124,8 @@ bool key_check_text(const struct mac_key *mac, struct span text, uint64_t *ret_i
         return false;
     char expected[TEXT_BASE62_U64];
     text_base62(mac_64(mac, span_take(text, KEY_MAC_AT)), expected);
-    return span_eq_constant_time(span_of(expected, sizeof(expected)), span_skip(text, KEY_MAC_AT)) &&
+    return span_eq_constant_time(span_of(expected, sizeof(expected)),
+                                 span_skip(text, KEY_MAC_AT)) &&
            text_unbase62(span_of(text.ptr + KEY_ID_AT, TEXT_BASE62_U64), ret_id) == 0;
 }
 
