@@ -20,6 +20,7 @@
 #include "base/mac.h"
 #include "base/random.h"
 
+#include <endian.h>
 #include <new>
 #include <simdjson.h>
 
@@ -162,23 +163,28 @@ struct span string_at(const document *doc, size_t at)
     return span_of(ref.get_c_str(), ref.get_string_length());
 }
 
-/* Up to eight bytes, the missing ones zero. */
-uint64_t load_bytes(const char *ptr, size_t len)
+uint64_t load_bytes(const char *ptr)
 {
-    uint64_t word = 0;
-    if (len >= sizeof(word))
-        memcpy(&word, ptr, sizeof(word)); /* of fixed size: one instruction */
-    else
-        memcpy(&word, ptr, len);
+    uint64_t word;
+    memcpy(&word, ptr, sizeof(word));
     return word;
+}
+
+/* The first eight bytes, the missing ones zero. Behind the strings of a document simdjson keeps room. */
+uint64_t load_first(struct span key)
+{
+    uint64_t word = load_bytes(key.ptr);
+    if (key.len >= sizeof(word))
+        return word;
+    unsigned bits = 8 * (unsigned)key.len;
+    return le64toh(word) & ((UINT64_C(1) << bits) - 1);
 }
 
 /* Sees the first and last eight bytes: two words under a secret, multiplied and folded. */
 uint64_t digest_ends(const struct key_secret *secret, struct span key)
 {
-    size_t tail = key.len > 8 ? key.len - 8 : 0;
-    uint64_t first = load_bytes(key.ptr, key.len) ^ secret->first;
-    uint64_t last = (tail ? load_bytes(key.ptr + tail, 8) : key.len) ^ secret->last;
+    uint64_t first = load_first(key) ^ secret->first;
+    uint64_t last = (key.len > 8 ? load_bytes(key.ptr + key.len - 8) : key.len) ^ secret->last;
     __extension__ unsigned __int128 product = (unsigned __int128)first * last;
     return (uint64_t)product ^ (uint64_t)(product >> 64);
 }
@@ -279,6 +285,8 @@ int check_tape(json_parser *parser, struct err *err)
     uint32_t depth = 0;
     for (size_t at = 1; at < end; at++) {
         tape_type type = tape_ref(&parser->doc, at).tape_ref_type();
+        if (type == tape_type::STRING) /* most are: keys too */
+            continue;
         if (type == tape_type::START_ARRAY || type == tape_type::START_OBJECT) {
             if (++depth > parser->depth_max)
                 return err_set(err, -ELOOP, "nested deeper than %u levels", parser->depth_max);
@@ -304,7 +312,8 @@ int explain(const json_parser *parser, struct span text, simdjson::error_code co
     } reasons[] = {
         {simdjson::EMPTY, "empty"},
         {simdjson::UTF8_ERROR, "not valid UTF-8"},
-        {simdjson::NUMBER_ERROR, "a number is malformed or out of range, or something else is behind it"},
+        {simdjson::NUMBER_ERROR,
+         "a number is malformed or out of range, or something else is behind it"},
         {simdjson::STRING_ERROR, "a string has a broken escape or a lone surrogate"},
         {simdjson::UNESCAPED_CHARS, "a string has a control character that is not escaped"},
         {simdjson::UNCLOSED_STRING, "a string does not end"},
