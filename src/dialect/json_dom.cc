@@ -467,12 +467,13 @@ size_t json_count(struct json_value value)
 
 bool json_get(struct json_value object, struct span key, struct json_value *ret_value)
 {
-    struct span name;
-    struct json_value item;
-    struct json_walk walk = json_walk(object);
-    while (walk.members && json_walk_next(&walk, &name, &item)) {
-        if (span_eq(name, key)) {
-            *ret_value = item;
+    if (json_kind(object) != JSON_OBJECT)
+        return false;
+    const document *doc = document_of(object);
+    size_t end = ref_of(object).matching_brace_index() - size_t{1};
+    for (size_t at = object.index + 1; at < end; at = tape_ref(doc, at + 1).after_element()) {
+        if (span_eq(string_at(doc, at), key)) {
+            *ret_value = {doc, at + 1};
             return true;
         }
     }

@@ -190,9 +190,10 @@ static int assistant_read(struct reading *reading, const struct place *place,
     return r < 0 ? r : anything;
 }
 
-/* Members that a role must have; "" when it must have none. Only an assistant may be without content. */
+/* Members that a role must have; "" when it must have none. Only an assistant may be without content, if it `has_more`: members
+ * beside role and content. */
 static int role_read(struct reading *reading, const struct place *place, struct json_value message,
-                     bool is_last, bool *ret_may_be_silent)
+                     bool has_more, bool is_last, bool *ret_may_be_silent)
 {
     static const struct {
         struct span role;
@@ -213,7 +214,7 @@ static int role_read(struct reading *reading, const struct place *place, struct 
         r = roles[i].must_have[0]
                 ? reading_string(reading, place, message, roles[i].must_have, REQUIRED, &text)
                 : 0;
-        if (r >= 0 && roles[i].is_assistant)
+        if (r >= 0 && roles[i].is_assistant && has_more)
             r = assistant_read(reading, place, message, is_last);
         *ret_may_be_silent = roles[i].is_assistant && r > 0;
         return r < 0 ? r : 0;
@@ -227,20 +228,24 @@ static int message_read(struct reading *reading, const struct place *place,
 {
     if (json_kind(message) != JSON_OBJECT)
         return reading_refuse(reading, place, "must be an object");
-    bool may_be_silent = false;
     struct json_value content;
-    struct span name;
-    int r = role_read(reading, place, message, is_last, &may_be_silent);
-    if (r < 0)
-        return r;
-    r = reading_string(reading, place, message, "name", OPTIONAL, &name);
-    if (r < 0)
-        return r;
-    reading->inference->prompt_bytes += r > 0 ? name.len : 0;
-    reading->tokens += MESSAGE_TOKENS;
     bool has_content = reading_member(message, "content", &content);
-    /* Nearly all have a role and a content. */
-    reading_knows(reading, NESTED_MESSAGE, NESTED_MESSAGE, message, has_content ? 2 : 1);
+    /* Nearly all have a role and a content, and nothing else is looked for. */
+    bool has_more = json_count(message) != (has_content ? 2 : 1);
+    bool may_be_silent = false;
+    int r = role_read(reading, place, message, has_more, is_last, &may_be_silent);
+    if (r < 0)
+        return r;
+    if (has_more) {
+        struct span name;
+        r = reading_string(reading, place, message, "name", OPTIONAL, &name);
+        if (r < 0)
+            return r;
+        reading->inference->prompt_bytes += r > 0 ? name.len : 0;
+        if (!nested_is_known(NESTED_MESSAGE, message))
+            reading->below = NESTED_MESSAGE;
+    }
+    reading->tokens += MESSAGE_TOKENS;
     if (has_content)
         return content_read(reading, PLACE_MEMBER(place, "content"), content);
     if (may_be_silent)
