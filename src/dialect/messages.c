@@ -118,6 +118,7 @@ static int function_read(struct reading *reading, const struct place *place,
     if (r < 0)
         return r;
     reading->inference->prompt_bytes += name.len + arguments.len;
+    reading_knows(reading, NESTED_MESSAGE, NESTED_CALLED, function, 2);
     return 0;
 }
 
@@ -135,6 +136,7 @@ static int tool_call_read(struct reading *reading, const struct place *place,
         return r;
     if (r > 0 && !span_eq(text, SPAN("function")))
         return reading_refuse(reading, PLACE_MEMBER(place, "type"), "must be 'function'");
+    reading_knows(reading, NESTED_MESSAGE, NESTED_CALL, call, r > 0 ? 3 : 2);
     struct json_value function;
     r = reading_object(reading, place, call, "function", REQUIRED, &function);
     return r < 0 ? r : function_read(reading, PLACE_MEMBER(place, "function"), function);
@@ -155,97 +157,115 @@ static int tool_calls_read(struct reading *reading, const struct place *place,
     return 0;
 }
 
+struct message {
+    struct json_value object;
+    size_t left; /* members that nobody has found yet: with none, no other is looked for */
+};
+
+static int message_text(struct reading *reading, const struct place *place, struct message *message,
+                        const char *name, enum reading_need need, struct span *ret_text)
+{
+    if (message->left == 0 && need == OPTIONAL)
+        return 0;
+    int r = reading_string(reading, place, message->object, name, need, ret_text);
+    message->left -= r > 0;
+    return r;
+}
+
 /* What an assistant said beside its content. 1 when there was anything of it, 0, or -EINVAL. */
 static int assistant_read(struct reading *reading, const struct place *place,
-                          struct json_value message, bool is_last)
+                          struct message *message, bool is_last)
 {
     static const char *const texts[] = {"reasoning_content", "reasoning", "refusal"};
     bool anything = false, prefix = false;
     struct json_value value;
     struct span text;
     int r;
+    if (message->left > 0 && reading_member(message->object, "tool_calls", &value)) {
+        message->left--;
+        r = tool_calls_read(reading, PLACE_MEMBER(place, "tool_calls"), value);
+        if (r < 0)
+            return r;
+        anything = json_count(value) > 0;
+    }
     for (size_t i = 0; i < COUNT_OF(texts); i++) {
-        r = reading_string(reading, place, message, texts[i], OPTIONAL, &text);
+        r = message_text(reading, place, message, texts[i], OPTIONAL, &text);
         if (r < 0)
             return r;
         anything = anything || r > 0;
         reading->inference->prompt_bytes += r > 0 ? text.len : 0;
     }
-    if (reading_member(message, "tool_calls", &value)) {
-        r = tool_calls_read(reading, PLACE_MEMBER(place, "tool_calls"), value);
-        if (r < 0)
-            return r;
-        anything = anything || json_count(value) > 0;
-    }
-    r = reading_object(reading, place, message, "function_call", OPTIONAL, &value);
+    if (message->left == 0)
+        return anything;
+    r = reading_object(reading, place, message->object, "function_call", OPTIONAL, &value);
     if (r > 0)
         r = function_read(reading, PLACE_MEMBER(place, "function_call"), value) < 0 ? -EINVAL : 1;
     if (r < 0)
         return r;
     anything = anything || r > 0;
     /* DeepSeek: the answer goes on from this text. */
-    r = reading_flag(reading, place, message, "prefix", &prefix);
+    r = reading_flag(reading, place, message->object, "prefix", &prefix);
     if (r >= 0 && prefix && !is_last)
         r = reading_refuse(reading, PLACE_MEMBER(place, "prefix"), "is for the last message only");
     return r < 0 ? r : anything;
 }
 
-/* Members that a role must have; "" when it must have none. Only an assistant may be without content, if it `has_more`: members
- * beside role and content. */
-static int role_read(struct reading *reading, const struct place *place, struct json_value message,
-                     bool has_more, bool is_last, bool *ret_may_be_silent)
+/* What a message of a role must have beside its content, which only an assistant may be without. */
+struct role {
+    struct span word;
+    bool has_call_id, has_name, is_assistant;
+};
+
+static int role_read(struct reading *reading, const struct place *place, struct message *message,
+                     const struct role **ret_role)
 {
-    static const struct {
-        struct span role;
-        const char *must_have;
-        bool is_assistant;
-    } roles[] = {
-        {SPAN("user"), "", false},      {SPAN("assistant"), "", true},
-        {SPAN("system"), "", false},    {SPAN("tool"), "tool_call_id", false},
-        {SPAN("developer"), "", false}, {SPAN("function"), "name", false},
+    static const struct role roles[] = {
+        {.word = SPAN("user")},      {.word = SPAN("assistant"), .is_assistant = true},
+        {.word = SPAN("system")},    {.word = SPAN("tool"), .has_call_id = true},
+        {.word = SPAN("developer")}, {.word = SPAN("function"), .has_name = true},
     };
-    struct span role, text;
-    int r = reading_string(reading, place, message, "role", REQUIRED, &role);
+    struct span word;
+    int r = message_text(reading, place, message, "role", REQUIRED, &word);
     if (r < 0)
         return r;
     for (size_t i = 0; i < COUNT_OF(roles); i++) {
-        if (!span_eq(role, roles[i].role))
-            continue;
-        r = roles[i].must_have[0]
-                ? reading_string(reading, place, message, roles[i].must_have, REQUIRED, &text)
-                : 0;
-        if (r >= 0 && roles[i].is_assistant && has_more)
-            r = assistant_read(reading, place, message, is_last);
-        *ret_may_be_silent = roles[i].is_assistant && r > 0;
-        return r < 0 ? r : 0;
+        if (span_eq(word, roles[i].word)) {
+            *ret_role = &roles[i];
+            return 0;
+        }
     }
     return reading_refuse(reading, PLACE_MEMBER(place, "role"),
                           "must be one of: developer, system, user, assistant, tool, function");
 }
 
 static int message_read(struct reading *reading, const struct place *place,
-                        struct json_value message, bool is_last)
+                        struct json_value object, bool is_last)
 {
-    if (json_kind(message) != JSON_OBJECT)
+    if (json_kind(object) != JSON_OBJECT)
         return reading_refuse(reading, place, "must be an object");
+    struct message message = {object, json_count(object)};
     struct json_value content;
-    bool has_content = reading_member(message, "content", &content);
-    /* Nearly all have a role and a content, and nothing else is looked for. */
-    bool has_more = json_count(message) != (has_content ? 2 : 1);
-    bool may_be_silent = false;
-    int r = role_read(reading, place, message, has_more, is_last, &may_be_silent);
+    bool has_content = json_get(object, SPAN("content"), &content);
+    message.left -= has_content;
+    has_content = has_content && json_kind(content) != JSON_NULL;
+    const struct role *role;
+    struct span text;
+    int r = role_read(reading, place, &message, &role);
+    if (r >= 0 && role->has_call_id)
+        r = message_text(reading, place, &message, "tool_call_id", REQUIRED, &text);
     if (r < 0)
         return r;
-    if (has_more) {
-        struct span name;
-        r = reading_string(reading, place, message, "name", OPTIONAL, &name);
-        if (r < 0)
-            return r;
-        reading->inference->prompt_bytes += r > 0 ? name.len : 0;
-        if (!nested_is_known(NESTED_MESSAGE, message))
-            reading->below = NESTED_MESSAGE;
-    }
+    r = role->is_assistant ? assistant_read(reading, place, &message, is_last) : 0;
+    if (r < 0)
+        return r;
+    bool may_be_silent = r > 0;
+    r = message_text(reading, place, &message, "name", role->has_name ? REQUIRED : OPTIONAL, &text);
+    if (r < 0)
+        return r;
+    reading->inference->prompt_bytes += r > 0 ? text.len : 0;
     reading->tokens += MESSAGE_TOKENS;
+    if (message.left > 0 && !nested_is_known(NESTED_MESSAGE, object))
+        reading->below = NESTED_MESSAGE;
     if (has_content)
         return content_read(reading, PLACE_MEMBER(place, "content"), content);
     if (may_be_silent)

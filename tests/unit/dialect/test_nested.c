@@ -112,6 +112,38 @@ static void what_is_not_known_stays_behind(void **state)
                 HI ",\"thinking\":{\"type\":\"enabled\"}");
 }
 
+/* A message whose own members are all known is not looked through again: each call answers for itself, and no member counts
+ * for two. */
+static void calls_and_names_hide_nothing(void **state)
+{
+    (void)state;
+#define CALLS(call)                                                                                \
+    "\"messages\":[{\"role\":\"assistant\",\"content\":null,\"tool_calls\":[" call "]}]"
+    assert_untouched(CALLS("{\"id\":\"1\", \"function\":{\"name\":\"f\",\"arguments\":\"\"}}"));
+    assert_sent(
+        CALLS("{\"id\":\"1\",\"id_slot\":2,\"function\":{\"name\":\"f\",\"arguments\":\"\"}}"),
+        CALLS("{\"id\":\"1\",\"function\":{\"name\":\"f\",\"arguments\":\"\"}}"));
+    assert_sent(
+        CALLS("{\"id\":\"1\",\"type\":\"function\",\"function\":{\"name\":\"f\",\"arguments\":\"\","
+              "\"id_slot\":2}}"),
+        CALLS("{\"id\":\"1\",\"type\":\"function\",\"function\":{\"name\":\"f\",\"arguments\":\"\"}"
+              "}"));
+#undef CALLS
+    assert_sent(
+        "\"messages\":[{\"role\":\"function\",\"name\":\"f\",\"content\":\"x\",\"id_slot\":1}]",
+        "\"messages\":[{\"role\":\"function\",\"name\":\"f\",\"content\":\"x\"}]");
+    assert_sent(
+        "\"messages\":[{\"role\":\"tool\",\"tool_call_id\":\"1\",\"content\":\"x\",\"id_slot\":1}]",
+        "\"messages\":[{\"role\":\"tool\",\"tool_call_id\":\"1\",\"content\":\"x\"}]");
+    assert_sent("\"messages\":[{\"role\":\"assistant\",\"content\":\"x\",\"id_slot\":1}]",
+                "\"messages\":[{\"role\":\"assistant\",\"content\":\"x\"}]");
+    assert_sent(
+        "\"messages\":[{\"role\":\"assistant\",\"refusal\":\"x\",\"function_call\":{\"name\":\"f\","
+        "\"arguments\":\"\",\"id_slot\":1}}]",
+        "\"messages\":[{\"role\":\"assistant\",\"refusal\":\"x\",\"function_call\":{\"name\":\"f\","
+        "\"arguments\":\"\"}}]");
+}
+
 /* What nobody reads, because of another member, is not a way around. */
 static void members_that_nobody_reads_are_held_to_the_same(void **state)
 {
@@ -162,6 +194,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_known_goes_as_it_was_written),
         cmocka_unit_test(what_is_not_known_stays_behind),
+        cmocka_unit_test(calls_and_names_hide_nothing),
         cmocka_unit_test(members_that_nobody_reads_are_held_to_the_same),
         cmocka_unit_test(echoed_messages_are_taken),
         cmocka_unit_test(names_are_compared_without_their_escapes),
