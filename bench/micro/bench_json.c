@@ -103,8 +103,8 @@ static const struct {
 
 static const struct {
     const char *name;
-    size_t len;
-} sizes[] = {{"160B", 160}, {"300B", 300}, {"8K", 8192}, {"128K", 131072}};
+    size_t len; /* 0: an agent's */
+} sizes[] = {{"160B", 160}, {"300B", 300}, {"8K", 8192}, {"128K", 131072}, {"agent", 0}};
 
 int main(int argc, char **argv)
 {
@@ -117,11 +117,14 @@ int main(int argc, char **argv)
     check(parser);
     buf_init(&out, 2 * (size_t)BODY_BYTES_MAX);
     for (size_t s = 0; s < COUNT_OF(sizes); s++) {
-        body_make(&bodies[s], sizes[s].len);
+        if (sizes[s].len > 0)
+            body_make(&bodies[s], sizes[s].len);
+        else
+            body_make_agent(&bodies[s]);
         for (size_t w = 0; w < COUNT_OF(ways); w++) {
             snprintf(names[count], sizeof(names[count]), "%s/%s", ways[w].name, sizes[s].name);
             benches[count] = (struct bench){.name = names[count],
-                                            .bytes = sizes[s].len,
+                                            .bytes = bodies[s].len,
                                             .repeat = ways[w].repeat,
                                             .arg = &bodies[s]};
             count++;

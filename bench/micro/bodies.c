@@ -4,6 +4,8 @@
 #include "base/buf.h"
 
 #define TURN_BYTES_MAX 1300
+#define AGENT_ROUNDS 12
+#define AGENT_TOOLS 8
 #define END SPAN("\"}]}")
 
 #define SENTENCE(text)                                                                             \
@@ -64,4 +66,33 @@ void body_make(struct body *ret_body, size_t len)
                    SPAN("{\"role\":\"system\",\"content\":\"You are a helpful assistant.\"},"));
     append_turns(&buf, len);
     check(buf_status(&buf) == 0 && buf.len == len);
+}
+
+void body_make_agent(struct body *ret_body)
+{
+    *ret_body = (struct body){.len = 0};
+    struct buf buf = {.ptr = ret_body->text, .cap = BODY_BYTES_MAX, .max = BODY_BYTES_MAX};
+    buf_append(&buf, SPAN("{\"model\":\"smollm2-135m-instruct\",\"stream\":true,\"messages\":["
+                          "{\"role\":\"user\",\"content\":\"Find out why the queue stops.\"}"));
+    for (int i = 0; i < AGENT_ROUNDS; i++) {
+        buf_printf(&buf,
+                   ",{\"role\":\"assistant\",\"content\":null,\"tool_calls\":[{\"id\":\"call_%d\","
+                   "\"type\":\"function\",\"function\":{\"name\":\"read_file\","
+                   "\"arguments\":\"{\\\"path\\\":\\\"src/queue.c\\\"}\"}}]}"
+                   ",{\"role\":\"tool\",\"tool_call_id\":\"call_%d\",\"content\":\"",
+                   i, i);
+        append_text(&buf, 160, (size_t)i);
+        buf_append(&buf, SPAN("\"}"));
+    }
+    for (int i = 0; i < AGENT_TOOLS; i++)
+        buf_printf(&buf,
+                   "%s{\"type\":\"function\",\"function\":{\"name\":\"tool_%d\",\"description\":"
+                   "\"Does one thing to a file.\",\"parameters\":{\"type\":\"object\","
+                   "\"properties\":{\"path\":{\"type\":\"string\",\"description\":\"Which file.\"},"
+                   "\"limit\":{\"type\":\"integer\",\"description\":\"At most so many lines.\"}},"
+                   "\"required\":[\"path\"]}}}",
+                   i == 0 ? "],\"tools\":[" : ",", i);
+    buf_append(&buf, SPAN("]}"));
+    check(buf_status(&buf) == 0);
+    ret_body->len = buf.len;
 }
