@@ -4,7 +4,7 @@
  *
  *   RESTING ─▶ MODELS ─▶ (TOKEN) ─▶ RESTING, with a verdict: good, failed or none
  *
- * A tick of 100 ms starts the checks, ends those that take too long and looks for changed states.
+ * A tick of 250 ms starts the checks, ends those that take too long and looks for changed states.
  * Nothing here is hot.
  */
 #include "relay/health.h"
@@ -16,7 +16,7 @@
 #include "relay/models.h"
 #include "relay/relay.h"
 
-#define TICK_MS 100
+#define TICK_MS 250
 #define HEAD_BYTES_MAX 16384
 #define LIST_BYTES_MAX 1048576 /* an engine with more to say about its models is refused */
 #define LIST_DEPTH_MAX 16
