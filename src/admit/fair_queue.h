@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Whose turn it is: weighted virtual token counters, in three levels: class → network → identity, and first come, first served within an identity.
+ *
+ * Each class, each network within a class and each identity within a network has a counter of the work that it was given, divided by its weight. At each level
+ * the turn goes to the waiting child with the lowest counter. Work is charged at the turn by its predicted price and corrected when it is known, so a counter may be
+ * corrected while its owner waits again. A child that begins to wait is lifted to the lowest counter of those that wait beside it, or, when none does, to that of the
+ * last one that had a turn: idle time is not saved up (Sheng et al., "Fairness in Serving Large Language Models", OSDI 2024, section 4).
+ *
+ * For two identities of one network that both wait throughout, what they were given differs by at most 2 × max(price of a request, price of what one of them has
+ * running): the bound of that paper, with the running work as its M. The same holds for networks of a class and, by weights, for classes.
+ *
+ * Pure: no clock, no lock, no memory but its own. O(log n) for each call, n = what waits at one level. Bounded: `waiting_max` entries, `per_identity_max` of one
+ * identity, and at most one node for each identity or network that waits or runs.
+ */
+#pragma once
+
+#include "base/list.h"
+
+enum fair_class { FAIR_IN_PROFILE, FAIR_PAID, FAIR_UNKNOWN, FAIR_CLASSES };
+
+struct fair_queue;
+struct fair_node; /* an identity within its network and class */
+
+struct fair_limits {
+    uint32_t weights[FAIR_CLASSES];  /* ≥ 1 */
+    uint32_t waiting_max;
+    uint32_t per_identity_max;
+};
+
+/* Embedded in what waits. `node` is set from push to settle. */
+struct fair_entry {
+    struct list link;
+    struct fair_node *node;
+    uint64_t price;   /* charged at the turn; wt */
+    uint64_t number;  /* order of arrival */
+};
+
+/* NULL when out of memory. */
+struct fair_queue *fair_queue_new(const struct fair_limits *limits) must_check;
+/* Nothing may wait or run. */
+void fair_queue_free(struct fair_queue *queue);
+
+struct fair_place {
+    enum fair_class class;
+    uint64_t network, identity;
+};
+
+/* A request that need not wait: it gets its turn now and is charged. 0 or -ENOMEM. */
+int fair_queue_pass(struct fair_queue *queue, struct fair_entry *entry, const struct fair_place *place, uint64_t price) must_check;
+/* A request that waits. 0; -EAGAIN: its identity has per_identity_max waiting; -ENOSPC: waiting_max; -ENOMEM. */
+int fair_queue_push(struct fair_queue *queue, struct fair_entry *entry, const struct fair_place *place, uint64_t price) must_check;
+/* In front of what its identity has waiting: one that had a turn and lost it, or comes back with a ticket. Results as above. */
+int fair_queue_push_first(struct fair_queue *queue, struct fair_entry *entry, const struct fair_place *place, uint64_t price) must_check;
+
+/* Who is next among the classes whose bit (1 << class) is in `classes`; NULL when none of them waits. Stays in place. */
+struct fair_entry *fair_queue_next(struct fair_queue *queue, unsigned classes);
+/* The turn of what fair_queue_next() gave: it leaves the queue and its price is charged. */
+void fair_queue_take(struct fair_queue *queue, struct fair_entry *entry);
+/* Gives up waiting: nothing is charged. */
+void fair_queue_leave(struct fair_queue *queue, struct fair_entry *entry);
+/* The work of one that had its turn is over: charges `used` instead of its price. */
+void fair_queue_settle(struct fair_queue *queue, struct fair_entry *entry, uint64_t used);
+/* It turned out dearer than its price while it runs: charges the difference now; `price` grows to `used`. */
+void fair_queue_charge(struct fair_queue *queue, struct fair_entry *entry, uint64_t used);
+
+/* The newest waiting entry of the lowest class that waits and is lower than `class`: who goes when all is full. NULL when there is none. */
+struct fair_entry *fair_queue_displaced_by(struct fair_queue *queue, enum fair_class class);
+
+uint32_t fair_queue_waiting(const struct fair_queue *queue, enum fair_class class);
+/* Price of all that waits in `class`, and of what would have its turn before a new entry of it: an estimate for people and for deadlines. */
+uint64_t fair_queue_price_waiting(const struct fair_queue *queue, enum fair_class class);
+size_t fair_queue_nodes(const struct fair_queue *queue);
+/* Counter of an identity's node in wt / weight, for tests and `explain`; 0 when there is none. */
+double fair_queue_counter(const struct fair_queue *queue, const struct fair_place *place);
