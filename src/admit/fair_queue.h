@@ -3,19 +3,29 @@
  * Whose turn it is: weighted virtual token counters, in three levels: class → network → identity, and first come, first served within an identity.
  *
  * Each class, each network within a class and each identity within a network has a counter of the work that it was given, divided by its weight. At each level
- * the turn goes to the waiting child with the lowest counter. Work is charged at the turn by its predicted price and corrected when it is known, so a counter may be
- * corrected while its owner waits again. A child that begins to wait is lifted to the lowest counter of those that wait beside it, or, when none does, to that of the
- * last one that had a turn: idle time is not saved up (Sheng et al., "Fairness in Serving Large Language Models", OSDI 2024, section 4).
+ * the turn goes to the waiting child with the lowest counter; of equal ones to the one that waits longest. Work is charged at the turn by its predicted price and
+ * corrected when it is known, so a counter may be corrected while its owner waits again. A child that begins to wait is lifted to the lowest counter of those that
+ * wait beside it, or, when none does, to the highest that was served so far: idle time is not saved up (Sheng et al., "Fairness in Serving Large Language Models",
+ * OSDI 2024, section 4). Two consequences, each a rule of its own:
  *
- * For two identities of one network that both wait throughout, what they were given differs by at most 2 × max(price of a request, price of what one of them has
- * running): the bound of that paper, with the running work as its M. The same holds for networks of a class and, by weights, for classes.
+ *     - A refund takes nobody below what it was lifted to when it last began to wait, or an overpriced call that ends late would be a way to save up.
+ *     - A class that waits and is passed over because it may not go now (fair_queue_next() was not asked for it, or another class passes) is lifted to the class
+ *       that goes: after a siege the unknown do not present the bill for it to everybody else.
+ *
+ * For two identities of one network that both wait throughout, the counters differ by at most U = price of a request + price of what one of them has running, and
+ * what they were given in any time by at most 2 U: the bound of that paper, with the running work as its M, which may turn out dearer or cheaper. The same holds for
+ * networks of a class and, by weights, for classes.
  *
  * Pure: no clock, no lock, no memory but its own. O(log n) for each call, n = what waits at one level. Bounded: `waiting_max` entries, `per_identity_max` of one
- * identity, and at most one node for each identity or network that waits or runs.
+ * identity, one node for each identity or network that waits or runs, and FAIR_REMEMBERED_MAX of those that do neither but are ahead of what waits beside them:
+ * they are forgotten when the others have caught up, or when there are too many (whoever is forgotten starts as somebody new, which anybody can anyway).
  */
 #pragma once
 
 #include "base/list.h"
+
+#define FAIR_REMEMBERED_MAX 65536
+#define FAIR_PRICE_MAX (UINT64_C(1) << 40) /* wt; more counts as this, and nothing as 1 */
 
 enum fair_class { FAIR_IN_PROFILE, FAIR_PAID, FAIR_UNKNOWN, FAIR_CLASSES };
 
@@ -23,22 +33,23 @@ struct fair_queue;
 struct fair_node; /* an identity within its network and class */
 
 struct fair_limits {
-    uint32_t weights[FAIR_CLASSES];  /* ≥ 1 */
-    uint32_t waiting_max;
-    uint32_t per_identity_max;
+    uint32_t weights[FAIR_CLASSES]; /* ≥ 1 */
+    uint32_t waiting_max;           /* ≥ 1 */
+    uint32_t per_identity_max;      /* ≥ 1 */
 };
 
-/* Embedded in what waits. `node` is set from push to settle. */
+/* Embedded in what waits. `node` is set from push or pass until it left or was settled. Only the queue writes to it. */
 struct fair_entry {
-    struct list link;
+    struct list link;         /* in its identity */
+    struct list arrival_link; /* in its class */
     struct fair_node *node;
-    uint64_t price;   /* charged at the turn; wt */
-    uint64_t number;  /* order of arrival */
+    uint64_t price;  /* charged at the turn; wt */
+    uint64_t number; /* order of arrival */
 };
 
 /* NULL when out of memory. */
 struct fair_queue *fair_queue_new(const struct fair_limits *limits) must_check;
-/* Nothing may wait or run. */
+/* Nothing may wait or run. Accepts NULL. */
 void fair_queue_free(struct fair_queue *queue);
 
 struct fair_place {
@@ -47,11 +58,15 @@ struct fair_place {
 };
 
 /* A request that need not wait: it gets its turn now and is charged. 0 or -ENOMEM. */
-int fair_queue_pass(struct fair_queue *queue, struct fair_entry *entry, const struct fair_place *place, uint64_t price) must_check;
+int fair_queue_pass(struct fair_queue *queue, struct fair_entry *entry,
+                    const struct fair_place *place, uint64_t price) must_check;
 /* A request that waits. 0; -EAGAIN: its identity has per_identity_max waiting; -ENOSPC: waiting_max; -ENOMEM. */
-int fair_queue_push(struct fair_queue *queue, struct fair_entry *entry, const struct fair_place *place, uint64_t price) must_check;
-/* In front of what its identity has waiting: one that had a turn and lost it, or comes back with a ticket. Results as above. */
-int fair_queue_push_first(struct fair_queue *queue, struct fair_entry *entry, const struct fair_place *place, uint64_t price) must_check;
+int fair_queue_push(struct fair_queue *queue, struct fair_entry *entry,
+                    const struct fair_place *place, uint64_t price) must_check;
+/* In front of what its identity has waiting, and the last of its class to be displaced: one that had a turn and lost it (settle it first), or comes back with a
+ * ticket. Results as above. */
+int fair_queue_push_first(struct fair_queue *queue, struct fair_entry *entry,
+                          const struct fair_place *place, uint64_t price) must_check;
 
 /* Who is next among the classes whose bit (1 << class) is in `classes`; NULL when none of them waits. Stays in place. */
 struct fair_entry *fair_queue_next(struct fair_queue *queue, unsigned classes);
@@ -67,9 +82,18 @@ void fair_queue_charge(struct fair_queue *queue, struct fair_entry *entry, uint6
 /* The newest waiting entry of the lowest class that waits and is lower than `class`: who goes when all is full. NULL when there is none. */
 struct fair_entry *fair_queue_displaced_by(struct fair_queue *queue, enum fair_class class);
 
+/* Forgets what need not be remembered any more, looking at no more than `nodes`. leave and settle, which add one at most, look at one each; a quiet time is for the rest. */
+void fair_queue_tidy(struct fair_queue *queue, size_t nodes);
+
 uint32_t fair_queue_waiting(const struct fair_queue *queue, enum fair_class class);
 /* Price of all that waits in `class`, and of what would have its turn before a new entry of it: an estimate for people and for deadlines. */
 uint64_t fair_queue_price_waiting(const struct fair_queue *queue, enum fair_class class);
+/* Identities and networks in memory. */
 size_t fair_queue_nodes(const struct fair_queue *queue);
-/* Counter of an identity's node in wt / weight, for tests and `explain`; 0 when there is none. */
-double fair_queue_counter(const struct fair_queue *queue, const struct fair_place *place);
+
+/* For tests and `explain`: counters on the way to an identity, wt / weight; 0 where there is no node. */
+struct fair_counters {
+    double class, network, identity;
+};
+struct fair_counters fair_queue_counters(const struct fair_queue *queue,
+                                         const struct fair_place *place);

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a decision of the room admit costs. `queue/…`: one call arrives, one gets its turn, one ends, while 100,000 identities wait in 10,000 networks.
+ *
+ *   turn        an identity that waits already gets another call; the next has its turn and ends
+ *   newcomer    one that nobody knows arrives; the next has its turn and ends, and is forgotten
+ *   full        one arrives when its identity has the most that it may have waiting
+ *   pass        nobody waits
+ */
+#include "admit/fair_queue.h"
+#include "base/alloc.h"
+#include "base/random.h"
+#include "harness.h"
+
+#define IDENTITIES 100000
+#define NETWORKS 10000
+#define SPARE 1024
+
+static const struct fair_limits limits = {{8, 2, 1}, 1 << 18, 4};
+
+struct crowd {
+    struct fair_queue *queue;
+    struct fair_entry *entries; /* IDENTITIES that wait at first, and SPARE */
+    struct fair_entry **idle;
+    size_t idle_count;
+    uint64_t stranger;
+};
+
+static struct crowd crowd, strangers, calm;
+
+static void push_to(struct crowd *to, uint64_t identity, uint64_t price)
+{
+    struct fair_entry *entry = to->idle[--to->idle_count];
+    struct fair_place place = {(enum fair_class)(identity % NETWORKS % FAIR_CLASSES),
+                               identity % NETWORKS, identity};
+    if (fair_queue_push(to->queue, entry, &place, price) < 0)
+        to->idle[to->idle_count++] = entry;
+}
+
+static void make_crowd(struct crowd *made, size_t waiting)
+{
+    size_t count = waiting + SPARE;
+    made->queue = fair_queue_new(&limits);
+    made->entries = mem_array(count, sizeof(*made->entries));
+    made->idle = mem_array(count, sizeof(struct fair_entry *));
+    check(made->queue && made->entries && made->idle);
+    for (size_t i = 0; i < count; i++)
+        made->idle[made->idle_count++] = &made->entries[i];
+    for (size_t i = 0; i < waiting; i++)
+        push_to(made, i, 100 + random_below(3000));
+    made->stranger = IDENTITIES;
+}
+
+static void drop_crowd(struct crowd *made)
+{
+    struct fair_entry *entry;
+    while ((entry = fair_queue_next(made->queue, 7)))
+        fair_queue_leave(made->queue, entry);
+    fair_queue_free(made->queue);
+    mem_free(made->entries);
+    mem_free(made->idle);
+}
+
+static void turn_and_end(struct crowd *at)
+{
+    struct fair_entry *entry = fair_queue_next(at->queue, 7);
+    fair_queue_take(at->queue, entry);
+    fair_queue_settle(at->queue, entry, entry->price / 2);
+    at->idle[at->idle_count++] = entry;
+}
+
+static void repeat_turn(void *arg, uint64_t times)
+{
+    struct crowd *at = arg;
+    while (times-- > 0) {
+        push_to(at, random_below(IDENTITIES), 100 + random_below(3000));
+        turn_and_end(at);
+        while (at->idle_count > SPARE) /* some pushes are of identities that have four */
+            push_to(at, random_below(IDENTITIES), 100 + random_below(3000));
+    }
+}
+
+static void repeat_newcomer(void *arg, uint64_t times)
+{
+    struct crowd *at = arg;
+    while (times-- > 0) {
+        push_to(at, at->stranger++, 100 + random_below(3000));
+        turn_and_end(at);
+    }
+}
+
+static void repeat_full(void *arg, uint64_t times)
+{
+    struct crowd *at = arg;
+    struct fair_place place = {FAIR_PAID, 1, UINT64_MAX};
+    struct fair_entry entries[5], *refused = &entries[4];
+    for (size_t i = 0; i < 4; i++)
+        check(fair_queue_push(at->queue, &entries[i], &place, 100) == 0);
+    while (times-- > 0)
+        check(fair_queue_push(at->queue, refused, &place, 100) == -EAGAIN);
+    for (size_t i = 0; i < 4; i++)
+        fair_queue_leave(at->queue, &entries[i]);
+}
+
+static void repeat_pass(void *arg, uint64_t times)
+{
+    struct crowd *at = arg;
+    struct fair_entry entry;
+    while (times-- > 0) {
+        uint64_t identity = random_below(IDENTITIES);
+        struct fair_place place = {FAIR_IN_PROFILE, identity % NETWORKS, identity};
+        check(fair_queue_pass(at->queue, &entry, &place, 1000) == 0);
+        fair_queue_settle(at->queue, &entry, 400);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    const struct bench benches[] = {
+        {"queue/turn", 0, repeat_turn, &crowd},
+        {"queue/newcomer", 0, repeat_newcomer, &strangers},
+        {"queue/full", 0, repeat_full, &crowd},
+        {"queue/pass", 0, repeat_pass, &calm},
+    };
+    random_seed(1);
+    make_crowd(&crowd, IDENTITIES);
+    make_crowd(&strangers, IDENTITIES);
+    make_crowd(&calm, 0);
+    int status = bench_main(argc, argv, benches, COUNT_OF(benches));
+    drop_crowd(&crowd);
+    drop_crowd(&strangers);
+    drop_crowd(&calm);
+    return status;
+}

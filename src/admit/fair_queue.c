@@ -1,0 +1,543 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A tree of nodes: root → class → network → identity. Each node that is not a leaf holds a heap of its children that wait; each identity, a list of entries.
+ * A node sits in its parent's heap exactly while an entry waits below it. All levels obey the same rules, so lifting and charging are loops from the
+ * leaf to the root.
+ *
+ * Of each node: `counter` (in its seat) ≥ `base`, what it was lifted to last; counter − running / weight is what it was *served*. `served_max` of a parent
+ * is the highest that was served of any child. So a child without running work that is above served_max does not exist, and only one beside which others
+ * wait lower has to be remembered.
+ */
+#include "admit/fair_queue.h"
+
+#include "admit/fair_heap.h"
+#include "base/alloc.h"
+#include "base/mac.h"
+#include "base/random.h"
+
+#define BUCKETS_MAX ((size_t)1 << 20)
+
+enum level { LEVEL_ROOT, LEVEL_CLASS, LEVEL_NETWORK, LEVEL_IDENTITY };
+
+struct fair_node {
+    struct fair_seat seat;
+    struct fair_node *parent;
+    struct fair_node *bucket_next;
+    struct list remembered_link;
+    uint64_t id;
+    double base;
+    double served_max;
+    uint64_t running_price; /* of all that runs below it */
+    uint32_t weight;
+    uint32_t parts; /* children; of an identity: entries that wait or run */
+    enum level level;
+    uint32_t waiting; /* entries of an identity */
+    union {
+        struct fair_heap heap;
+        struct list entries; /* of an identity */
+    };
+};
+
+struct class_totals {
+    struct list arrivals; /* all that wait, oldest first */
+    uint64_t price;
+    uint32_t waiting;
+};
+
+struct fair_queue {
+    struct fair_limits limits;
+    struct fair_node root;
+    struct fair_node classes[FAIR_CLASSES];
+    struct class_totals totals[FAIR_CLASSES];
+    struct list remembered; /* longest not looked at first */
+    size_t remembered_count;
+    size_t nodes;
+    uint32_t waiting, running;
+    uint64_t number;
+    struct mac_key hash_key;
+    size_t bucket_mask;
+    struct fair_node **buckets; /* never grows: a lock is held */
+};
+
+static struct fair_node *node_of(struct fair_seat *seat)
+{
+    return container_of(seat, struct fair_node, seat);
+}
+
+/* ---- nodes --------------------------------------------------------------------------------- */
+
+static struct fair_node **bucket_of(const struct fair_queue *queue, const struct fair_node *parent,
+                                    uint64_t id)
+{
+    struct {
+        uintptr_t parent;
+        uint64_t id;
+    } key = {(uintptr_t)parent, id};
+    return &queue->buckets[mac_64(&queue->hash_key, span_of(&key, sizeof(key))) &
+                           queue->bucket_mask];
+}
+
+static struct fair_node *find_in(struct fair_node *node, const struct fair_node *parent,
+                                 uint64_t id)
+{
+    while (node && (node->parent != parent || node->id != id))
+        node = node->bucket_next;
+    return node;
+}
+
+static void revive(struct fair_queue *queue, struct fair_node *node)
+{
+    if (list_empty(&node->remembered_link))
+        return;
+    list_remove(&node->remembered_link);
+    queue->remembered_count--;
+}
+
+static struct fair_node *node_new(struct fair_node *parent, uint64_t id)
+{
+    if (fair_heap_reserve(&parent->heap, parent->parts + 1) < 0)
+        return NULL;
+    struct fair_node *node = mem_zalloc(sizeof(*node));
+    if (!node)
+        return NULL;
+    node->parent = parent;
+    node->id = id;
+    node->weight = 1;
+    node->level = parent->level + 1;
+    list_init(&node->remembered_link);
+    if (node->level == LEVEL_IDENTITY)
+        list_init(&node->entries);
+    parent->parts++;
+    return node;
+}
+
+/* The child of that name, made when there is none; NULL when out of memory. */
+static struct fair_node *child_of(struct fair_queue *queue, struct fair_node *parent, uint64_t id)
+{
+    struct fair_node **bucket = bucket_of(queue, parent, id);
+    struct fair_node *node = find_in(*bucket, parent, id);
+    if (node) {
+        revive(queue, node);
+        return node;
+    }
+    node = node_new(parent, id);
+    if (!node)
+        return NULL;
+    node->bucket_next = *bucket;
+    *bucket = node;
+    queue->nodes++;
+    return node;
+}
+
+static void node_drop(struct fair_queue *queue, struct fair_node *node)
+{
+    struct fair_node **at = bucket_of(queue, node->parent, node->id);
+    while (*at != node)
+        at = &(*at)->bucket_next;
+    *at = node->bucket_next;
+    node->parent->parts--;
+    if (node->level != LEVEL_IDENTITY)
+        fair_heap_release(&node->heap);
+    revive(queue, node);
+    mem_free(node);
+    queue->nodes--;
+}
+
+/* What a child that begins to wait below `parent` is lifted to. */
+static double floor_of(const struct fair_node *parent)
+{
+    const struct fair_seat *first = fair_heap_first(&parent->heap);
+    return first ? first->counter : parent->served_max;
+}
+
+static void remember(struct fair_queue *queue, struct fair_node *node)
+{
+    list_push_back(&queue->remembered, &node->remembered_link);
+    queue->remembered_count++;
+}
+
+/* Drops a node in which nothing is left, and its parent if that was the last of it, unless they are to be remembered. */
+static void let_go(struct fair_queue *queue, struct fair_node *node)
+{
+    while (node->level > LEVEL_CLASS && node->parts == 0) {
+        struct fair_node *parent = node->parent;
+        if (node->seat.counter > floor_of(parent)) {
+            remember(queue, node);
+            return;
+        }
+        node_drop(queue, node);
+        node = parent;
+    }
+}
+
+/* There is one. */
+static struct fair_node *first_remembered(const struct fair_queue *queue)
+{
+    return list_entry(queue->remembered.next, struct fair_node, remembered_link);
+}
+
+static void forget(struct fair_queue *queue, struct fair_node *node)
+{
+    struct fair_node *parent = node->parent;
+    node_drop(queue, node);
+    let_go(queue, parent);
+}
+
+void fair_queue_tidy(struct fair_queue *queue, size_t nodes)
+{
+    while (queue->remembered_count > FAIR_REMEMBERED_MAX)
+        forget(queue, first_remembered(queue));
+    for (size_t looks = MIN(nodes, queue->remembered_count); looks > 0; looks--) {
+        struct fair_node *node = first_remembered(queue);
+        revive(queue, node);
+        let_go(queue, node);
+    }
+}
+
+/* ---- counters ------------------------------------------------------------------------------ */
+
+static void set_counter(struct fair_node *node, double counter)
+{
+    if (node->seat.place > 0)
+        fair_heap_move(&node->parent->heap, &node->seat, counter);
+    else
+        node->seat.counter = counter;
+}
+
+static void lift(struct fair_node *node, double floor)
+{
+    node->base = floor;
+    if (node->seat.counter < floor)
+        set_counter(node, floor);
+}
+
+/* Lifts what does not wait yet on the way from the identity up. */
+static void lift_all(struct fair_node *leaf)
+{
+    for (struct fair_node *node = leaf; node->parent; node = node->parent)
+        if (node->seat.place == 0)
+            lift(node, floor_of(node->parent));
+}
+
+static void note_served(struct fair_node *node)
+{
+    double served = node->seat.counter - (double)node->running_price / node->weight;
+    node->parent->served_max = MAX(node->parent->served_max, served);
+}
+
+/* `price` wt of work of the identity count as `used` from now on. */
+static void charge(struct fair_node *leaf, uint64_t price, uint64_t used)
+{
+    for (struct fair_node *node = leaf; node->parent; node = node->parent) {
+        double counter = node->seat.counter + ((double)used - (double)price) / node->weight;
+        if (counter != node->seat.counter)
+            set_counter(node, MAX(counter, node->base));
+    }
+}
+
+/* Classes that wait lower than the one that goes were not allowed to go. */
+static void lift_passed_over(struct fair_queue *queue, const struct fair_node *class)
+{
+    for (size_t i = 0; i < FAIR_CLASSES; i++) {
+        struct fair_node *other = &queue->classes[i];
+        if (other->seat.place > 0 && other->seat.counter < class->seat.counter)
+            lift(other, class->seat.counter);
+    }
+}
+
+static struct fair_node *class_of(struct fair_node *leaf)
+{
+    return leaf->parent->parent;
+}
+
+/* ---- entries ------------------------------------------------------------------------------- */
+
+static bool has_waiting(const struct fair_node *node)
+{
+    return node->level == LEVEL_IDENTITY ? node->waiting > 0 : node->heap.count > 0;
+}
+
+static void take_seats(struct fair_node *leaf, uint64_t number)
+{
+    for (struct fair_node *node = leaf; node->parent && node->seat.place == 0;
+         node = node->parent) {
+        node->seat.since = number;
+        fair_heap_put(&node->parent->heap, &node->seat);
+    }
+}
+
+static void give_up_seats(struct fair_node *leaf)
+{
+    for (struct fair_node *node = leaf; node->parent && !has_waiting(node); node = node->parent)
+        fair_heap_remove(&node->parent->heap, &node->seat);
+}
+
+static struct class_totals *totals_of(struct fair_queue *queue, const struct fair_entry *entry)
+{
+    return &queue->totals[class_of(entry->node)->id];
+}
+
+static void take_out(struct fair_queue *queue, struct fair_entry *entry)
+{
+    check(entry->node && !list_empty(&entry->link));
+    struct class_totals *totals = totals_of(queue, entry);
+    list_remove(&entry->link);
+    list_remove(&entry->arrival_link);
+    totals->waiting--;
+    totals->price -= entry->price;
+    entry->node->waiting--;
+    queue->waiting--;
+    give_up_seats(entry->node);
+}
+
+static void begin_running(struct fair_queue *queue, struct fair_entry *entry)
+{
+    lift_passed_over(queue, class_of(entry->node));
+    for (struct fair_node *node = entry->node; node->parent; node = node->parent) {
+        note_served(node);
+        node->running_price += entry->price;
+    }
+    charge(entry->node, 0, entry->price);
+    queue->running++;
+}
+
+/* Gives the entry its node. 0 or -ENOMEM. */
+static int enter(struct fair_queue *queue, struct fair_entry *entry, const struct fair_place *place,
+                 uint64_t price)
+{
+    check((unsigned)place->class < FAIR_CLASSES);
+    struct fair_node *network = child_of(queue, &queue->classes[place->class], place->network);
+    struct fair_node *leaf = network ? child_of(queue, network, place->identity) : NULL;
+    if (!leaf) {
+        if (network)
+            let_go(queue, network);
+        return -ENOMEM;
+    }
+    list_init(&entry->link);
+    list_init(&entry->arrival_link);
+    entry->node = leaf;
+    entry->price = price == 0 ? 1 : MIN(price, FAIR_PRICE_MAX);
+    entry->number = queue->number++;
+    leaf->parts++;
+    return 0;
+}
+
+static void depart(struct fair_queue *queue, struct fair_entry *entry)
+{
+    struct fair_node *leaf = TAKE(entry->node);
+    leaf->parts--;
+    let_go(queue, leaf);
+}
+
+int fair_queue_pass(struct fair_queue *queue, struct fair_entry *entry,
+                    const struct fair_place *place, uint64_t price)
+{
+    int r = enter(queue, entry, place, price);
+    if (r < 0)
+        return r;
+    lift_all(entry->node);
+    begin_running(queue, entry);
+    return 0;
+}
+
+/* An entry that may not stay must leave no node behind. */
+static int refuse(struct fair_queue *queue, struct fair_entry *entry, int result)
+{
+    depart(queue, entry);
+    return result;
+}
+
+static int push(struct fair_queue *queue, struct fair_entry *entry, const struct fair_place *place,
+                uint64_t price, bool first)
+{
+    int r = enter(queue, entry, place, price);
+    if (r < 0)
+        return r;
+    struct fair_node *leaf = entry->node;
+    if (leaf->waiting >= queue->limits.per_identity_max)
+        return refuse(queue, entry, -EAGAIN);
+    if (queue->waiting >= queue->limits.waiting_max)
+        return refuse(queue, entry, -ENOSPC);
+
+    struct class_totals *totals = totals_of(queue, entry);
+    if (first) {
+        list_push_front(&leaf->entries, &entry->link);
+        list_push_front(&totals->arrivals, &entry->arrival_link);
+    } else {
+        list_push_back(&leaf->entries, &entry->link);
+        list_push_back(&totals->arrivals, &entry->arrival_link);
+    }
+    leaf->waiting++;
+    queue->waiting++;
+    totals->waiting++;
+    totals->price += entry->price;
+    lift_all(leaf);
+    take_seats(leaf, entry->number);
+    return 0;
+}
+
+int fair_queue_push(struct fair_queue *queue, struct fair_entry *entry,
+                    const struct fair_place *place, uint64_t price)
+{
+    return push(queue, entry, place, price, false);
+}
+
+int fair_queue_push_first(struct fair_queue *queue, struct fair_entry *entry,
+                          const struct fair_place *place, uint64_t price)
+{
+    return push(queue, entry, place, price, true);
+}
+
+struct fair_entry *fair_queue_next(struct fair_queue *queue, unsigned classes)
+{
+    struct fair_node *node = NULL;
+    for (size_t i = 0; i < FAIR_CLASSES; i++) {
+        struct fair_node *class = &queue->classes[i];
+        if ((classes & 1U << i) && class->seat.place > 0 &&
+            (!node || fair_seat_before(&class->seat, &node->seat)))
+            node = class;
+    }
+    if (!node)
+        return NULL;
+    while (node->level != LEVEL_IDENTITY)
+        node = node_of(fair_heap_first(&node->heap));
+    return list_entry(list_first(&node->entries), struct fair_entry, link);
+}
+
+void fair_queue_take(struct fair_queue *queue, struct fair_entry *entry)
+{
+    take_out(queue, entry);
+    begin_running(queue, entry);
+}
+
+void fair_queue_leave(struct fair_queue *queue, struct fair_entry *entry)
+{
+    take_out(queue, entry);
+    depart(queue, entry);
+    fair_queue_tidy(queue, 1);
+}
+
+void fair_queue_settle(struct fair_queue *queue, struct fair_entry *entry, uint64_t used)
+{
+    check(entry->node && list_empty(&entry->link) && queue->running > 0);
+    for (struct fair_node *node = entry->node; node->parent; node = node->parent)
+        node->running_price -= entry->price;
+    charge(entry->node, entry->price, MIN(used, FAIR_PRICE_MAX));
+    for (struct fair_node *node = entry->node; node->parent; node = node->parent)
+        note_served(node);
+    queue->running--;
+    depart(queue, entry);
+    fair_queue_tidy(queue, 1);
+}
+
+void fair_queue_charge(struct fair_queue *queue, struct fair_entry *entry, uint64_t used)
+{
+    check(entry->node && list_empty(&entry->link) && queue->running > 0);
+    used = MIN(used, FAIR_PRICE_MAX);
+    if (used <= entry->price)
+        return;
+    for (struct fair_node *node = entry->node; node->parent; node = node->parent)
+        node->running_price += used - entry->price;
+    charge(entry->node, entry->price, used);
+    entry->price = used;
+}
+
+struct fair_entry *fair_queue_displaced_by(struct fair_queue *queue, enum fair_class class)
+{
+    for (size_t lowest = FAIR_CLASSES - 1; lowest > (size_t) class; lowest--) {
+        struct list *arrivals = &queue->totals[lowest].arrivals;
+        if (!list_empty(arrivals))
+            return list_entry(arrivals->prev, struct fair_entry, arrival_link);
+    }
+    return NULL;
+}
+
+/* ---- the whole ----------------------------------------------------------------------------- */
+
+static void init_class(struct fair_queue *queue, size_t i)
+{
+    struct fair_node *class = &queue->classes[i];
+    class->parent = &queue->root;
+    class->id = i;
+    class->level = LEVEL_CLASS;
+    class->weight = queue->limits.weights[i];
+    check(class->weight >= 1);
+    list_init(&class->remembered_link);
+    list_init(&queue->totals[i].arrivals);
+}
+
+struct fair_queue *fair_queue_new(const struct fair_limits *limits)
+{
+    check(limits->waiting_max >= 1 && limits->per_identity_max >= 1);
+    struct fair_queue *queue = mem_zalloc(sizeof(*queue));
+    if (!queue)
+        return NULL;
+    queue->limits = *limits;
+    list_init(&queue->remembered);
+    random_bytes(&queue->hash_key, sizeof(queue->hash_key));
+    for (size_t i = 0; i < FAIR_CLASSES; i++)
+        init_class(queue, i);
+
+    size_t buckets = 64;
+    while (buckets < limits->waiting_max && buckets < BUCKETS_MAX)
+        buckets *= 2;
+    queue->bucket_mask = buckets - 1;
+    queue->buckets = mem_array(buckets, sizeof(struct fair_node *));
+    if (!queue->buckets || fair_heap_reserve(&queue->root.heap, FAIR_CLASSES) < 0) {
+        fair_queue_free(queue);
+        return NULL;
+    }
+    return queue;
+}
+
+void fair_queue_free(struct fair_queue *queue)
+{
+    if (!queue)
+        return;
+    check(queue->waiting == 0 && queue->running == 0);
+    while (queue->remembered_count > 0)
+        forget(queue, first_remembered(queue));
+    check(queue->nodes == 0);
+    for (size_t i = 0; i < FAIR_CLASSES; i++)
+        fair_heap_release(&queue->classes[i].heap);
+    fair_heap_release(&queue->root.heap);
+    mem_free(queue->buckets);
+    mem_free(queue);
+}
+
+uint32_t fair_queue_waiting(const struct fair_queue *queue, enum fair_class class)
+{
+    return queue->totals[class].waiting;
+}
+
+uint64_t fair_queue_price_waiting(const struct fair_queue *queue, enum fair_class class)
+{
+    uint64_t own = queue->totals[class].price, before = 0;
+    for (size_t i = 0; i < FAIR_CLASSES; i++) {
+        if (i == (size_t) class)
+            continue;
+        double turns = (double)own * queue->limits.weights[i] / queue->limits.weights[class];
+        before += turns < (double)queue->totals[i].price ? (uint64_t)turns : queue->totals[i].price;
+    }
+    return own + before;
+}
+
+size_t fair_queue_nodes(const struct fair_queue *queue)
+{
+    return queue->nodes;
+}
+
+struct fair_counters fair_queue_counters(const struct fair_queue *queue,
+                                         const struct fair_place *place)
+{
+    const struct fair_node *class = &queue->classes[place->class], *identity = NULL;
+    const struct fair_node *network =
+        find_in(*bucket_of(queue, class, place->network), class, place->network);
+    if (network)
+        identity = find_in(*bucket_of(queue, network, place->identity), network, place->identity);
+    return (struct fair_counters){
+        .class = class->seat.counter,
+        .network = network ? network->seat.counter : 0,
+        .identity = identity ? identity->seat.counter : 0,
+    };
+}

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "admit/fair_heap.h"
+#include "base/alloc.h"
+#include "base/random.h"
+
+#define SEATS 300
+
+static struct fair_seat seats[SEATS];
+
+/* The seat that a search through all of them finds. */
+static struct fair_seat *lowest(void)
+{
+    struct fair_seat *best = NULL;
+    for (size_t i = 0; i < SEATS; i++)
+        if (seats[i].place > 0 && (!best || fair_seat_before(&seats[i], best)))
+            best = &seats[i];
+    return best;
+}
+
+static void the_first_is_the_lowest_whatever_happens(void **state)
+{
+    (void)state;
+    struct fair_heap heap = {0};
+    uint32_t inside = 0;
+    random_seed(1);
+    memset(seats, 0, sizeof(seats));
+    for (int step = 0; step < 50000; step++) {
+        struct fair_seat *seat = &seats[random_below(SEATS)];
+        double counter = random_below(50); /* many are equal */
+        if (seat->place == 0) {
+            assert_int_equal(fair_heap_reserve(&heap, ++inside), 0);
+            seat->counter = counter;
+            seat->since = (uint64_t)step;
+            fair_heap_put(&heap, seat);
+        } else if (random_below(3) > 0) {
+            fair_heap_move(&heap, seat, counter);
+        } else {
+            fair_heap_remove(&heap, seat);
+            inside--;
+        }
+        assert_int_equal(heap.count, inside);
+        assert_ptr_equal(fair_heap_first(&heap), lowest());
+    }
+    fair_heap_release(&heap);
+    assert_null(fair_heap_first(&heap));
+    random_unseed();
+}
+
+static void no_memory_leaves_it_as_it_was(void **state)
+{
+    (void)state;
+    struct fair_heap heap = {0};
+    struct fair_seat seat = {0};
+    mem_fail_once(0);
+    assert_int_equal(fair_heap_reserve(&heap, 1), -ENOMEM);
+    mem_fail_never();
+    assert_int_equal(fair_heap_reserve(&heap, 1), 0);
+    fair_heap_put(&heap, &seat);
+    mem_fail_once(0);
+    assert_int_equal(fair_heap_reserve(&heap, 1000), -ENOMEM);
+    mem_fail_never();
+    assert_ptr_equal(fair_heap_first(&heap), &seat);
+    fair_heap_release(&heap);
+    fair_heap_release(&heap);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_first_is_the_lowest_whatever_happens),
+        cmocka_unit_test(no_memory_leaves_it_as_it_was),
+    };
+    cmocka_set_message_output(CM_OUTPUT_TAP);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,452 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Order, limits and counters, step by step and beside a slow model. What comes of it in the long run: test_fair_shares.c. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "base/alloc.h"
+#include "base/random.h"
+#include "fair_model.h"
+
+#define ALL 7U
+
+static const struct fair_limits limits = {{8, 2, 1}, 60, 4};
+static struct fair_queue *queue;
+static struct fair_entry entries[MODEL_ENTRIES];
+static int64_t live;
+
+static int begin(void **state)
+{
+    (void)state;
+    live = mem_live_count();
+    queue = fair_queue_new(&limits);
+    return queue ? 0 : -1;
+}
+
+/* Every test gives all back: nothing is remembered then. */
+static int end(void **state)
+{
+    (void)state;
+    fair_queue_tidy(queue, SIZE_MAX);
+    bool empty = fair_queue_nodes(queue) == 0;
+    fair_queue_free(queue);
+    return empty && mem_live_count() == live ? 0 : -1;
+}
+
+static int push(size_t at, enum fair_class class, uint64_t network, uint64_t identity,
+                uint64_t price)
+{
+    return fair_queue_push(queue, &entries[at], &(struct fair_place){class, network, identity},
+                           price);
+}
+
+static size_t next(void)
+{
+    struct fair_entry *entry = fair_queue_next(queue, ALL);
+    return entry ? (size_t)(entry - entries) : SIZE_MAX;
+}
+
+/* Takes the next one, which is done at once and cost its price. */
+static size_t serve(void)
+{
+    size_t at = next();
+    fair_queue_take(queue, &entries[at]);
+    fair_queue_settle(queue, &entries[at], entries[at].price);
+    return at;
+}
+
+static void an_identity_is_served_in_its_own_order(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < 4; i++)
+        assert_int_equal(push(i, FAIR_PAID, 1, 1, 100 - i), 0);
+    assert_int_equal(push(4, FAIR_PAID, 1, 1, 1), -EAGAIN);
+    assert_null(entries[4].node);
+    assert_int_equal(fair_queue_waiting(queue, FAIR_PAID), 4);
+    for (size_t i = 0; i < 4; i++)
+        assert_int_equal(serve(), i);
+    assert_null(fair_queue_next(queue, ALL));
+}
+
+static void one_that_comes_back_is_the_first_of_its_identity(void **state)
+{
+    (void)state;
+    assert_int_equal(push(0, FAIR_UNKNOWN, 1, 1, 10), 0);
+    assert_int_equal(push(1, FAIR_UNKNOWN, 1, 1, 10), 0);
+    assert_int_equal(
+        fair_queue_push_first(queue, &entries[2], &(struct fair_place){FAIR_UNKNOWN, 1, 1}, 10), 0);
+    assert_ptr_equal(fair_queue_displaced_by(queue, FAIR_PAID), &entries[1]);
+    assert_int_equal(serve(), 2);
+    assert_int_equal(serve(), 0);
+    assert_int_equal(serve(), 1);
+}
+
+static void newcomers_take_turns_with_who_has_many(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < 4; i++)
+        assert_int_equal(push(i, FAIR_UNKNOWN, 1, 1, 100), 0);
+    assert_int_equal(push(4, FAIR_UNKNOWN, 1, 2, 100), 0);
+    assert_int_equal(push(5, FAIR_UNKNOWN, 2, 3, 100), 0);
+    const size_t order[] = {0, 5, 4, 1, 2, 3};
+    for (size_t i = 0; i < 6; i++)
+        assert_int_equal(serve(), order[i]);
+}
+
+static void all_that_waits_has_a_maximum(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < limits.waiting_max; i++)
+        assert_int_equal(push(i, FAIR_UNKNOWN, 1, i, 1), 0);
+    assert_int_equal(push(90, FAIR_IN_PROFILE, 1, 1, 1), -ENOSPC);
+    assert_int_equal(push(91, FAIR_UNKNOWN, 9, 9, 1), -ENOSPC);
+    assert_int_equal(fair_queue_nodes(queue), limits.waiting_max + 1);
+    fair_queue_leave(queue, &entries[7]);
+    assert_int_equal(push(90, FAIR_IN_PROFILE, 1, 1, 1), 0);
+    while (fair_queue_next(queue, ALL))
+        serve();
+}
+
+static void the_newest_of_the_lowest_class_is_displaced(void **state)
+{
+    (void)state;
+    assert_null(fair_queue_displaced_by(queue, FAIR_IN_PROFILE));
+    assert_int_equal(push(0, FAIR_IN_PROFILE, 1, 1, 1), 0);
+    assert_null(fair_queue_displaced_by(queue, FAIR_IN_PROFILE));
+    assert_int_equal(push(1, FAIR_PAID, 1, 1, 1), 0);
+    assert_int_equal(push(2, FAIR_UNKNOWN, 1, 1, 1), 0);
+    assert_int_equal(push(3, FAIR_UNKNOWN, 2, 1, 1), 0);
+    assert_int_equal(push(4, FAIR_PAID, 2, 1, 1), 0);
+    assert_ptr_equal(fair_queue_displaced_by(queue, FAIR_IN_PROFILE), &entries[3]);
+    fair_queue_leave(queue, &entries[3]);
+    assert_ptr_equal(fair_queue_displaced_by(queue, FAIR_PAID), &entries[2]);
+    fair_queue_leave(queue, &entries[2]);
+    assert_null(fair_queue_displaced_by(queue, FAIR_PAID));
+    assert_ptr_equal(fair_queue_displaced_by(queue, FAIR_IN_PROFILE), &entries[4]);
+    while (fair_queue_next(queue, ALL))
+        serve();
+}
+
+static void only_classes_that_are_asked_for_go(void **state)
+{
+    (void)state;
+    assert_int_equal(push(0, FAIR_UNKNOWN, 1, 1, 1), 0);
+    assert_int_equal(push(1, FAIR_PAID, 1, 1, 1), 0);
+    assert_null(fair_queue_next(queue, 1U << FAIR_IN_PROFILE));
+    assert_null(fair_queue_next(queue, 0));
+    assert_ptr_equal(fair_queue_next(queue, 1U << FAIR_PAID), &entries[1]);
+    assert_ptr_equal(fair_queue_next(queue, ALL), &entries[0]);
+    serve();
+    serve();
+}
+
+static double identity_counter(enum fair_class class, uint64_t network, uint64_t identity)
+{
+    return fair_queue_counters(queue, &(struct fair_place){class, network, identity}).identity;
+}
+
+static void idle_time_is_not_saved_up(void **state)
+{
+    (void)state;
+    assert_int_equal(push(0, FAIR_PAID, 1, 1, 1000), 0);
+    assert_int_equal(push(1, FAIR_PAID, 1, 1, 1000), 0);
+    serve();
+    assert_int_equal(push(2, FAIR_PAID, 1, 2, 10), 0);
+    assert_true(identity_counter(FAIR_PAID, 1, 2) == 1000);
+    serve();
+    serve();
+}
+
+/* Overpriced, then away while others are served, then back before the refund. */
+static void a_late_refund_is_not_saved_up(void **state)
+{
+    (void)state;
+    assert_int_equal(
+        fair_queue_pass(queue, &entries[0], &(struct fair_place){FAIR_PAID, 1, 1}, 1000), 0);
+    for (size_t i = 1; i < 5; i++)
+        assert_int_equal(push(i, FAIR_PAID, 1, 2, 1000), 0);
+    for (size_t i = 1; i < 4; i++)
+        assert_int_equal(serve(), i);
+    assert_int_equal(push(5, FAIR_PAID, 1, 1, 10), 0);
+    assert_true(identity_counter(FAIR_PAID, 1, 1) == 3000);
+    fair_queue_settle(queue, &entries[0], 1);
+    assert_true(identity_counter(FAIR_PAID, 1, 1) == 3000);
+    serve();
+    serve();
+}
+
+static void a_refund_in_the_same_wait_is_given_back(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        assert_int_equal(push(i, FAIR_PAID, 1, 1, 1000), 0);
+        assert_int_equal(push(2 + i, FAIR_PAID, 1, 2, 1000), 0);
+    }
+    fair_queue_take(queue, &entries[next()]);
+    assert_int_equal(serve(), 2);
+    fair_queue_settle(queue, &entries[0], 100);
+    assert_true(identity_counter(FAIR_PAID, 1, 1) == 100);
+    assert_int_equal(serve(), 1);
+    assert_int_equal(serve(), 3);
+}
+
+static void what_turns_out_dearer_is_charged_while_it_runs(void **state)
+{
+    (void)state;
+    assert_int_equal(push(0, FAIR_PAID, 1, 1, 10), 0);
+    assert_int_equal(push(1, FAIR_PAID, 1, 1, 10), 0);
+    fair_queue_take(queue, &entries[0]);
+    fair_queue_charge(queue, &entries[0], 5);
+    assert_true(identity_counter(FAIR_PAID, 1, 1) == 10);
+    fair_queue_charge(queue, &entries[0], 60);
+    assert_int_equal(entries[0].price, 60);
+    assert_true(identity_counter(FAIR_PAID, 1, 1) == 60);
+    fair_queue_settle(queue, &entries[0], 50);
+    assert_true(identity_counter(FAIR_PAID, 1, 1) == 50);
+    serve();
+}
+
+/* The unknown wait through a siege in which only others may go. Afterwards they have no claim to all of it. */
+static void who_was_passed_over_presents_no_bill(void **state)
+{
+    (void)state;
+    assert_int_equal(push(0, FAIR_UNKNOWN, 1, 1, 8), 0);
+    for (size_t i = 0; i < 1000; i++) {
+        struct fair_place place = {FAIR_IN_PROFILE, i, i};
+        assert_int_equal(fair_queue_pass(queue, &entries[1], &place, 800), 0);
+        fair_queue_settle(queue, &entries[1], 800);
+    }
+    for (size_t i = 1; i < 4; i++)
+        assert_int_equal(push(i, FAIR_UNKNOWN, 1, 1, 800), 0);
+    for (size_t i = 4; i < 8; i++)
+        assert_int_equal(push(i, FAIR_IN_PROFILE, 1, 1, 800), 0);
+    assert_int_equal(serve(), 0);
+    assert_int_equal(serve(), 1);
+    for (size_t i = 4; i < 8; i++)
+        assert_int_equal(serve(), i);
+    assert_int_equal(serve(), 2);
+    assert_int_equal(serve(), 3);
+}
+
+static void prices_without_sense_do_no_harm(void **state)
+{
+    (void)state;
+    assert_int_equal(push(0, FAIR_PAID, 1, 1, 0), 0);
+    assert_int_equal(push(1, FAIR_PAID, 1, 2, UINT64_MAX), 0);
+    assert_int_equal(entries[0].price, 1);
+    assert_int_equal(entries[1].price, FAIR_PRICE_MAX);
+    fair_queue_take(queue, &entries[next()]);
+    fair_queue_charge(queue, &entries[0], UINT64_MAX);
+    fair_queue_settle(queue, &entries[0], UINT64_MAX);
+    fair_queue_take(queue, &entries[next()]);
+    fair_queue_settle(queue, &entries[1], 0);
+}
+
+static void waiting_work_is_added_up(void **state)
+{
+    (void)state;
+    assert_int_equal(push(0, FAIR_IN_PROFILE, 1, 1, 800), 0);
+    assert_int_equal(push(1, FAIR_UNKNOWN, 1, 1, 30), 0);
+    assert_int_equal(push(2, FAIR_UNKNOWN, 1, 2, 70), 0);
+    assert_int_equal(fair_queue_price_waiting(queue, FAIR_UNKNOWN), 100 + 800);
+    assert_int_equal(fair_queue_price_waiting(queue, FAIR_IN_PROFILE), 800 + 100);
+    assert_int_equal(fair_queue_price_waiting(queue, FAIR_PAID), 0);
+    fair_queue_leave(queue, &entries[2]);
+    assert_int_equal(fair_queue_price_waiting(queue, FAIR_UNKNOWN), 30 + 240);
+    serve();
+    serve();
+    assert_int_equal(fair_queue_price_waiting(queue, FAIR_UNKNOWN), 0);
+}
+
+static void no_memory_refuses_and_leaves_nothing(void **state)
+{
+    (void)state;
+    assert_int_equal(push(0, FAIR_PAID, 1, 1, 5), 0);
+    for (uint64_t fails = 0; fails < 3; fails++) {
+        mem_fail_once(fails);
+        assert_int_equal(push(1, FAIR_PAID, 2, 2, 5), -ENOMEM);
+        mem_fail_never();
+        assert_int_equal(fair_queue_nodes(queue), 2);
+    }
+    mem_fail_after(0);
+    assert_int_equal(push(1, FAIR_PAID, 1, 1, 5), 0);
+    mem_fail_never();
+    for (uint64_t fails = 0; fails < 3; fails++) {
+        mem_fail_once(fails);
+        assert_null(fair_queue_new(&limits));
+        mem_fail_never();
+    }
+    serve();
+    serve();
+    fair_queue_free(NULL);
+}
+
+/* Each is far ahead of one that waits beside it, so none would be forgotten otherwise. */
+static void what_is_remembered_has_a_maximum(void **state)
+{
+    (void)state;
+    assert_int_equal(push(0, FAIR_UNKNOWN, 1, 1, 5), 0);
+    for (uint64_t i = 2; i < FAIR_REMEMBERED_MAX + 100; i++) {
+        struct fair_place place = {FAIR_UNKNOWN, 1, i};
+        assert_int_equal(fair_queue_pass(queue, &entries[1], &place, 1000), 0);
+        fair_queue_settle(queue, &entries[1], 1000);
+    }
+    assert_int_equal(fair_queue_nodes(queue), FAIR_REMEMBERED_MAX + 2);
+    serve();
+}
+
+/* ---- beside the model ---------------------------------------------------------------------- */
+
+static struct model model;
+
+static struct fair_place place_of(const unsigned *path)
+{
+    return (struct fair_place){path[0], path[1], path[2]};
+}
+
+static void compare_next(unsigned classes)
+{
+    struct fair_entry *entry = fair_queue_next(queue, classes);
+    size_t at = model_next(&model, classes);
+    assert_ptr_equal(entry, at < MODEL_ENTRIES ? &entries[at] : NULL);
+}
+
+static void compare_counters(void)
+{
+    unsigned path[3];
+    for (path[0] = 0; path[0] < FAIR_CLASSES; path[0]++)
+        for (path[1] = 0; path[1] < MODEL_NETWORKS; path[1]++)
+            for (path[2] = 0; path[2] < MODEL_IDENTITIES; path[2]++) {
+                struct fair_place place = place_of(path);
+                struct fair_counters counters = fair_queue_counters(queue, &place);
+                if (counters.identity == 0)
+                    assert_true(model_node(&model, path, 3)->counter == 0 ||
+                                model_forget(&model, path, 3));
+                if (counters.network == 0)
+                    assert_true(model_node(&model, path, 2)->counter == 0 ||
+                                model_forget(&model, path, 2));
+                assert_true(counters.class == model_node(&model, path, 1)->counter);
+                assert_true(counters.network == model_node(&model, path, 2)->counter);
+                assert_true(counters.identity == model_node(&model, path, 3)->counter);
+            }
+}
+
+/* A free entry arrives: waits, waits in front, or passes. */
+static void random_arrival(size_t at)
+{
+    unsigned path[3] = {random_below(FAIR_CLASSES), random_below(MODEL_NETWORKS),
+                        random_below(MODEL_IDENTITIES)};
+    struct fair_place place = place_of(path);
+    uint64_t price = 1 + random_below(random_below(2) ? 20 : 1000);
+    unsigned how = random_below(8);
+    int expected = 0;
+    if (model_count(&model, path, 3, MODEL_WAITS) >= limits.per_identity_max)
+        expected = -EAGAIN;
+    else if (model_count(&model, path, 0, MODEL_WAITS) >= limits.waiting_max)
+        expected = -ENOSPC;
+
+    if (how == 0 && model_count(&model, path, 3, MODEL_WAITS) == 0) {
+        assert_int_equal(fair_queue_pass(queue, &entries[at], &place, price), 0);
+        model_arrive(&model, at, path, price, false);
+        model_go(&model, at);
+    } else if (how == 1) {
+        assert_int_equal(fair_queue_push_first(queue, &entries[at], &place, price), expected);
+        if (expected == 0)
+            model_arrive(&model, at, path, price, true);
+    } else {
+        assert_int_equal(fair_queue_push(queue, &entries[at], &place, price), expected);
+        if (expected == 0)
+            model_arrive(&model, at, path, price, false);
+    }
+}
+
+static void random_end(size_t at)
+{
+    uint64_t used = random_below(4) ? random_below(1500) : entries[at].price;
+    if (random_below(3) == 0) {
+        fair_queue_charge(queue, &entries[at], used);
+        model_overrun(&model, at, used);
+        return;
+    }
+    fair_queue_settle(queue, &entries[at], used);
+    model_settle(&model, at, used);
+}
+
+static void random_turn(void)
+{
+    unsigned classes = random_below(2) ? ALL : random_below(8);
+    compare_next(classes);
+    struct fair_entry *entry = fair_queue_next(queue, classes);
+    if (!entry)
+        return;
+    fair_queue_take(queue, entry);
+    model_go(&model, (size_t)(entry - entries));
+}
+
+static void random_step(unsigned arrivals)
+{
+    size_t at = random_below(MODEL_ENTRIES);
+    struct model_entry *entry = &model.entries[at];
+    if (random_below(10) >= arrivals) {
+        random_turn();
+    } else if (entry->state == MODEL_FREE) {
+        random_arrival(at);
+    } else if (entry->state == MODEL_RUNS) {
+        random_end(at);
+    } else if (random_below(10) == 0) {
+        fair_queue_leave(queue, &entries[at]);
+        entry->state = MODEL_FREE;
+    }
+}
+
+static void counters_and_turns_are_those_of_the_model(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 3; seed++) {
+        random_seed(seed);
+        model_init(&model, &limits);
+        for (unsigned step = 0; step < 6000; step++) {
+            random_step(3 + (step / 1000) % 6); /* full for some time, then nearly empty */
+            compare_counters();
+            compare_next(ALL);
+        }
+        while (fair_queue_next(queue, ALL))
+            random_turn();
+        for (size_t i = 0; i < MODEL_ENTRIES; i++)
+            if (model.entries[i].state == MODEL_RUNS)
+                fair_queue_settle(queue, &entries[i], random_below(100));
+        fair_queue_tidy(queue, SIZE_MAX);
+        assert_int_equal(fair_queue_nodes(queue), 0);
+        fair_queue_free(queue);
+        queue = fair_queue_new(&limits);
+        assert_non_null(queue);
+        random_unseed();
+    }
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
+    const struct CMUnitTest tests[] = {
+        TEST(an_identity_is_served_in_its_own_order),
+        TEST(one_that_comes_back_is_the_first_of_its_identity),
+        TEST(newcomers_take_turns_with_who_has_many),
+        TEST(all_that_waits_has_a_maximum),
+        TEST(the_newest_of_the_lowest_class_is_displaced),
+        TEST(only_classes_that_are_asked_for_go),
+        TEST(idle_time_is_not_saved_up),
+        TEST(a_late_refund_is_not_saved_up),
+        TEST(a_refund_in_the_same_wait_is_given_back),
+        TEST(what_turns_out_dearer_is_charged_while_it_runs),
+        TEST(who_was_passed_over_presents_no_bill),
+        TEST(prices_without_sense_do_no_harm),
+        TEST(waiting_work_is_added_up),
+        TEST(no_memory_refuses_and_leaves_nothing),
+        TEST(what_is_remembered_has_a_maximum),
+        TEST(counters_and_turns_are_those_of_the_model),
+    };
+    cmocka_set_message_output(CM_OUTPUT_TAP);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
