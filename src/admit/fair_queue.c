@@ -16,26 +16,27 @@
 #include "base/random.h"
 
 #define BUCKETS_MAX ((size_t)1 << 20)
+#define TIDY_EVERY 4 /* arrivals; a look at one costs as much as a third of a turn */
 
 enum level { LEVEL_ROOT, LEVEL_CLASS, LEVEL_NETWORK, LEVEL_IDENTITY };
 
 struct fair_node {
-    struct fair_seat seat;
+    uint64_t id;
     struct fair_node *parent;
     struct fair_node *bucket_next;
-    struct list remembered_link;
-    uint64_t id;
-    double base;
-    double served_max;
-    uint64_t running_price; /* of all that runs below it */
+    struct fair_seat seat;
     uint32_t weight;
-    uint32_t parts; /* children; of an identity: entries that wait or run */
     enum level level;
-    uint32_t waiting; /* entries of an identity */
+    double base;
+    uint64_t running_price; /* of all that runs below it */
+    uint32_t parts;         /* children; of an identity: entries that wait or run */
+    uint32_t waiting;       /* entries of an identity */
     union {
         struct fair_heap heap;
         struct list entries; /* of an identity */
     };
+    double served_max;
+    struct list remembered_link;
 };
 
 struct class_totals {
@@ -66,21 +67,45 @@ static struct fair_node *node_of(struct fair_seat *seat)
 
 /* ---- nodes --------------------------------------------------------------------------------- */
 
-static struct fair_node **bucket_of(const struct fair_queue *queue, const struct fair_node *parent,
-                                    uint64_t id)
+/* The nodes of a place: of its identity, or of its network alone. */
+static struct fair_node **bucket_of(const struct fair_queue *queue, const struct fair_place *place,
+                                    enum level level)
 {
-    struct {
-        uintptr_t parent;
-        uint64_t id;
-    } key = {(uintptr_t)parent, id};
-    return &queue->buckets[mac_64(&queue->hash_key, span_of(&key, sizeof(key))) &
-                           queue->bucket_mask];
+    uint64_t key[3] = {(uint64_t)place->class << 8 | level, place->network,
+                       level == LEVEL_IDENTITY ? place->identity : 0};
+    return &queue
+                ->buckets[mac_64(&queue->hash_key, span_of(key, sizeof(key))) & queue->bucket_mask];
 }
 
-static struct fair_node *find_in(struct fair_node *node, const struct fair_node *parent,
-                                 uint64_t id)
+static struct fair_place place_of(const struct fair_node *node)
 {
-    while (node && (node->parent != parent || node->id != id))
+    if (node->level == LEVEL_NETWORK)
+        return (struct fair_place){(enum fair_class)node->parent->id, node->id, 0};
+    struct fair_place place = place_of(node->parent);
+    place.identity = node->id;
+    return place;
+}
+
+static bool is_network(const struct fair_queue *queue, const struct fair_node *node,
+                       const struct fair_place *place)
+{
+    return node->id == place->network && node->parent == &queue->classes[place->class];
+}
+
+static struct fair_node *find_network(const struct fair_queue *queue,
+                                      const struct fair_place *place)
+{
+    struct fair_node *node = *bucket_of(queue, place, LEVEL_NETWORK);
+    while (node && !is_network(queue, node, place))
+        node = node->bucket_next;
+    return node;
+}
+
+static struct fair_node *find_identity(const struct fair_queue *queue,
+                                       const struct fair_place *place)
+{
+    struct fair_node *node = *bucket_of(queue, place, LEVEL_IDENTITY);
+    while (node && (node->id != place->identity || !is_network(queue, node->parent, place)))
         node = node->bucket_next;
     return node;
 }
@@ -93,7 +118,8 @@ static void revive(struct fair_queue *queue, struct fair_node *node)
     queue->remembered_count--;
 }
 
-static struct fair_node *node_new(struct fair_node *parent, uint64_t id)
+/* A new child of `parent`; NULL when out of memory. */
+static struct fair_node *node_new(struct fair_queue *queue, struct fair_node *parent, uint64_t id)
 {
     if (fair_heap_reserve(&parent->heap, parent->parts + 1) < 0)
         return NULL;
@@ -108,21 +134,9 @@ static struct fair_node *node_new(struct fair_node *parent, uint64_t id)
     if (node->level == LEVEL_IDENTITY)
         list_init(&node->entries);
     parent->parts++;
-    return node;
-}
 
-/* The child of that name, made when there is none; NULL when out of memory. */
-static struct fair_node *child_of(struct fair_queue *queue, struct fair_node *parent, uint64_t id)
-{
-    struct fair_node **bucket = bucket_of(queue, parent, id);
-    struct fair_node *node = find_in(*bucket, parent, id);
-    if (node) {
-        revive(queue, node);
-        return node;
-    }
-    node = node_new(parent, id);
-    if (!node)
-        return NULL;
+    struct fair_place place = place_of(node);
+    struct fair_node **bucket = bucket_of(queue, &place, node->level);
     node->bucket_next = *bucket;
     *bucket = node;
     queue->nodes++;
@@ -131,7 +145,8 @@ static struct fair_node *child_of(struct fair_queue *queue, struct fair_node *pa
 
 static void node_drop(struct fair_queue *queue, struct fair_node *node)
 {
-    struct fair_node **at = bucket_of(queue, node->parent, node->id);
+    struct fair_place place = place_of(node);
+    struct fair_node **at = bucket_of(queue, &place, node->level);
     while (*at != node)
         at = &(*at)->bucket_next;
     *at = node->bucket_next;
@@ -146,8 +161,7 @@ static void node_drop(struct fair_queue *queue, struct fair_node *node)
 /* What a child that begins to wait below `parent` is lifted to. */
 static double floor_of(const struct fair_node *parent)
 {
-    const struct fair_seat *first = fair_heap_first(&parent->heap);
-    return first ? first->counter : parent->served_max;
+    return parent->heap.count > 0 ? parent->heap.slots[0].counter : parent->served_max;
 }
 
 static void remember(struct fair_queue *queue, struct fair_node *node)
@@ -185,13 +199,31 @@ static void forget(struct fair_queue *queue, struct fair_node *node)
 
 void fair_queue_tidy(struct fair_queue *queue, size_t nodes)
 {
-    while (queue->remembered_count > FAIR_REMEMBERED_MAX)
-        forget(queue, first_remembered(queue));
     for (size_t looks = MIN(nodes, queue->remembered_count); looks > 0; looks--) {
         struct fair_node *node = first_remembered(queue);
         revive(queue, node);
         let_go(queue, node);
     }
+}
+
+/* Node of the place, made when there is none; NULL when out of memory. */
+static struct fair_node *identity_of(struct fair_queue *queue, const struct fair_place *place)
+{
+    struct fair_node *leaf = find_identity(queue, place);
+    if (leaf) {
+        revive(queue, leaf);
+        return leaf;
+    }
+    struct fair_node *network = find_network(queue, place);
+    if (!network)
+        network = node_new(queue, &queue->classes[place->class], place->network);
+    if (!network)
+        return NULL;
+    revive(queue, network);
+    leaf = node_new(queue, network, place->identity);
+    if (!leaf)
+        let_go(queue, network);
+    return leaf;
 }
 
 /* ---- counters ------------------------------------------------------------------------------ */
@@ -306,13 +338,9 @@ static int enter(struct fair_queue *queue, struct fair_entry *entry, const struc
                  uint64_t price)
 {
     check((unsigned)place->class < FAIR_CLASSES);
-    struct fair_node *network = child_of(queue, &queue->classes[place->class], place->network);
-    struct fair_node *leaf = network ? child_of(queue, network, place->identity) : NULL;
-    if (!leaf) {
-        if (network)
-            let_go(queue, network);
+    struct fair_node *leaf = identity_of(queue, place);
+    if (!leaf)
         return -ENOMEM;
-    }
     list_init(&entry->link);
     list_init(&entry->arrival_link);
     entry->node = leaf;
@@ -327,6 +355,10 @@ static void depart(struct fair_queue *queue, struct fair_entry *entry)
     struct fair_node *leaf = TAKE(entry->node);
     leaf->parts--;
     let_go(queue, leaf);
+    if (queue->number % TIDY_EVERY == 0)
+        fair_queue_tidy(queue, 1);
+    while (queue->remembered_count > FAIR_REMEMBERED_MAX)
+        forget(queue, first_remembered(queue));
 }
 
 int fair_queue_pass(struct fair_queue *queue, struct fair_entry *entry,
@@ -414,7 +446,6 @@ void fair_queue_leave(struct fair_queue *queue, struct fair_entry *entry)
 {
     take_out(queue, entry);
     depart(queue, entry);
-    fair_queue_tidy(queue, 1);
 }
 
 void fair_queue_settle(struct fair_queue *queue, struct fair_entry *entry, uint64_t used)
@@ -427,7 +458,6 @@ void fair_queue_settle(struct fair_queue *queue, struct fair_entry *entry, uint6
         note_served(node);
     queue->running--;
     depart(queue, entry);
-    fair_queue_tidy(queue, 1);
 }
 
 void fair_queue_charge(struct fair_queue *queue, struct fair_entry *entry, uint64_t used)
@@ -530,13 +560,10 @@ size_t fair_queue_nodes(const struct fair_queue *queue)
 struct fair_counters fair_queue_counters(const struct fair_queue *queue,
                                          const struct fair_place *place)
 {
-    const struct fair_node *class = &queue->classes[place->class], *identity = NULL;
-    const struct fair_node *network =
-        find_in(*bucket_of(queue, class, place->network), class, place->network);
-    if (network)
-        identity = find_in(*bucket_of(queue, network, place->identity), network, place->identity);
+    const struct fair_node *network = find_network(queue, place);
+    const struct fair_node *identity = find_identity(queue, place);
     return (struct fair_counters){
-        .class = class->seat.counter,
+        .class = queue->classes[place->class].seat.counter,
         .network = network ? network->seat.counter : 0,
         .identity = identity ? identity->seat.counter : 0,
     };

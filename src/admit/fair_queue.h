@@ -82,7 +82,8 @@ void fair_queue_charge(struct fair_queue *queue, struct fair_entry *entry, uint6
 /* The newest waiting entry of the lowest class that waits and is lower than `class`: who goes when all is full. NULL when there is none. */
 struct fair_entry *fair_queue_displaced_by(struct fair_queue *queue, enum fair_class class);
 
-/* Forgets what need not be remembered any more, looking at no more than `nodes`. leave and settle, which add one at most, look at one each; a quiet time is for the rest. */
+/* Forgets what need not be remembered any more, looking at no more than `nodes`. Each fourth call or so looks at one by itself; a quiet time
+ * is for the rest. */
 void fair_queue_tidy(struct fair_queue *queue, size_t nodes);
 
 uint32_t fair_queue_waiting(const struct fair_queue *queue, enum fair_class class);
