@@ -5,15 +5,21 @@
  * Response time says nothing here, since an answer's length rules it. Two signals do:
  *
  *     residual  e = TTFT − (a + b × prompt tokens): the time that a prompt waited in the engine. a and b are learned from first tokens
- *               that came while little was under way.
+ *               that came while little was under way; until then e is the whole TTFT.
  *     TPOT      time for each output token of a call, beside that of an engine with little to do.
  *
  *     each LIMITER_TICK_MS:  g = clamp(min(TPOT_TOLERANCE × TPOT₀ / TPOT₅₀, (e₀ + RESIDUAL_SLACK) / e₅₀), 0.5, 1)
- *                            L = 0.8 L + 0.2 (g L + √L), within [LIMITER_MIN, cap]; not raised while less than L/2 is under way
+ *                            L = 0.8 L + 0.2 (g L + [√L when g = 1]), within [LIMITER_MIN, cap]; not raised while less than L/2 is under way
  *
- * TPOT₀ and e₀ follow the lowest tenth of what was seen, forget over ten minutes, and fall at once when something lower is seen: traffic is never held back to
- * measure them (Netflix' gradient2 limits the other way round; see docs/decisions/). The cap is the engine's own number of slots where it tells (llama.cpp: slots;
- * vLLM: 1.1 × max_num_seqs), else none.
+ * It rests where TPOT is at its tolerance; gradient2 adds √L always and so rests as far beyond it as 1/(1 − 1/√L), which at 16 calls is a third. A signal without a
+ * new sample never lowers L, but keeps it from rising while what it showed last is bad, for LIMITER_QUIET_TICKS.
+ *
+ * TPOT₀ is what the medians of ticks show *at the least load*, and remembers that load. It falls within a second to anything lower. It rises only by what is seen at
+ * that load again (within half a minute) or with next to nothing under way (within seconds): an engine that became slower shows itself when L has come down, and a
+ * siege of hours cannot teach that slow is normal. Medians are compared with medians, so a stream's unevenness is no slowness. e₀ only falls: an engine that reads
+ * prompts more slowly shows in a and b. Traffic is never held back to measure. (Netflix' gradient2 forgets by time alone; docs/decisions/.)
+ *
+ * The cap is 1.1 × the number of calls that the engine says it runs at once; where it says nothing there is none.
  *
  * KV: what calls have reserved (prompt + what they wrote or are expected to write) may be LIMITER_KV_SHARE of the cache, so that the engine never preempts. Where
  * an engine does not tell its cache's size there is no such limit.
@@ -32,8 +38,10 @@
 #define LIMITER_SAMPLES 64         /* of each signal, between two ticks */
 #define LIMITER_FACTS_OLD_MS 1000  /* facts that are older say nothing */
 #define LIMITER_WAITING_MAX 2      /* in the engine's own queue: more, and it is fed nothing of low class */
+#define LIMITER_LITTLE 4           /* calls under way that no engine notices */
+#define LIMITER_QUIET_TICKS 50     /* without a sample: then what was seen last counts no more */
 
-/* What an engine says of itself; 0: nothing. */
+/* What an engine says of itself; 0: nothing. Nonsense (a share that is none, a million calls) counts as nothing. */
 struct limiter_facts {
     uint32_t slots;          /* calls that it runs at once */
     uint64_t kv_tokens;      /* size of its cache */
@@ -43,10 +51,12 @@ struct limiter_facts {
 };
 
 struct limiter_signal {
-    float samples[LIMITER_SAMPLES]; /* since the last tick; a ring when there are more */
+    float samples[LIMITER_SAMPLES]; /* since the last look at them; a ring when there are more */
     uint32_t count;
-    float p50;               /* of the last tick that had any */
-    float low;               /* TPOT₀, or e₀ */
+    uint32_t quiet_ticks; /* since then */
+    float p50;            /* of the last look; 0: nothing is known */
+    float low;            /* TPOT₀, or e₀ */
+    uint32_t low_load;    /* what was under way then; 0: never seen. Of TPOT₀ */
 };
 
 struct limiter {
@@ -64,13 +74,15 @@ void limiter_know(struct limiter *limiter, const struct limiter_facts *facts);
 void limiter_first_token(struct limiter *limiter, uint64_t prompt_tokens, uint64_t ttft_us, uint32_t under_way);
 /* `tokens` more came in `us` of one call. */
 void limiter_tokens(struct limiter *limiter, uint32_t tokens, uint64_t us);
-/* `under_way`: the most since the last tick. True when the limit changed. */
+/* `under_way`: the most since the last tick. Does nothing when the last one is less than LIMITER_TICK_MS ago; a clock that went back starts anew. True when
+ * limiter_limit() changed. */
 bool limiter_tick(struct limiter *limiter, uint32_t under_way, uint64_t now_ms);
 
+/* Calls; at least 1. */
 uint32_t limiter_limit(const struct limiter *limiter);
 /* KV tokens that may be reserved; UINT64_MAX: no limit. */
 uint64_t limiter_kv_max(const struct limiter *limiter);
 /* Should nothing of low class be sent now? Facts that are old do not count. */
 bool limiter_holds_low(const struct limiter *limiter, uint64_t now_ms);
-/* How long the first token of such a prompt takes, µs, once it has its turn; 0 when nothing is known yet. */
+/* How long the first token of such a prompt takes, µs, once it has its turn and finds no queue in the engine; 0 when nothing is known yet. */
 uint64_t limiter_ttft_us(const struct limiter *limiter, uint64_t prompt_tokens);

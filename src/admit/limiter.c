@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "admit/limiter.h"
+
+#include <math.h>
+#include <string.h>
+
+#define LOAD_MAX 1000000.0f /* calls in an engine; more is nonsense */
+#define KV_TOKENS_MAX (UINT64_C(1) << 40)
+#define TPOT_MIN_US 20        /* shorter: events that came in one read, not an engine's pace */
+#define TIME_MAX_US 600000000 /* longer is as bad */
+#define PROMPT_MAX 100000000.0
+#define GRADIENT_MIN 0.5
+#define WEIGHT_NEW 0.2 /* of a tick, in the limit */
+#define SAMPLES_ENOUGH 3
+#define SAMPLES_WAIT_TICKS 5
+#define TPOT_SMOOTHING 0.4f
+#define LOW_FALLS 0.25f /* of the way, each tick */
+#define LOW_RISES                                                                                  \
+    0.15f /* … with next to nothing under way: sooner there than L can rise beyond it */
+#define LOW_RISES_LOADED 0.02f /* … with as much as when the lowest was seen: τ = 10 s */
+#define LOW_CLEARLY                                                                                \
+    0.8f /* lower than this share at a higher load: another engine, and a new load to compare with */
+#define FIT_FORGETS 0.99 /* each first token: a hundred count */
+#define FIT_CALLS_MIN 4.0
+#define FIT_OUTLIER 3.0 /* times what was expected */
+
+void limiter_init(struct limiter *limiter)
+{
+    *limiter = (struct limiter){.limit = LIMITER_START};
+}
+
+/* ---- what the engine says ------------------------------------------------------------------ */
+
+static double cap_of(const struct limiter *limiter)
+{
+    uint32_t slots = limiter->facts.slots;
+    return slots > 0 ? MIN(slots + slots / 10, (uint32_t)LIMITER_MAX) : LIMITER_MAX;
+}
+
+static double within(const struct limiter *limiter, double limit)
+{
+    double cap = cap_of(limiter);
+    return fmin(fmax(limit, LIMITER_MIN), cap);
+}
+
+static uint32_t sane_load(uint32_t calls)
+{
+    return (float)calls > LOAD_MAX ? 0 : calls;
+}
+
+void limiter_know(struct limiter *limiter, const struct limiter_facts *facts)
+{
+    struct limiter_facts *known = &limiter->facts;
+    *known = *facts;
+    known->slots = sane_load(facts->slots);
+    known->running = sane_load(facts->running);
+    known->waiting = sane_load(facts->waiting);
+    if (facts->kv_tokens > KV_TOKENS_MAX)
+        known->kv_tokens = 0;
+    if (!(facts->kv_used >= 0 && facts->kv_used <= 1)) /* NaN too */
+        known->kv_used = 0;
+    limiter->limit = within(limiter, limiter->limit);
+}
+
+uint64_t limiter_kv_max(const struct limiter *limiter)
+{
+    uint64_t tokens = limiter->facts.kv_tokens;
+    return tokens > 0 ? (uint64_t)((double)tokens * LIMITER_KV_SHARE) : UINT64_MAX;
+}
+
+bool limiter_holds_low(const struct limiter *limiter, uint64_t now_ms)
+{
+    const struct limiter_facts *facts = &limiter->facts;
+    /* Another thread's clock may be a little ahead. */
+    uint64_t age_ms = now_ms > facts->at_ms ? now_ms - facts->at_ms : facts->at_ms - now_ms;
+    if (facts->at_ms == 0 || age_ms > LIMITER_FACTS_OLD_MS)
+        return false;
+    return facts->waiting > LIMITER_WAITING_MAX || facts->kv_used > (float)LIMITER_KV_SHARE;
+}
+
+/* ---- first tokens -------------------------------------------------------------------------- */
+
+uint64_t limiter_ttft_us(const struct limiter *limiter, uint64_t prompt_tokens)
+{
+    double n = limiter->ttft_n, x = limiter->ttft_x, y = limiter->ttft_y;
+    if (n < FIT_CALLS_MIN)
+        return 0;
+    /* All prompts alike: their mean. */
+    double spread = n * limiter->ttft_xx - x * x;
+    double b = spread > 1e-6 * x * x ? fmax((n * limiter->ttft_xy - x * y) / spread, 0) : 0;
+    double a = (y - b * x) / n;
+    if (a < 0) {
+        a = 0;
+        b = limiter->ttft_xy / limiter->ttft_xx;
+    }
+    return (uint64_t)fmin(a + b * fmin((double)prompt_tokens, PROMPT_MAX), TIME_MAX_US);
+}
+
+static void learn_ttft(struct limiter *limiter, double x, double y)
+{
+    double expected = (double)limiter_ttft_us(limiter, (uint64_t)x);
+    if (expected > 0)
+        y = fmin(y, FIT_OUTLIER * expected + LIMITER_RESIDUAL_SLACK_US);
+    limiter->ttft_n = FIT_FORGETS * limiter->ttft_n + 1;
+    limiter->ttft_x = FIT_FORGETS * limiter->ttft_x + x;
+    limiter->ttft_y = FIT_FORGETS * limiter->ttft_y + y;
+    limiter->ttft_xx = FIT_FORGETS * limiter->ttft_xx + x * x;
+    limiter->ttft_xy = FIT_FORGETS * limiter->ttft_xy + x * y;
+}
+
+static void add_sample(struct limiter_signal *signal, double us)
+{
+    signal->samples[signal->count++ % LIMITER_SAMPLES] = (float)fmin(us, TIME_MAX_US);
+}
+
+void limiter_first_token(struct limiter *limiter, uint64_t prompt_tokens, uint64_t ttft_us,
+                         uint32_t under_way)
+{
+    uint64_t expected_us = limiter_ttft_us(limiter, prompt_tokens);
+    add_sample(&limiter->residual, ttft_us > expected_us ? (double)(ttft_us - expected_us) : 0);
+    if (under_way <= fmax(LIMITER_LITTLE, limiter->limit / 8))
+        learn_ttft(limiter, fmin((double)prompt_tokens, PROMPT_MAX),
+                   fmin((double)ttft_us, TIME_MAX_US));
+}
+
+void limiter_tokens(struct limiter *limiter, uint32_t tokens, uint64_t us)
+{
+    if (tokens > 0 && us / tokens >= TPOT_MIN_US)
+        add_sample(&limiter->tpot, (double)us / tokens);
+}
+
+/* ---- ticks --------------------------------------------------------------------------------- */
+
+static void sort(float *values, uint32_t count)
+{
+    for (uint32_t i = 1; i < count; i++) {
+        float value = values[i];
+        uint32_t at = i;
+        for (; at > 0 && values[at - 1] > value; at--)
+            values[at] = values[at - 1];
+        values[at] = value;
+    }
+}
+
+/* The median of what came: when that is enough for one, or has waited for it long enough. */
+static bool take_median(struct limiter_signal *signal, float *ret_us)
+{
+    uint32_t count = MIN(signal->count, (uint32_t)LIMITER_SAMPLES);
+    signal->quiet_ticks++;
+    if (count < SAMPLES_ENOUGH && (count == 0 || signal->quiet_ticks < SAMPLES_WAIT_TICKS)) {
+        if (signal->quiet_ticks >= LIMITER_QUIET_TICKS)
+            signal->p50 = 0;
+        return false;
+    }
+    sort(signal->samples, count);
+    signal->count = signal->quiet_ticks = 0;
+    *ret_us = signal->samples[count / 2];
+    return true;
+}
+
+static float toward(float from, float to, float weight)
+{
+    return from + weight * (to - from);
+}
+
+/* True when there was something new. */
+static bool digest_tpot(struct limiter_signal *tpot, uint32_t load)
+{
+    float median;
+    if (!take_median(tpot, &median))
+        return false;
+    tpot->p50 = tpot->p50 > 0 ? toward(tpot->p50, median, TPOT_SMOOTHING) : median;
+    if (tpot->low_load == 0) {
+        tpot->low = median;
+        tpot->low_load = load;
+    } else if (tpot->p50 < tpot->low) {
+        if (load < tpot->low_load || tpot->p50 < LOW_CLEARLY * tpot->low)
+            tpot->low_load = load;
+        tpot->low = toward(tpot->low, tpot->p50, LOW_FALLS);
+    } else if (load <= LIMITER_LITTLE) {
+        tpot->low = toward(tpot->low, tpot->p50, LOW_RISES);
+    } else if (load <= tpot->low_load) {
+        tpot->low = toward(tpot->low, tpot->p50, LOW_RISES_LOADED);
+    }
+    return true;
+}
+
+/* It never rises: an engine that reads prompts more slowly shows in a and b. */
+static bool digest_residual(struct limiter_signal *residual, uint32_t load)
+{
+    float median;
+    if (!take_median(residual, &median))
+        return false;
+    residual->p50 = median;
+    if (residual->low_load == 0)
+        residual->low = median;
+    residual->low_load = load;
+    residual->low = toward(residual->low, MIN(median, residual->low), LOW_FALLS);
+    return true;
+}
+
+static double gradient(double good_us, double us)
+{
+    return us > good_us ? fmax(good_us / us, GRADIENT_MIN) : 1;
+}
+
+static double next_limit(double limit, double g)
+{
+    return (1 - WEIGHT_NEW) * limit + WEIGHT_NEW * (g * limit + (g < 1 ? 0 : sqrt(limit)));
+}
+
+bool limiter_tick(struct limiter *limiter, uint32_t under_way, uint64_t now_ms)
+{
+    if (now_ms < limiter->ticked_ms)
+        limiter->ticked_ms = now_ms;
+    if (limiter->ticked_ms > 0 && now_ms - limiter->ticked_ms < LIMITER_TICK_MS)
+        return false;
+    limiter->ticked_ms = now_ms;
+
+    bool tpot_new = digest_tpot(&limiter->tpot, MAX(under_way, 1U));
+    bool residual_new = digest_residual(&limiter->residual, MAX(under_way, 1U));
+    double g_tpot = gradient(LIMITER_TPOT_TOLERANCE * limiter->tpot.low, limiter->tpot.p50);
+    double g_residual =
+        gradient(limiter->residual.low + LIMITER_RESIDUAL_SLACK_US, limiter->residual.p50);
+    if (!tpot_new && !residual_new)
+        return false;
+
+    uint32_t before = limiter_limit(limiter);
+    double g_new = fmin(tpot_new ? g_tpot : 1, residual_new ? g_residual : 1);
+    bool rises = fmin(g_tpot, g_residual) >= 1 && under_way >= limiter->limit / 2;
+    if (g_new < 1 || rises)
+        limiter->limit = within(limiter, next_limit(limiter->limit, g_new));
+    return limiter_limit(limiter) != before;
+}
+
+uint32_t limiter_limit(const struct limiter *limiter)
+{
+    return (uint32_t)limiter->limit;
+}
