@@ -5,14 +5,17 @@
  * A linear model of ln(1 + tokens) over PREDICTOR_FEATURES cheap features, learned as calls end by stochastic descent on the pinball loss at 0.8 (Koenker &
  * Bassett 1978), so that four of five answers are shorter than predicted. What counts for fair service is the order of requests by length, which coarse features
  * give (Fu et al., NeurIPS 2024; docs/decisions/ has our own figures). Until PREDICTOR_WARM calls have ended the prediction leans on the request's own cap.
+ *
+ * Steps have the size of Adagrad's, with gradients that are forgotten over a thousand calls: it goes on following a service whose answers change.
  */
 #pragma once
 
 #include "base/macros.h"
 
 #define PREDICTOR_QUANTILE 0.8
-#define PREDICTOR_FEATURES 10
+#define PREDICTOR_FEATURES 15
 #define PREDICTOR_WARM 50
+#define PREDICTOR_TOKENS_MAX 1000000 /* of one answer; more is not believed */
 #define PREDICTOR_UNKNOWN_TOKENS 512 /* before anything is known, if the request has no cap */
 
 struct predictor {
@@ -28,11 +31,11 @@ struct predictor_facts {
     uint64_t last_message_bytes;
     bool tools, structured;     /* JSON mode or schema */
     bool reasons;               /* asks for reasoning */
-    float identity_output_log;  /* of its profile; 0: unknown */
+    float identity_output_log;  /* mean of ln(1 + tokens) of its answers, from its profile; 0: unknown */
 };
 
 void predictor_init(struct predictor *predictor);
-/* Tokens; at least 1, at most output_max where there is one. */
+/* Tokens; at least 1, at most PREDICTOR_TOKENS_MAX, and at most output_max where there is one. */
 uint64_t predictor_output(const struct predictor *predictor, const struct predictor_facts *facts);
 /* A call ended by itself (not cut, not aborted). */
 void predictor_learn(struct predictor *predictor, const struct predictor_facts *facts, uint64_t output_tokens);
