@@ -8,8 +8,13 @@
  *
  *     SSSSSSSSSSS.TTTTTTTTTTT.MMMMMMMMMMM   serial, due time in ms, MAC (SipHash-2-4 over serial, time, class and identity); base62
  *
- * A ticket is worth something only to the identity it was given to, from its time on until TICKET_LATE_MS after it, once. An early or forged one costs one
- * hash. Pure; one plan belongs to one gate and its lock.
+ * A ticket is worth something only to the identity it was given to, in the class it was given for, from its time on until TICKET_LATE_MS after it, once. An early or
+ * forged one costs one hash.
+ *
+ * The wall clock may jump. Forward: tickets are late. Back: the plan begins again at the new time, and a ticket whose time is further ahead than is ever
+ * promised is due at once, since nobody was told to wait so long. A plan that is made anew knows no ticket of an older one, whatever their key: these are late.
+ *
+ * Pure; one plan belongs to one gate and its lock. 128 KiB: not for the stack.
  */
 #pragma once
 
@@ -21,7 +26,8 @@
 #define TICKET_AHEAD_MS_MAX 300000   /* further ahead nothing is promised: a refusal without a ticket */
 #define TICKET_SOONEST_MS 1000
 #define TICKET_EARLY_MS 50           /* clocks and networks are not exact */
-#define TICKETS_OUT_MAX 65536        /* serials that are remembered as used: a window of the newest */
+#define TICKET_SPACING_MS_MIN 2      /* from one of a class to the next, however cheap */
+#define TICKETS_OUT_MAX 1048576      /* serials that are remembered as used: a window of the newest, and all that can be out */
 #define TICKET_CLASSES 3
 
 struct ticket_plan {
@@ -38,10 +44,11 @@ struct ticket {
 };
 
 void ticket_plan_init(struct ticket_plan *plan, const struct mac_key *key);
-/* A time for work of `price` when `rate` (wt/s) is free for the class. False when it would be too far ahead: no ticket. */
+/* A time for work of `price` when `rate` (wt/s) is free for the class. False when it would be too far ahead, or takes longer than TICKET_AHEAD_MS_MAX by itself: no
+ * ticket, and the plan is as it was. */
 bool ticket_issue(struct ticket_plan *plan, unsigned class, uint64_t price, double rate, uint64_t wall_ms, struct ticket *ret_ticket);
 void ticket_write(const struct ticket_plan *plan, const struct ticket *ticket, unsigned class, uint64_t identity, char ret_text[TICKET_TEXT_BYTES + 1]);
 
 enum ticket_verdict { TICKET_DUE, TICKET_EARLY, TICKET_LATE, TICKET_USED, TICKET_FORGED };
-/* TICKET_DUE marks it as used. *ret_wait_ms of an early one: until it is due. */
+/* TICKET_DUE marks it as used. *ret_wait_ms is written for an early one: until it is due. */
 enum ticket_verdict ticket_check(struct ticket_plan *plan, struct span text, unsigned class, uint64_t identity, uint64_t wall_ms, uint32_t *ret_wait_ms);
