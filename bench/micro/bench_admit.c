@@ -6,8 +6,14 @@
  *   newcomer    one that nobody knows arrives; the next has its turn and ends, and is forgotten
  *   full        one arrives when its identity has the most that it may have waiting
  *   pass        nobody waits
+ *
+ * `limiter/…`: an output token; a first token; a tick with all the samples that it keeps. `ticket/…`: one given out and written; one that is forged, and so one that is
+ * early, refused.
  */
 #include "admit/fair_queue.h"
+#include "admit/limiter.h"
+#include "admit/predictor.h"
+#include "admit/ticket.h"
 #include "base/alloc.h"
 #include "base/random.h"
 #include "harness.h"
@@ -114,6 +120,89 @@ static void repeat_pass(void *arg, uint64_t times)
     }
 }
 
+static struct predictor predictor;
+static struct limiter limiter;
+static struct ticket_plan plan;
+
+static struct predictor_facts facts_at(uint64_t i)
+{
+    return (struct predictor_facts){.prompt_tokens = 20 + i * 7919 % 8000,
+                                    .output_max = i % 3 ? 0 : 1000,
+                                    .messages = 1 + (uint32_t)(i % 9),
+                                    .last_message_bytes = i * 104729 % 4000,
+                                    .tools = i % 5 == 0,
+                                    .identity_output_log = (float)(i % 8)};
+}
+
+static void repeat_predict(void *arg, uint64_t times)
+{
+    (void)arg;
+    for (uint64_t i = 0; i < times; i++) {
+        struct predictor_facts facts = facts_at(i);
+        uint64_t tokens = predictor_output(&predictor, &facts);
+        bench_keep(&tokens);
+    }
+}
+
+static void repeat_learn(void *arg, uint64_t times)
+{
+    (void)arg;
+    for (uint64_t i = 0; i < times; i++) {
+        struct predictor_facts facts = facts_at(i);
+        predictor_learn(&predictor, &facts, i * 31 % 2000);
+    }
+}
+
+static void repeat_token(void *arg, uint64_t times)
+{
+    (void)arg;
+    for (uint64_t i = 0; i < times; i++)
+        limiter_tokens(&limiter, 1, 20000 + i % 1000);
+    bench_keep(&limiter);
+}
+
+static void repeat_first(void *arg, uint64_t times)
+{
+    (void)arg;
+    for (uint64_t i = 0; i < times; i++)
+        limiter_first_token(&limiter, i % 4000, 50000 + i % 4000 * 20, i % 16);
+    bench_keep(&limiter);
+}
+
+static void repeat_tick(void *arg, uint64_t times)
+{
+    (void)arg;
+    for (uint64_t i = 0; i < times; i++) {
+        for (uint64_t sample = 0; sample < LIMITER_SAMPLES; sample++) {
+            limiter_tokens(&limiter, 1, 20000 + (i + sample) * 7919 % 1000);
+            limiter_first_token(&limiter, 100, 50000 + (i + sample) * 7919 % 1000, 100);
+        }
+        limiter_tick(&limiter, 100, limiter.ticked_ms + LIMITER_TICK_MS);
+    }
+}
+
+static void repeat_issue(void *arg, uint64_t times)
+{
+    char text[TICKET_TEXT_BYTES + 1];
+    struct ticket ticket;
+    (void)arg;
+    for (uint64_t i = 0; i < times; i++) {
+        check(ticket_issue(&plan, 1, 100, 1e6, 1000 + i * 2, &ticket));
+        ticket_write(&plan, &ticket, 1, i, text);
+        bench_keep(text);
+    }
+    plan.next_free_ms[1] = 0;
+}
+
+static void repeat_forged(void *arg, uint64_t times)
+{
+    uint32_t wait_ms;
+    (void)arg;
+    for (uint64_t i = 0; i < times; i++)
+        check(ticket_check(&plan, SPAN("0000000000A.0000000000B.0000000000C"), 1, i, 1000,
+                           &wait_ms) == TICKET_FORGED);
+}
+
 int main(int argc, char **argv)
 {
     const struct bench benches[] = {
@@ -121,8 +210,18 @@ int main(int argc, char **argv)
         {"queue/newcomer", 0, repeat_newcomer, &strangers},
         {"queue/full", 0, repeat_full, &crowd},
         {"queue/pass", 0, repeat_pass, &calm},
+        {"predictor/output", 0, repeat_predict, NULL},
+        {"predictor/learn", 0, repeat_learn, NULL},
+        {"limiter/token", 0, repeat_token, NULL},
+        {"limiter/first-token", 0, repeat_first, NULL},
+        {"limiter/tick", 0, repeat_tick, NULL},
+        {"ticket/issue", 0, repeat_issue, NULL},
+        {"ticket/forged", 0, repeat_forged, NULL},
     };
     random_seed(1);
+    predictor_init(&predictor);
+    limiter_init(&limiter);
+    ticket_plan_init(&plan, &(struct mac_key){{1}});
     make_crowd(&crowd, IDENTITIES);
     make_crowd(&strangers, IDENTITIES);
     make_crowd(&calm, 0);

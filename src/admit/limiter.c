@@ -20,9 +20,17 @@
 #define LOW_RISES_LOADED 0.02f /* … with as much as when the lowest was seen: τ = 10 s */
 #define LOW_CLEARLY                                                                                \
     0.8f /* lower than this share at a higher load: another engine, and a new load to compare with */
-#define FIT_FORGETS 0.99 /* each first token: a hundred count */
-#define FIT_CALLS_MIN 4.0
-#define FIT_OUTLIER 3.0 /* times what was expected */
+#define LOW_RISES_BY_LINE 0.2f
+#define LINE_POINTS_MIN 4.0
+#define LINE_ALIKE 1e-6
+#define TTFT_FORGETS 0.99 /* each first token: a hundred count */
+#define TTFT_OUTLIER 3.0  /* times what was expected */
+#define PACE_FORGETS 0.96 /* each tick: five seconds count */
+#define PACE_POINTS_MIN 8.0
+#define PACE_SPREAD 0.1   /* of x, by its mean */
+#define PACE_ERROR 0.04   /* of y, by its mean */
+#define PACE_FAR_OFF 1.5f /* times what is tolerated */
+#define PACE_CLEARLY_GOOD 1.1f
 
 void limiter_init(struct limiter *limiter)
 {
@@ -78,21 +86,51 @@ bool limiter_holds_low(const struct limiter *limiter, uint64_t now_ms)
     return facts->waiting > LIMITER_WAITING_MAX || facts->kv_used > (float)LIMITER_KV_SHARE;
 }
 
+/* ---- lines --------------------------------------------------------------------------------- */
+
+static void line_add(struct limiter_line *line, double forgets, double x, double y)
+{
+    line->n = forgets * line->n + 1;
+    line->x = forgets * line->x + x;
+    line->y = forgets * line->y + y;
+    line->xx = forgets * line->xx + x * x;
+    line->xy = forgets * line->xy + x * y;
+    line->yy = forgets * line->yy + y * y;
+}
+
+/* b ≥ 0, and 0 while all x are alike; a ≥ 0. False while there are too few points. */
+static bool line_solve(const struct limiter_line *line, double *ret_a, double *ret_b)
+{
+    if (line->n < LINE_POINTS_MIN)
+        return false;
+    double variance = line->n * line->xx - line->x * line->x;
+    double slope = (line->n * line->xy - line->x * line->y) / variance;
+    *ret_b = variance > LINE_ALIKE * line->x * line->x ? fmax(slope, 0) : 0;
+    *ret_a = (line->y - *ret_b * line->x) / line->n;
+    if (*ret_a < 0) {
+        *ret_a = 0;
+        *ret_b = line->xy / line->xx;
+    }
+    return true;
+}
+
+/* Do its points differ in x, and lie on it? */
+static bool line_tells(const struct limiter_line *line, double a, double b)
+{
+    double variance = line->n * line->xx - line->x * line->x;
+    double errors = line->yy - 2 * a * line->y - 2 * b * line->xy + line->n * a * a +
+                    2 * a * b * line->x + b * b * line->xx;
+    double mean = line->y / line->n;
+    return line->n >= PACE_POINTS_MIN && variance > PACE_SPREAD * PACE_SPREAD * line->x * line->x &&
+           errors < line->n * PACE_ERROR * PACE_ERROR * mean * mean;
+}
+
 /* ---- first tokens -------------------------------------------------------------------------- */
 
 uint64_t limiter_ttft_us(const struct limiter *limiter, uint64_t prompt_tokens)
 {
-    double n = limiter->ttft_n, x = limiter->ttft_x, y = limiter->ttft_y;
-    if (n < FIT_CALLS_MIN)
-        return 0;
-    /* All prompts alike: their mean. */
-    double spread = n * limiter->ttft_xx - x * x;
-    double b = spread > 1e-6 * x * x ? fmax((n * limiter->ttft_xy - x * y) / spread, 0) : 0;
-    double a = (y - b * x) / n;
-    if (a < 0) {
-        a = 0;
-        b = limiter->ttft_xy / limiter->ttft_xx;
-    }
+    double a = 0, b = 0;
+    (void)line_solve(&limiter->ttft, &a, &b);
     return (uint64_t)fmin(a + b * fmin((double)prompt_tokens, PROMPT_MAX), TIME_MAX_US);
 }
 
@@ -100,12 +138,8 @@ static void learn_ttft(struct limiter *limiter, double x, double y)
 {
     double expected = (double)limiter_ttft_us(limiter, (uint64_t)x);
     if (expected > 0)
-        y = fmin(y, FIT_OUTLIER * expected + LIMITER_RESIDUAL_SLACK_US);
-    limiter->ttft_n = FIT_FORGETS * limiter->ttft_n + 1;
-    limiter->ttft_x = FIT_FORGETS * limiter->ttft_x + x;
-    limiter->ttft_y = FIT_FORGETS * limiter->ttft_y + y;
-    limiter->ttft_xx = FIT_FORGETS * limiter->ttft_xx + x * x;
-    limiter->ttft_xy = FIT_FORGETS * limiter->ttft_xy + x * y;
+        y = fmin(y, TTFT_OUTLIER * expected + LIMITER_RESIDUAL_SLACK_US);
+    line_add(&limiter->ttft, TTFT_FORGETS, x, y);
 }
 
 static void add_sample(struct limiter_signal *signal, double us)
@@ -163,17 +197,9 @@ static float toward(float from, float to, float weight)
     return from + weight * (to - from);
 }
 
-/* True when there was something new. */
-static bool digest_tpot(struct limiter_signal *tpot, uint32_t load)
+static void follow_low(struct limiter_signal *tpot, uint32_t load)
 {
-    float median;
-    if (!take_median(tpot, &median))
-        return false;
-    tpot->p50 = tpot->p50 > 0 ? toward(tpot->p50, median, TPOT_SMOOTHING) : median;
-    if (tpot->low_load == 0) {
-        tpot->low = median;
-        tpot->low_load = load;
-    } else if (tpot->p50 < tpot->low) {
+    if (tpot->p50 < tpot->low) {
         if (load < tpot->low_load || tpot->p50 < LOW_CLEARLY * tpot->low)
             tpot->low_load = load;
         tpot->low = toward(tpot->low, tpot->p50, LOW_FALLS);
@@ -182,6 +208,38 @@ static bool digest_tpot(struct limiter_signal *tpot, uint32_t load)
     } else if (load <= tpot->low_load) {
         tpot->low = toward(tpot->low, tpot->p50, LOW_RISES_LOADED);
     }
+}
+
+/* The pace is far off: is that the load, or the engine? */
+static void doubt_low(struct limiter *limiter, float median, uint32_t load)
+{
+    struct limiter_signal *tpot = &limiter->tpot;
+    float tolerated = (float)LIMITER_TPOT_TOLERANCE * tpot->low;
+    if (!limiter->slow && tpot->p50 > PACE_FAR_OFF * tolerated)
+        limiter->pace = (struct limiter_line){0};
+    limiter->slow =
+        tpot->p50 > (limiter->slow ? tolerated / PACE_CLEARLY_GOOD : PACE_FAR_OFF * tolerated);
+    line_add(&limiter->pace, PACE_FORGETS, load, (double)median);
+    double unloaded_us, slope;
+    if (limiter->slow && line_solve(&limiter->pace, &unloaded_us, &slope) &&
+        line_tells(&limiter->pace, unloaded_us, slope) && unloaded_us > (double)tpot->low)
+        tpot->low = toward(tpot->low, MIN((float)unloaded_us, tpot->p50), LOW_RISES_BY_LINE);
+}
+
+/* True when there was something new. */
+static bool digest_tpot(struct limiter *limiter, uint32_t load)
+{
+    struct limiter_signal *tpot = &limiter->tpot;
+    float median;
+    if (!take_median(tpot, &median))
+        return false;
+    tpot->p50 = tpot->p50 > 0 ? toward(tpot->p50, median, TPOT_SMOOTHING) : median;
+    if (tpot->low_load == 0) {
+        tpot->low = median;
+        tpot->low_load = load;
+    }
+    follow_low(tpot, load);
+    doubt_low(limiter, median, load);
     return true;
 }
 
@@ -204,9 +262,15 @@ static double gradient(double good_us, double us)
     return us > good_us ? fmax(good_us / us, GRADIENT_MIN) : 1;
 }
 
-static double next_limit(double limit, double g)
+static double lowered(double limit, double g, uint32_t under_way)
 {
-    return (1 - WEIGHT_NEW) * limit + WEIGHT_NEW * (g * limit + (g < 1 ? 0 : sqrt(limit)));
+    double lower = (1 - WEIGHT_NEW) * limit + WEIGHT_NEW * g * limit;
+    return fmax(lower, fmin(limit, LIMITER_LEAST * under_way));
+}
+
+static double raised(double limit, uint32_t under_way)
+{
+    return under_way >= LIMITER_USED * limit ? limit + WEIGHT_NEW * sqrt(limit) : limit;
 }
 
 bool limiter_tick(struct limiter *limiter, uint32_t under_way, uint64_t now_ms)
@@ -217,7 +281,7 @@ bool limiter_tick(struct limiter *limiter, uint32_t under_way, uint64_t now_ms)
         return false;
     limiter->ticked_ms = now_ms;
 
-    bool tpot_new = digest_tpot(&limiter->tpot, MAX(under_way, 1U));
+    bool tpot_new = digest_tpot(limiter, MAX(under_way, 1U));
     bool residual_new = digest_residual(&limiter->residual, MAX(under_way, 1U));
     double g_tpot = gradient(LIMITER_TPOT_TOLERANCE * limiter->tpot.low, limiter->tpot.p50);
     double g_residual =
@@ -227,9 +291,10 @@ bool limiter_tick(struct limiter *limiter, uint32_t under_way, uint64_t now_ms)
 
     uint32_t before = limiter_limit(limiter);
     double g_new = fmin(tpot_new ? g_tpot : 1, residual_new ? g_residual : 1);
-    bool rises = fmin(g_tpot, g_residual) >= 1 && under_way >= limiter->limit / 2;
-    if (g_new < 1 || rises)
-        limiter->limit = within(limiter, next_limit(limiter->limit, g_new));
+    if (g_new < 1)
+        limiter->limit = within(limiter, lowered(limiter->limit, g_new, under_way));
+    else if (fmin(g_tpot, g_residual) >= 1)
+        limiter->limit = within(limiter, raised(limiter->limit, under_way));
     return limiter_limit(limiter) != before;
 }
 

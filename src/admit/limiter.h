@@ -9,14 +9,16 @@
  *     TPOT      time for each output token of a call, beside that of an engine with little to do.
  *
  *     each LIMITER_TICK_MS:  g = clamp(min(TPOT_TOLERANCE × TPOT₀ / TPOT₅₀, (e₀ + RESIDUAL_SLACK) / e₅₀), 0.5, 1)
- *                            L = 0.8 L + 0.2 (g L + [√L when g = 1]), within [LIMITER_MIN, cap]; not raised while less than L/2 is under way
+ *                            L = 0.8 L + 0.2 (g L + [√L when g = 1]), within [LIMITER_MIN, cap]; not raised while less than LIMITER_USED × L
+ *                            is under way, and not lowered below LIMITER_LEAST × what is: more would say nothing until calls have ended
  *
  * It rests where TPOT is at its tolerance; gradient2 adds √L always and so rests as far beyond it as 1/(1 − 1/√L), which at 16 calls is a third. A signal without a
  * new sample never lowers L, but keeps it from rising while what it showed last is bad, for LIMITER_QUIET_TICKS.
  *
  * TPOT₀ is what the medians of ticks show *at the least load*, and remembers that load. It falls within a second to anything lower. It rises only by what is seen at
  * that load again (within half a minute) or with next to nothing under way (within seconds): an engine that became slower shows itself when L has come down, and a
- * siege of hours cannot teach that slow is normal. Medians are compared with medians, so a stream's unevenness is no slowness. e₀ only falls: an engine that reads
+ * siege of hours cannot teach that slow is normal. When the pace is far off, it also rises to what a line through (under way, TPOT) of the last seconds shows for no
+ * load at all, as soon as enough calls have ended to draw one that fits: then fewer calls do not help, and people need not wait until next to nothing is left. Medians are compared with medians, so a stream's unevenness is no slowness. e₀ only falls: an engine that reads
  * prompts more slowly shows in a and b. Traffic is never held back to measure. (Netflix' gradient2 forgets by time alone; docs/decisions/.)
  *
  * The cap is 1.1 × the number of calls that the engine says it runs at once; where it says nothing there is none.
@@ -39,6 +41,8 @@
 #define LIMITER_FACTS_OLD_MS 1000  /* facts that are older say nothing */
 #define LIMITER_WAITING_MAX 2      /* in the engine's own queue: more, and it is fed nothing of low class */
 #define LIMITER_LITTLE 4           /* calls under way that no engine notices */
+#define LIMITER_USED 0.75
+#define LIMITER_LEAST 0.7
 #define LIMITER_QUIET_TICKS 50     /* without a sample: then what was seen last counts no more */
 
 /* What an engine says of itself; 0: nothing. Nonsense (a share that is none, a million calls) counts as nothing. */
@@ -59,12 +63,18 @@ struct limiter_signal {
     uint32_t low_load;    /* what was under way then; 0: never seen. Of TPOT₀ */
 };
 
+/* y = a + b × x, by least squares that forget. Sums. */
+struct limiter_line {
+    double n, x, y, xx, xy, yy;
+};
+
 struct limiter {
     struct limiter_facts facts;
     struct limiter_signal residual, tpot; /* µs */
     double limit;
-    /* TTFT of a prompt while little was under way: a + b × tokens, by least squares that forget. µs. */
-    double ttft_n, ttft_x, ttft_y, ttft_xx, ttft_xy;
+    struct limiter_line ttft; /* µs, by prompt tokens, while little was under way */
+    struct limiter_line pace; /* median TPOT in µs, by calls under way, of the last seconds */
+    bool slow;                /* the pace was far off, and is not good yet */
     uint64_t ticked_ms;
 };
 

@@ -8,7 +8,9 @@
 #include "base/macros.h"
 #include "base/random.h"
 
+#ifndef ENGINE_CALLS
 #define ENGINE_CALLS 512
+#endif
 
 struct engine_call {
     void *owner; /* NULL: free */

@@ -407,8 +407,8 @@ static void counters_and_turns_are_those_of_the_model(void **state)
     for (uint64_t seed = 1; seed <= 3; seed++) {
         random_seed(seed);
         model_init(&model, &limits);
-        for (unsigned step = 0; step < 6000; step++) {
-            random_step(3 + (step / 1000) % 6); /* full for some time, then nearly empty */
+        for (unsigned step = 0; step < 3000; step++) {
+            random_step(3 + (step / 500) % 6); /* full for some time, then nearly empty */
             compare_counters();
             compare_next(ALL);
         }

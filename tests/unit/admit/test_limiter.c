@@ -174,6 +174,22 @@ static void follows_an_engine_that_gets_slower(void **state)
     assert_true(limit > 25 && limit < 75);
 }
 
+/* Twice as slow, at once, while people use it: fewer calls would not help, so few are turned away to find that out. */
+static void people_go_on_when_the_engine_gets_slower(void **state)
+{
+    (void)state;
+    drive(&chat, 2, 30);
+    drive(&chat, 26, 60);
+    engine.tpot_us *= 2;
+    uint32_t least = LIMITER_MAX;
+    for (unsigned second = 0; second < 60; second++) {
+        drive(&chat, 26, 1);
+        least = MIN(least, limiter_limit(&limiter));
+    }
+    assert_true(least >= 12);
+    assert_true(limiter_limit(&limiter) >= 24);
+}
+
 static void follows_an_engine_that_gets_faster(void **state)
 {
     (void)state;
@@ -312,7 +328,7 @@ static void odd_samples_do_not_blow_it_up(void **state)
         if (step % 50 == 0)
             limiter_tick(&limiter, random_below(600), step * 10);
         assert_in_range(limiter_limit(&limiter), LIMITER_MIN, LIMITER_MAX);
-        assert_true(isfinite(limiter.limit) && isfinite(limiter.ttft_xy));
+        assert_true(isfinite(limiter.limit) && isfinite(limiter.ttft.xy));
         assert_in_range(limiter_ttft_us(&limiter, a), 0, 600000000);
     }
 }
@@ -354,6 +370,7 @@ int main(void)
         TEST(finds_the_slots_of_a_silent_engine),
         TEST(long_prompts_are_no_queue),
         TEST(follows_an_engine_that_gets_slower),
+        TEST(people_go_on_when_the_engine_gets_slower),
         TEST(follows_an_engine_that_gets_faster),
         TEST(does_not_rise_unused),
         TEST(an_engine_s_slots_are_the_cap),
