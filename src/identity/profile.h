@@ -1,23 +1,29 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What one identity may use at its normal speed: a budget that it earned by what it used before. Pure: one struct, facts and the time in,
- * answers out. profiles.h keeps many of them for all threads.
+ * answers out. profiles.h keeps many of them for all threads, profile_record.h writes one down.
  *
  * Unit: weighted tokens (wt): prompt tokens + PROFILE_OUTPUT_WEIGHT × completion tokens, as the queue prices work (admit/price.h).
  *
  *     balance     grows by `rate` each second up to `burst`; a request is in-profile while it is positive, and takes its price
- *                 from it, so that it may fall below zero once
+ *                 from it, so that it may fall below zero once; one that is not in-profile takes nothing
  *     rate        PROFILE_RATE_FACTOR × what it used in each hour in which it used anything, over the last seven days
  *     burst       PROFILE_BURST_REQUESTS × its mean request
  *
  * Hours without use are left out of the mean: people work by day, and a mean over whole days would call their mornings a
- * flood. What it may use in a day is bounded by a second balance of the same kind (`day_balance`), so that nobody turns three busy hours into
- * twenty-four.
+ * flood. What it may use in a day is bounded by a second balance of the same kind (`day_balance`: PROFILE_RATE_FACTOR × its mean day, left out
+ * the days without use), so that nobody turns three busy hours into twenty-four.
  *
- * Earning: a day counts when a call was settled in it that was neither aborted nor made in a siege. With PROFILE_DAYS_TO_EARN
- * of them the identity is trusted, first at the lowest of these days' rates. Each day the rate then moves towards its target: up by at most
- * PROFILE_GROWTH_MAX, down with a half-life of PROFILE_HALF_LIFE_DAYS. So whoever farms trust must use the service, and be seen, for weeks.
+ * Earning: a day (UTC) counts when a call was settled in it that was neither aborted nor made in a siege. When the PROFILE_DAYS_TO_EARN-th
+ * of them is over the identity is trusted, first at the lowest of these days' rates. At the end of each day the rate then moves towards its target: up by at most
+ * PROFILE_GROWTH_MAX and only after a day that counted, down with a half-life of PROFILE_HALF_LIFE_DAYS. So whoever farms trust must use the service, and
+ * be seen, for weeks. Seven days without use change nothing; then the target is zero; after PROFILE_LAPSE_DAYS what was earned has lapsed.
  * An operator's grant is a rate of its own that does not decay; the larger of the two holds.
+ *
+ * The clock: differences of less than a minute are those between threads and change nothing. When it was set back the balances go on from there, and
+ * the days when it has caught up, or from there when they would wait for longer than PROFILE_DAYS. When it leaps forward that time has passed.
+ *
+ * Limits: a day's sum is a float: an identity that uses more than 10^10 wt a day in requests of 1,000 is measured short.
  */
 #pragma once
 
@@ -30,43 +36,57 @@
 #define PROFILE_BURST_REQUESTS 6.0
 #define PROFILE_GROWTH_MAX 1.5     /* a day */
 #define PROFILE_HALF_LIFE_DAYS 14.0
+#define PROFILE_LAPSE_DAYS 105     /* seven days and seven half-lives: less than a hundredth is left */
 #define PROFILE_REQUEST_SMOOTHING 0.1 /* weight of a new request in the mean request */
+#define PROFILE_REQUEST_WT 1000.0  /* the mean request of one that has none yet, for the burst of a grant */
+#define PROFILE_WT_MAX 1000000000U /* of one request; what is above counts as this */
+#define PROFILE_RATE_MAX 1e9       /* wt/s */
+#define PROFILE_AMOUNT_MAX 1e15    /* of any sum or balance */
+
+#define PROFILE_DAY_MS UINT64_C(86400000)
+#define PROFILE_HOUR_MS UINT64_C(3600000)
 
 struct profile_day {
     float wt;              /* settled in it */
-    uint16_t hours;        /* in which anything was */
+    uint16_t hours;        /* in which anything was; at most 24 */
     uint16_t requests;     /* stays at its maximum */
 };
 
-/* All of it is what the store keeps; a zeroed one with an id is an identity that nobody knows. Times are wall clock. */
+/* All of it is what the store keeps; a zeroed one with an id is an identity that nobody knows. Times are wall clock. 120 bytes: ten million must fit. */
 struct profile {
     uint64_t id;
-    uint32_t today;        /* days since 1970 (UTC) that days[0] counts; 0: never used */
     uint32_t hour;         /* hours since 1970 that was counted last */
+    uint16_t today;        /* days since 1970 (UTC) that days[0] counts; 0: never used. The last one is in 2149 */
+    uint16_t days_earned;  /* since it was last unknown; stays at its maximum */
     struct profile_day days[PROFILE_DAYS]; /* today first */
-    uint32_t days_earned;  /* in all its life; stays at its maximum */
     float rate;            /* earned, wt/s; 0: none yet */
     float day_wt;          /* earned, wt a day */
     float granted_rate;    /* by the operator, wt/s; 0: none */
     float request_wt;      /* mean of a settled request; 0: none yet */
     float output_log;      /* mean of ln(1 + completion tokens) of its calls; the predictor's (admit/predictor.h) */
-    float balance, day_balance;
+    uint32_t seen_s;       /* last reservation or settled call, seconds since 1970; 0: never */
+    double balance, day_balance; /* of a trusted one; else 0 */
     uint64_t refilled_ms;  /* to when the balances are filled */
-    uint64_t seen_ms;      /* last reservation */
 };
 
-/* Brings days, rate and balances to `wall_ms`. A clock that went back changes nothing until it has caught up. */
+/* Brings days, rate and balances to `wall_ms`. To be called before any of the looks below. */
 void profile_advance(struct profile *profile, uint64_t wall_ms);
 
 /* Is it trusted at all, by use or by grant? */
 bool profile_is_trusted(const struct profile *profile);
-/* … and has it balance left? After profile_advance(). */
+/* … and has it balance left? */
 bool profile_in(const struct profile *profile);
-float profile_rate(const struct profile *profile);
-float profile_burst(const struct profile *profile);
+double profile_rate(const struct profile *profile);  /* wt/s; 0: not trusted */
+double profile_burst(const struct profile *profile); /* wt */
+double profile_day(const struct profile *profile);   /* wt it may use in a day, the cap of day_balance */
+/* Seconds until it is in-profile; 0: it is; infinite when it is not trusted. */
+double profile_wait_s(const struct profile *profile);
 
-/* Takes the price of a request out of both balances. Only of a trusted one. */
-void profile_reserve(struct profile *profile, uint64_t wt);
+/* Weighted tokens; at most PROFILE_WT_MAX. */
+uint64_t profile_wt(uint64_t prompt_tokens, uint64_t completion_tokens);
+
+/* Takes the price of a request out of both balances and tells what it took: `wt` (at most PROFILE_WT_MAX), or 0 when it is not in-profile. */
+uint64_t profile_reserve(struct profile *profile, uint64_t wt, uint64_t wall_ms);
 
 struct profile_use {
     uint64_t reserved_wt;  /* what profile_reserve() took; 0: nothing */
@@ -74,10 +94,22 @@ struct profile_use {
     bool aborted;          /* by the client or by us: it is paid, and earns nothing */
     bool siege;            /* it earns nothing in a siege */
 };
-/* The call is over: gives back what was reserved and not used, and learns. */
+/* Does such a call teach anything? */
+bool profile_use_earns(const struct profile_use *use);
+/* The call is over: gives back what was reserved and not used, takes what was used beyond it, and learns. */
 void profile_settle(struct profile *profile, const struct profile_use *use, uint64_t wall_ms);
 
-/* Usage from elsewhere, in order of time: as if it had been settled then, in peace. */
-void profile_import(struct profile *profile, uint64_t wall_ms, uint64_t prompt_tokens, uint64_t completion_tokens);
-/* `rate` 0 takes the grant back. */
-void profile_grant(struct profile *profile, float rate, uint64_t wall_ms);
+/* A day of usage from elsewhere. */
+struct profile_past {
+    uint32_t day;          /* since 1970 */
+    uint32_t hours;        /* bit set, bit 0: from 00:00 to 01:00 (UTC); not 0 */
+    uint64_t requests;     /* not 0 */
+    double wt;
+    double output_log;     /* sum over its requests of ln(1 + completion tokens) */
+};
+/* As if it had been settled then, in peace. In order of days, each once, into a profile that began zeroed. */
+void profile_import(struct profile *profile, const struct profile_past *past);
+/* Adds what `other` learned elsewhere about the same identity: of each day and each sum the larger one, so that a second time changes nothing. */
+void profile_merge(struct profile *profile, const struct profile *other, uint64_t wall_ms);
+/* Fills the balances. `rate` in wt/s, at most PROFILE_RATE_MAX; 0 takes the grant back. */
+void profile_grant(struct profile *profile, double rate, uint64_t wall_ms);
