@@ -289,7 +289,6 @@ int profiles_put(struct profiles *profiles, const struct profile *profile, uint6
     int result = find_or_add(shard, profile->id, wall_ms, &number);
     if (result == 0) {
         slot_at(shard, number)->profile = *profile;
-        profile_advance(&slot_at(shard, number)->profile, wall_ms);
         touch(shard, number);
     }
     pthread_mutex_unlock(&shard->lock);

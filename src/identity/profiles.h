@@ -46,7 +46,7 @@ void profiles_settle(struct profiles *profiles, uint64_t id, const struct profil
 
 /* For the admin API and the store. */
 bool profiles_get(struct profiles *profiles, uint64_t id, uint64_t wall_ms, struct profile *ret_profile);
-/* Adds or replaces, brought to `wall_ms`; it counts as the newest. 0, -ENOSPC (its shard is full of trusted ones), -ENOMEM, or -EINVAL (id 0). */
+/* Adds or replaces, as it is; it counts as the newest. 0, -ENOSPC (its shard is full of trusted ones), -ENOMEM, or -EINVAL (id 0). */
 int profiles_put(struct profiles *profiles, const struct profile *profile, uint64_t wall_ms) must_check;
 bool profiles_forget(struct profiles *profiles, uint64_t id);
 /* Changes one in place under its lock; it is made when it is new and `make` is true. 0, -ENOENT when there is none, or as profiles_put(). */

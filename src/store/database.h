@@ -48,7 +48,15 @@
     STATEMENT(MARK_READ, "SELECT requests, prompt_tokens, completion_tokens FROM marks "           \
                          "WHERE tally = ?")                                                        \
     STATEMENT(MARK_SET, "INSERT OR REPLACE INTO marks (tally, requests, prompt_tokens, "           \
-                        "completion_tokens) VALUES (?,?,?,?)")
+                        "completion_tokens) VALUES (?,?,?,?)")                                     \
+    STATEMENT(PROFILES_READ, "SELECT id, kept, seen_s, record FROM profiles "                      \
+                             "ORDER BY kept, seen_s")                                              \
+    STATEMENT(PROFILE_PUT, "INSERT OR REPLACE INTO profiles (id, kept, seen_s, record) "           \
+                           "VALUES (?,?,?,?)")                                                     \
+    STATEMENT(PROFILE_REMOVE, "DELETE FROM profiles WHERE id = ?")                                 \
+    STATEMENT(PROFILES_TRIM, "DELETE FROM profiles WHERE id IN (SELECT id FROM profiles "          \
+                             "ORDER BY kept, seen_s "                                              \
+                             "LIMIT max(0, (SELECT count(*) FROM profiles) - ?))")
 
 enum store_statement {
 #define STATEMENT(name, sql) STATEMENT_##name,

@@ -27,6 +27,13 @@ static const char *const steps[] = {
     "  prompt_tokens INTEGER NOT NULL, completion_tokens INTEGER NOT NULL"
     ") STRICT;"
     "CREATE TABLE facts (name TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;",
+    /* 1 → 2 */
+    "CREATE TABLE profiles ("
+    "  id INTEGER PRIMARY KEY,"
+    "  kept INTEGER NOT NULL," /* it is trusted: the others go first */
+    "  seen_s INTEGER NOT NULL,"
+    "  record BLOB NOT NULL"
+    ") STRICT;",
 };
 
 int schema_version_known(void)

@@ -85,3 +85,20 @@ struct store_usage_query {
 /* Calls `each` for every group, oldest first; what is not grouped by is 0 or "". A negative result ends the walk and is returned. `each` may not use the store. */
 int store_usage_read(struct store *store, const struct store_usage_query *query,
                      int (*each)(void *arg, const struct store_usage *row), void *arg, struct err *err) must_check;
+
+/* What callers earned (identity/profile.h); the record is bytes that only its room reads. */
+struct store_profile {
+    uint64_t id;
+    bool kept;       /* it is trusted: goes after all that are not */
+    uint64_t seen_s; /* since 1970 */
+    const void *record;
+    size_t record_bytes;
+};
+/* Adds or replaces, all or none. */
+int store_profiles_put(struct store *store, const struct store_profile *profiles, size_t count, struct err *err) must_check;
+/* Calls `each` for every one, those not kept first, and the one seen longest ago first. A negative result ends the walk and is returned. `each` may not use the store. */
+int store_profiles_read(struct store *store, int (*each)(void *arg, const struct store_profile *profile), void *arg, struct err *err) must_check;
+/* 0 also when there is none. */
+int store_profile_remove(struct store *store, uint64_t id, struct err *err) must_check;
+/* Removes the first of that order until there are `rows_max`. */
+int store_profiles_trim(struct store *store, uint64_t rows_max, struct err *err) must_check;

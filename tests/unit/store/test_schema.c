@@ -9,8 +9,9 @@ static void new_file_has_the_known_version(void **state)
     struct store *store = test_store();
     assert_int_equal(test_number(store->db, "PRAGMA user_version"), schema_version_known());
     assert_int_equal(test_number(store->db, "SELECT count(*) FROM sqlite_schema WHERE name IN "
-                                            "('keys', 'usage', 'marks', 'facts')"),
-                     4);
+                                            "('keys', 'usage', 'marks', 'facts', "
+                                            "'profiles')"),
+                     5);
     store_free(store);
 }
 
@@ -64,7 +65,9 @@ static void later_version_is_refused_and_left_alone(void **state)
     assert_false(test_file_exists(".bad"));
     sqlite3 *db = test_connection();
     assert_int_equal(test_number(db, "SELECT count(*) FROM keys"), 1);
-    test_sql(db, "PRAGMA user_version = 1");
+    char known[64];
+    snprintf(known, sizeof(known), "PRAGMA user_version = %d", schema_version_known());
+    test_sql(db, known);
     sqlite3_close(db);
     assert_int_equal(test_count_keys(store), 1);
     store_free(store);
