@@ -51,6 +51,8 @@ static void copy_spec(struct admin *admin, const struct admin_spec *spec)
     admin->helper = spec->store_helper;
     admin->store = spec->store;
     admin->record_hub = spec->record_hub;
+    admin->profiles = spec->profiles;
+    admin->profiles_keeper = spec->profiles_keeper;
     admin->key_mac = *spec->key_mac;
     admin->restarts = spec->restarts;
     admin->workers = spec->workers;

@@ -16,6 +16,12 @@
  *   POST /keys/import          {"keys":[{"key"|"sha256","name","models","expires"}]}: all or none;
  *                              refused rows are in "rows":[{"row":0,"message":…}] of the error
  *   GET  /usage?from=&to=&key=&model=&by=key,model,day,hour
+ *   GET  /profiles?limit=      what callers earned, largest first, and sums over all
+ *   GET  /profiles/show?who=   who: a key's id, name, text or SHA-256; an address; addr_…
+ *   POST /profiles/grant       {"who","rate"}: wt/s; 0 takes it back
+ *   POST /profiles/forget      {"who"}
+ *   POST /profiles/import      {"dry_run":false,"identities":[{"who","days":[[day,hours,requests,
+ *                              wt,output_log],…]}]}, see identity/profile.h: struct profile_past
  *   POST /reload               {"reloaded":true}, and "at_next_start":"service.listen" where
  *                              settings were changed that wait for it
  * Errors: {"error":{"message":…}} with 400, 404, 405, 409 (exists), 413, 422 (refused
@@ -23,6 +29,7 @@
  */
 #pragma once
 
+#include "admin/profiles_keeper.h"
 #include "base/err.h"
 #include "identity/keyring.h"
 #include "loop/mailbox.h"
@@ -65,6 +72,8 @@ struct admin_spec {
     struct helper *store_helper;
     struct store *store; /* used on the helper only */
     struct record_hub *record_hub;
+    struct profiles *profiles;
+    struct profiles_keeper *profiles_keeper;
     const struct mac_key *key_mac; /* copied */
     const char *state_folder;      /* keys.snapshot lives here; copied */
     uint32_t restarts, workers;

@@ -15,6 +15,8 @@ struct admin {
     struct helper *helper;
     struct store *store; /* on the helper only */
     struct record_hub *record_hub;
+    struct profiles *profiles;
+    struct profiles_keeper *profiles_keeper;
     struct mac_key key_mac;
     char *snapshot_path;
     uint32_t restarts, workers;

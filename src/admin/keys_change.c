@@ -10,6 +10,7 @@
 #include "admin/upkeep.h"
 #include "base/alloc.h"
 #include "base/log.h"
+#include "identity/identity.h"
 
 #include <stdatomic.h>
 
@@ -25,6 +26,7 @@ struct key_change {
 
     /* For the store thread. */
     struct store *store;
+    struct profiles *profiles;
     struct mac_key mac;
     bool trust_unlisted;
     uint64_t wall_ms;
@@ -228,6 +230,17 @@ static int retire_in_database(struct key_change *change, const struct key *befor
     return 0;
 }
 
+/* What a caller earned does not hang on the text of its key. While both keys work each has that budget. */
+static void hand_on_profile(struct key_change *change, uint64_t from, uint64_t to)
+{
+    struct profile profile;
+    if (!profiles_get(change->profiles, identity_of_key(from), change->wall_ms, &profile))
+        return;
+    profile.id = identity_of_key(to);
+    if (profiles_put(change->profiles, &profile, change->wall_ms) < 0)
+        log_line(LOG_WARN, "there is no room for the profile of the key that replaces another");
+}
+
 static void replace_key(struct key_change *change, struct key *key, uint64_t overlap_s)
 {
     const struct key_wish wish_head = {.name = span_str(key->name),
@@ -254,6 +267,7 @@ static void replace_key(struct key_change *change, struct key *key, uint64_t ove
                 log_line(LOG_WARN, "a key that nobody has stays in the database");
             database_refused(change, result);
         } else {
+            hand_on_profile(change, key->id, next->id);
             answer_key(change, next, text, old);
             note(change, "replaced by another one", old);
         }
@@ -434,6 +448,7 @@ void keys_change_start(struct admin *admin, struct caller *caller, enum keys_cha
     change->id = id;
     change->work.caller = caller;
     change->store = admin->store;
+    change->profiles = admin->profiles;
     change->mac = admin->key_mac;
     list_init(&change->link);
     buf_init(&change->body, ADMIN_BODY_BYTES_MAX);

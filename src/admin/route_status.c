@@ -128,12 +128,17 @@ static void put_models(struct json_out *out, const struct look *look, uint64_t n
     json_out_close(out, ']');
 }
 
-static size_t list_trouble(struct admin *admin, const char *ret_texts[5])
+#define TROUBLES 6
+
+static size_t list_trouble(struct admin *admin, const char *ret_texts[TROUBLES])
 {
-    const char *all[5] = {admin->keys_trouble.text, admin->snapshot_trouble.text,
-                          admin->used_trouble.text,
-                          admin->publish_again ? "a worker does not take the newest keys" : "",
-                          record_hub_trouble(admin->record_hub)};
+    const char *all[TROUBLES] = {admin->keys_trouble.text,
+                                 admin->snapshot_trouble.text,
+                                 admin->used_trouble.text,
+                                 admin->publish_again ? "a worker does not take the newest keys"
+                                                      : "",
+                                 record_hub_trouble(admin->record_hub),
+                                 profiles_keeper_trouble(admin->profiles_keeper)};
     size_t count = 0;
     for (size_t i = 0; i < COUNT_OF(all); i++)
         if (all[i][0])
@@ -143,7 +148,7 @@ static size_t list_trouble(struct admin *admin, const char *ret_texts[5])
 
 static void put_trouble(struct json_out *out, struct admin *admin)
 {
-    const char *texts[5];
+    const char *texts[TROUBLES];
     size_t count = list_trouble(admin, texts);
     json_out_key(out, SPAN("trouble"));
     json_out_open(out, '[');
@@ -253,7 +258,7 @@ void route_metrics(const struct ask *ask)
 {
     struct admin *admin = ask->admin;
     struct pool *pools[ADMIN_POOLS_MAX];
-    const char *trouble[5];
+    const char *trouble[TROUBLES];
     const struct metrics_page_facts facts = {
         .pools = pools,
         .pools_count = admin->events->pools(admin->owner, pools, ADMIN_POOLS_MAX),

@@ -21,6 +21,11 @@ static const struct route routes[] = {
     {CALLER_API, HTTP_POST, "/keys/*/disable", route_keys_disable},
     {CALLER_API, HTTP_POST, "/keys/*/enable", route_keys_enable},
     {CALLER_API, HTTP_POST, "/keys/*/rotate", route_keys_rotate},
+    {CALLER_API, HTTP_GET, "/profiles", route_profiles_list},
+    {CALLER_API, HTTP_GET, "/profiles/show", route_profiles_show},
+    {CALLER_API, HTTP_POST, "/profiles/grant", route_profiles_grant},
+    {CALLER_API, HTTP_POST, "/profiles/forget", route_profiles_forget},
+    {CALLER_API, HTTP_POST, "/profiles/import", route_profiles_import},
     {CALLER_API, HTTP_GET, "/usage", route_usage},
     {CALLER_METRICS, HTTP_GET, "/metrics", route_metrics},
 };

@@ -32,5 +32,11 @@ void route_keys_import(const struct ask *ask);
 void route_keys_disable(const struct ask *ask);
 void route_keys_enable(const struct ask *ask);
 void route_keys_rotate(const struct ask *ask);
+/* route_profiles.c */
+void route_profiles_list(const struct ask *ask);
+void route_profiles_show(const struct ask *ask);
+void route_profiles_grant(const struct ask *ask);
+void route_profiles_forget(const struct ask *ask);
+void route_profiles_import(const struct ask *ask);
 /* route_usage.c */
 void route_usage(const struct ask *ask);

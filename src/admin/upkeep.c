@@ -237,11 +237,13 @@ static void look_done(struct work *arg)
         admin->look_runs = false;
         if (work->lost) {
             char now[TEXT_TIME_BYTES];
+            profiles_keeper_database_lost(admin->profiles_keeper);
             text_time(loop_wall_ms(admin->loop), now);
-            (void)err_set(&admin->keys_trouble, -EIO,
-                          "the database file was lost at %s; the keys are kept, the usage that was "
-                          "in it is not%s%s",
-                          now, work->result < 0 ? ": " : "", work->err.text);
+            (void)err_set(
+                &admin->keys_trouble, -EIO,
+                "the database file was lost at %s; keys and profiles are kept, the usage that was "
+                "in it is not%s%s",
+                now, work->result < 0 ? ": " : "", work->err.text);
             log_line(LOG_ERROR, "%s", admin->keys_trouble.text);
         }
     }
@@ -259,6 +261,7 @@ static void start_look(struct admin *admin)
 void upkeep_tick(struct admin *admin, uint64_t now_ms)
 {
     start_look(admin);
+    profiles_keeper_tick(admin->profiles_keeper, now_ms);
     if (admin->publish_again)
         admin->publish_again = admin->events->keys_changed(admin->owner, admin->ring) < 0;
     if (now_ms >= admin->retry_ms + UPKEEP_RETRY_MS) {

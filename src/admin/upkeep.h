@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the keys need by the clock: the snapshot after each change, last used times once a minute, a database that could not be read asked
- * again, one that vanished told and made again, a ring that a worker did not take sent again. Control thread; the work itself is the store thread's.
+ * What the keys, and the profiles, need by the clock: the snapshot after each change, last used times once a minute, a database that could not be read asked
+ * again, one that vanished told and made again, a ring that a worker did not take sent again; and the turns of the profiles' keeper. Control thread; the work itself is the store thread's.
  */
 #pragma once
 

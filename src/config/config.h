@@ -80,6 +80,7 @@ struct config {
     uint64_t head_bytes_max, body_bytes_max, body_memory_max, answer_bytes_max, event_bytes_max,
         send_queue_bytes_max;
     uint32_t json_depth_max;
+    uint32_t identities_max;
     /* deadlines, milliseconds */
     uint32_t head_ms, body_ms, keep_alive_ms, send_stall_ms, drain_ms;
     uint32_t body_rate_min; /* bytes a second, measured after the first 5 s */

@@ -101,7 +101,11 @@ enum setting_kind {
     ROW(send_queue, send_queue_bytes_max, SIZE, 16 * KIB, 64 * MIB, "256KiB", "256KiB", 0, \
         "What waits for one slow reader before its backend is no longer read.") \
     ROW(json_depth, json_depth_max, NUMBER, 4, 512, "64", "64", 0, \
-        "How deep the JSON of a request may be nested.")
+        "How deep the JSON of a request may be nested.") \
+    ROW(identities, identities_max, NUMBER, 1000, 10000000, "1000000", "1000000", SETTING_RESTART, \
+        "Callers whose past use is remembered (see profiles.md): 128 bytes for each that there is, " \
+        "and 6 for each that there may be. When it is full, those that are not trusted and were seen " \
+        "longest ago are forgotten.")
 
 #define SETTINGS_DEADLINES(ROW, LIST) \
     ROW(head, head_ms, DURATION, 100 * MS, 10 * MINUTE, "10s", "10s", 0, \

@@ -27,6 +27,8 @@ struct gateway {
     struct helper *store_helper;
     struct store *store;
     struct record_hub *record_hub;
+    struct profiles *profiles;
+    struct profiles_keeper *profiles_keeper;
     struct catalog *catalog;
     struct config *config_at_start; /* what needs a restart is judged against it */
     uint64_t catalog_version;
@@ -89,7 +91,6 @@ static void use_catalog(struct catalog *catalog)
     gateway.catalog = catalog;
     gateway.catalog_version = catalog_version(catalog);
 }
-
 
 /* ---- health ------------------------------------------------------------------------------------------ */
 
@@ -289,6 +290,7 @@ static void retire(void)
     gateway.reload_begun = true;
     reload_finished(TAKEOVER_WORDS);
     admin_free(TAKE(gateway.admin));
+    profiles_keeper_stop(gateway.profiles_keeper); /* what calls that still run earn is not kept */
     if (helper_run(gateway.store_helper, &last) < 0)
         retired(&last);
 }
@@ -342,6 +344,25 @@ static int open_state(struct admin_spec *admin, struct err *err)
         return err_set(err, -ENOMEM, "cannot load the keys: out of memory");
     if (trouble.text[0])
         log_line(LOG_ERROR, "%s", trouble.text);
+    return 0;
+}
+
+/* What callers earned. Trouble with the database or the file beside it is told and lived with. */
+static int open_profiles(struct admin_spec *admin, struct err *err)
+{
+    struct err trouble = {""};
+    gateway.profiles = profiles_new(gateway.catalog->config->identities_max);
+    if (gateway.profiles)
+        gateway.profiles_keeper =
+            profiles_keeper_new(&(struct profiles_keeper_spec){.helper = gateway.store_helper,
+                                                               .store = gateway.store,
+                                                               .profiles = gateway.profiles,
+                                                               .folder = admin->state_folder},
+                                &trouble);
+    if (!gateway.profiles_keeper)
+        return err_set(err, -ENOMEM, "cannot load the profiles of callers: out of memory");
+    admin->profiles = gateway.profiles;
+    admin->profiles_keeper = gateway.profiles_keeper;
     return 0;
 }
 
@@ -415,6 +436,8 @@ static int boot(struct err *err)
                                .events = &admin_events};
     result = open_state(&admin, err);
     if (result == 0)
+        result = open_profiles(&admin, err);
+    if (result == 0)
         result = start_workers(err);
     if (result == 0)
         result = start_services(&admin, err);
@@ -462,6 +485,7 @@ static void on_channel_closed(void *owner)
     admin_free(TAKE(
         gateway
             .admin)); /* another gateway may serve the same socket now, and what it changes is not heard of here */
+    profiles_keeper_stop(gateway.profiles_keeper);
     drain();
 }
 
@@ -476,8 +500,11 @@ static void shut_down(void)
             usleep(1000);
     for (uint32_t i = 0; i < gateway.workers_count; i++)
         worker_join(gateway.workers[i]);
+    profiles_keeper_stop(gateway.profiles_keeper);
     record_hub_free(gateway.record_hub);
     helper_free(gateway.store_helper);
+    profiles_keeper_free(gateway.profiles_keeper);
+    profiles_free(gateway.profiles);
     store_free(gateway.store);
     keyring_unref(gateway.keyring);
     catalog_unref(gateway.catalog);

@@ -11,6 +11,11 @@
 
 /* ── what it may use ── */
 
+bool profile_is_blank(const struct profile *profile)
+{
+    return profile->today == 0 && profile->granted_rate <= 0;
+}
+
 bool profile_is_trusted(const struct profile *profile)
 {
     return profile->rate > 0 || profile->granted_rate > 0;

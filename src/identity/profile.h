@@ -72,6 +72,8 @@ struct profile {
 /* Brings days, rate and balances to `wall_ms`. To be called before any of the looks below. */
 void profile_advance(struct profile *profile, uint64_t wall_ms);
 
+/* Is it an identity of which nothing is known? */
+bool profile_is_blank(const struct profile *profile);
 /* Is it trusted at all, by use or by grant? */
 bool profile_is_trusted(const struct profile *profile);
 /* … and has it balance left? */

@@ -307,18 +307,17 @@ bool profiles_forget(struct profiles *profiles, uint64_t id)
 }
 
 int profiles_change(struct profiles *profiles, uint64_t id, bool make, uint64_t wall_ms,
-                    void (*change)(struct profile *profile, void *arg), void *arg)
+                    bool (*change)(struct profile *profile, void *arg), void *arg)
 {
     struct shard *shard = shard_of(profiles, id);
     int result = 0;
     pthread_mutex_lock(&shard->lock);
     uint32_t number = find(shard, id);
-    if (number == SLOT_NONE)
+    bool is_new = number == SLOT_NONE;
+    if (is_new)
         result = make ? add(shard, id, wall_ms, &number) : -ENOENT;
-    if (result == 0) {
-        change(&slot_at(shard, number)->profile, arg);
+    if (result == 0 && (change(&slot_at(shard, number)->profile, arg) || is_new))
         touch(shard, number);
-    }
     pthread_mutex_unlock(&shard->lock);
     return result;
 }
@@ -343,15 +342,25 @@ size_t profiles_take_changed(struct profiles *profiles, uint32_t shard_number,
     return count;
 }
 
+/* Returns whether there are more. */
+static bool touch_piece(struct shard *shard, uint32_t *slot)
+{
+    pthread_mutex_lock(&shard->lock);
+    uint32_t end = MIN(*slot + PROFILES_PIECE, shard->slots_made);
+    for (; *slot < end; (*slot)++)
+        if (slot_at(shard, *slot)->profile.id)
+            shard->changed[*slot / 64] |= UINT64_C(1) << (*slot % 64);
+    bool more = *slot < shard->slots_made;
+    pthread_mutex_unlock(&shard->lock);
+    return more;
+}
+
 void profiles_touch_all(struct profiles *profiles)
 {
     for (size_t i = 0; i < PROFILES_SHARDS; i++) {
-        struct shard *shard = &profiles->shards[i];
-        pthread_mutex_lock(&shard->lock);
-        for (uint32_t at = 0; at < shard->slots_made; at++)
-            if (slot_at(shard, at)->profile.id)
-                shard->changed[at / 64] |= UINT64_C(1) << (at % 64);
-        pthread_mutex_unlock(&shard->lock);
+        uint32_t slot = 0;
+        while (touch_piece(&profiles->shards[i], &slot))
+            ;
     }
 }
 
@@ -451,6 +460,11 @@ size_t profiles_largest(struct profiles *profiles, uint64_t wall_ms, struct prof
 }
 
 /* ── life ── */
+
+uint32_t profiles_max(const struct profiles *profiles)
+{
+    return PROFILES_SHARDS * profiles->shards[0].slots_max;
+}
 
 uint64_t profiles_count(struct profiles *profiles)
 {

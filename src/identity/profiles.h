@@ -27,6 +27,8 @@ struct profiles;
 struct profiles *profiles_new(uint32_t identities_max) must_check;
 void profiles_free(struct profiles *profiles);
 uint64_t profiles_count(struct profiles *profiles);
+/* How many there may be: `identities_max`, rounded up to whole shards. */
+uint32_t profiles_max(const struct profiles *profiles);
 
 /* What the gate needs to know of a caller. */
 struct standing {
@@ -49,8 +51,9 @@ bool profiles_get(struct profiles *profiles, uint64_t id, uint64_t wall_ms, stru
 /* Adds or replaces, as it is; it counts as the newest. 0, -ENOSPC (its shard is full of trusted ones), -ENOMEM, or -EINVAL (id 0). */
 int profiles_put(struct profiles *profiles, const struct profile *profile, uint64_t wall_ms) must_check;
 bool profiles_forget(struct profiles *profiles, uint64_t id);
-/* Changes one in place under its lock; it is made when it is new and `make` is true. 0, -ENOENT when there is none, or as profiles_put(). */
-int profiles_change(struct profiles *profiles, uint64_t id, bool make, uint64_t wall_ms, void (*change)(struct profile *profile, void *arg), void *arg) must_check;
+/* Changes one in place under its lock; `change` tells whether it did. It is made when it is new and `make` is true. 0, -ENOENT when there is none, or as
+ * profiles_put(). */
+int profiles_change(struct profiles *profiles, uint64_t id, bool make, uint64_t wall_ms, bool (*change)(struct profile *profile, void *arg), void *arg) must_check;
 
 /* Copies profiles of one shard that changed since they were last taken, and marks them as taken: at most PROFILES_PIECE; 0 when there is none left. The
  * store's writer goes round the shards with it. */

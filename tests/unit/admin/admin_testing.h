@@ -34,6 +34,8 @@ struct fixture {
     struct helper *helper;
     struct store *store;
     struct record_hub *hub;
+    struct profiles *profiles;
+    struct profiles_keeper *keeper;
     struct mac_key mac;
     struct admin_spec spec;
     struct admin *admin;
@@ -117,6 +119,20 @@ static inline struct pool *test_pool(const char *url)
 
 /* ── folder, store, loop ── */
 
+static inline void fixture_profiles(struct fixture *fixture)
+{
+    struct err trouble = {""};
+    fixture->profiles = profiles_new(1000);
+    assert_non_null(fixture->profiles);
+    fixture->keeper =
+        profiles_keeper_new(&(struct profiles_keeper_spec){.helper = fixture->helper,
+                                                           .store = fixture->store,
+                                                           .profiles = fixture->profiles,
+                                                           .folder = fixture->folder},
+                            &trouble);
+    assert_non_null(fixture->keeper);
+}
+
 static inline void fixture_start(struct fixture *fixture)
 {
     struct err err = {""};
@@ -133,11 +149,14 @@ static inline void fixture_start(struct fixture *fixture)
     assert_non_null(fixture->helper);
     fixture->store = store_new(fixture->database, &error, &err);
     assert_non_null(fixture->store);
+    fixture_profiles(fixture);
     fixture->spec = (struct admin_spec){.loop = fixture->loop,
                                         .listener = -1,
                                         .metrics_listener = -1,
                                         .store_helper = fixture->helper,
                                         .store = fixture->store,
+                                        .profiles = fixture->profiles,
+                                        .profiles_keeper = fixture->keeper,
                                         .key_mac = &fixture->mac,
                                         .state_folder = fixture->folder,
                                         .restarts = 2,
@@ -224,6 +243,8 @@ static inline void fixture_stop(struct fixture *fixture)
     admin_free(fixture->admin);
     record_hub_free(fixture->hub);
     helper_free(fixture->helper);
+    profiles_keeper_free(fixture->keeper);
+    profiles_free(fixture->profiles);
     store_free(fixture->store);
     loop_free(fixture->loop);
     keyring_unref(fixture->ring);

@@ -295,9 +295,10 @@ static void totals_and_the_largest(void **state)
     profiles_free(profiles);
 }
 
-static void grant_one(struct profile *profile, void *arg)
+static bool grant_one(struct profile *profile, void *arg)
 {
     profile_grant(profile, 5, *(uint64_t *)arg);
+    return true;
 }
 
 static void one_is_changed_in_place(void **state)
