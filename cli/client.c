@@ -234,7 +234,7 @@ enum exit_status client_ask(const struct invocation *call, const char *method, c
     *ret_json = NULL;
     if (client_open(call->data, &client, err) < 0)
         return EXIT_UNREACHABLE;
-    if (strcmp(target, "/keys/import") == 0)
+    if (strcmp(target, "/keys/import") == 0 || strcmp(target, "/profiles/import") == 0)
         client_set_wait(client, CLIENT_IMPORT_WAIT_S);
     enum exit_status result = EXIT_UNREACHABLE;
     if (client_call(client, method, target, body, &status, &answer, err) == 0)

@@ -247,8 +247,8 @@ static void print_common(void)
 void command_print_all(const struct command *commands, size_t commands_count)
 {
     char left[64];
-    puts("Usage: seawall [--data DIR] [--json] COMMAND\nLook at a running Seawall and change its "
-         "keys.\n");
+    puts("Usage: seawall [--data DIR] [--json] COMMAND\nLook at a running Seawall, change its "
+         "keys and budgets.\n");
     for (size_t i = 0; i < commands_count; i++) {
         snprintf(left, sizeof(left), "%s%s%s", commands[i].name,
                  commands[i].arguments[0] ? " " : "", commands[i].arguments);

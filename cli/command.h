@@ -56,7 +56,7 @@ enum exit_status command_fail(const char *format, ...) printf_like(1, 2);
 
 /* cmd_*.c */
 extern const struct command_option options_key_create[], options_key_rotate[], options_usage[],
-    options_top[], options_status[];
+    options_top[], options_status[], options_profile_list[], options_profile_import[];
 enum exit_status cmd_key_create(const struct invocation *call);
 enum exit_status cmd_key_list(const struct invocation *call);
 enum exit_status cmd_key_show(const struct invocation *call);
@@ -64,6 +64,11 @@ enum exit_status cmd_key_disable(const struct invocation *call);
 enum exit_status cmd_key_enable(const struct invocation *call);
 enum exit_status cmd_key_rotate(const struct invocation *call);
 enum exit_status cmd_key_import(const struct invocation *call);
+enum exit_status cmd_profile_show(const struct invocation *call);
+enum exit_status cmd_profile_list(const struct invocation *call);
+enum exit_status cmd_profile_grant(const struct invocation *call);
+enum exit_status cmd_profile_forget(const struct invocation *call);
+enum exit_status cmd_profile_import(const struct invocation *call);
 enum exit_status cmd_usage(const struct invocation *call);
 enum exit_status cmd_top(const struct invocation *call);
 enum exit_status cmd_status(const struct invocation *call);

@@ -3,6 +3,8 @@
 
 #include "base/text.h"
 
+#include <math.h>
+
 #define DAY_S 86400U
 #define SECONDS_MAX (3660ULL * DAY_S)
 
@@ -50,6 +52,26 @@ void words_age(uint64_t seconds, char ret_text[32])
         snprintf(ret_text, 32, "%llu min", s / 60);
     else
         snprintf(ret_text, 32, "%llu s", s);
+}
+
+void words_amount(double amount, char ret_text[32])
+{
+    double size = fabs(amount);
+    if (size < 100 && size >= 0.001) {
+        snprintf(ret_text, 32, "%.3g", amount);
+        return;
+    }
+    char digits[32];
+    int len = snprintf(digits, sizeof(digits), "%.0f", fmin(size, 1e15)), at = 0;
+    bool minus = amount < 0 && size >= 0.5;
+    if (minus)
+        ret_text[at++] = '-';
+    for (int i = 0; i < len; i++) {
+        if (i > 0 && (len - i) % 3 == 0)
+            ret_text[at++] = ',';
+        ret_text[at++] = digits[i];
+    }
+    ret_text[at] = '\0';
 }
 
 void words_time(const char *time, char ret_text[32])

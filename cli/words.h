@@ -12,6 +12,8 @@ int words_seconds(const char *text, uint64_t *ret_seconds) must_check;
 int words_expiry(const char *text, uint64_t now_ms, char ret_text[32]) must_check;
 /* "3 d 4 h", "12 min", "8 s". */
 void words_age(uint64_t seconds, char ret_text[32]);
+/* "0.25", "3.4", "1,234": three digits or all whole ones. */
+void words_amount(double amount, char ret_text[32]);
 /* "2026-11-24 10:00" of what the service writes; "-" of NULL. */
 void words_time(const char *time, char ret_text[32]);
 /* "http://127.0.0.1:8080" of a listen address; a wildcard is spoken as this machine. */

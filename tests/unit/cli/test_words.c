@@ -100,9 +100,28 @@ static void test_escapes(void **state)
     buf_release(&buf);
 }
 
+static void amounts_are_short(void **state)
+{
+    (void)state;
+    static const struct {
+        double amount;
+        const char *text;
+    } cases[] = {{0, "0"},         {0.25, "0.25"},
+                 {3.444, "3.44"},  {99.94, "99.9"},
+                 {100, "100"},     {1234.4, "1,234"},
+                 {-12.5, "-12.5"}, {-54321, "-54,321"},
+                 {0.0001, "0"},    {1e300, "1,000,000,000,000,000"}};
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        char text[32];
+        words_amount(cases[i].amount, text);
+        assert_string_equal(text, cases[i].text);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(amounts_are_short),
         cmocka_unit_test(test_durations),
         cmocka_unit_test(test_an_expiry_is_a_date_or_counts_from_now),
         cmocka_unit_test(test_ages),

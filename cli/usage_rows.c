@@ -1,0 +1,534 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "usage_rows.h"
+
+#include "base/alloc.h"
+#include "base/buf.h"
+#include "base/mac.h"
+#include "base/text.h"
+
+#include <jansson.h>
+
+#define COLUMNS_MAX 256
+#define NUMBER_BYTES 40
+#define NOT_THERE SIZE_MAX
+
+enum field { FIELD_WHO, FIELD_TIME, FIELD_IN, FIELD_OUT, FIELD_COUNT };
+
+/* In order of preference within a field. Without the letters that do not count. */
+static const struct known {
+    enum field field;
+    const char *name;
+} known[] = {
+    {FIELD_WHO, "key"},          {FIELD_WHO, "apikey"},
+    {FIELD_WHO, "keyid"},        {FIELD_WHO, "apikeyid"},
+    {FIELD_WHO, "sha256"},       {FIELD_WHO, "keysha256"},
+    {FIELD_WHO, "hashedkey"},    {FIELD_WHO, "keyhash"},
+    {FIELD_WHO, "token"},        {FIELD_WHO, "keyname"},
+    {FIELD_WHO, "keyalias"},     {FIELD_WHO, "user"},
+    {FIELD_WHO, "userid"},       {FIELD_WHO, "username"},
+    {FIELD_WHO, "name"},         {FIELD_WHO, "enduser"},
+    {FIELD_WHO, "address"},      {FIELD_WHO, "remoteaddr"},
+    {FIELD_WHO, "clientip"},     {FIELD_WHO, "ip"},
+    {FIELD_TIME, "time"},        {FIELD_TIME, "timestamp"},
+    {FIELD_TIME, "starttime"},   {FIELD_TIME, "createdat"},
+    {FIELD_TIME, "datetime"},    {FIELD_TIME, "date"},
+    {FIELD_TIME, "endtime"},     {FIELD_IN, "tokensin"},
+    {FIELD_IN, "prompttokens"},  {FIELD_IN, "inputtokens"},
+    {FIELD_OUT, "tokensout"},    {FIELD_OUT, "completiontokens"},
+    {FIELD_OUT, "outputtokens"},
+};
+
+static const char *const field_words[FIELD_COUNT] = {
+    "who it was: key, sha256, user, address", "when: time, timestamp, startTime",
+    "the prompt: tokens_in, prompt_tokens, input_tokens",
+    "the answer: tokens_out, completion_tokens, output_tokens"};
+
+struct usage_rows {
+    enum usage_format format;
+    const struct usage_events *events;
+    void *owner;
+    struct buf record; /* the row so far */
+    uint64_t line;     /* of what comes next */
+    uint64_t began;    /* line in which the row began */
+    bool started, quoted;
+    char first;                         /* of the row, behind spaces; 0: none yet */
+    size_t columns;                     /* of the header; 0: not read yet */
+    size_t columns_of[COUNT_OF(known)]; /* which column has the name; NOT_THERE */
+    size_t bom;                         /* bytes of a byte order mark that were passed over */
+};
+
+/* What a row says, as texts; null where it says nothing. */
+struct texts {
+    struct span of[FIELD_COUNT];
+};
+
+/* ── names ── */
+
+static bool does_count(char c)
+{
+    return c != '_' && c != '-' && c != '.' && c != ' ';
+}
+
+static bool is_name(struct span given, const char *name)
+{
+    for (size_t i = 0; i < given.len; i++) {
+        char c = given.ptr[i];
+        if (!does_count(c))
+            continue;
+        if (c >= 'A' && c <= 'Z')
+            c = (char)(c - 'A' + 'a');
+        if (c != *name++)
+            return false;
+    }
+    return *name == '\0';
+}
+
+static size_t find_name(struct span given)
+{
+    for (size_t i = 0; i < COUNT_OF(known); i++)
+        if (is_name(given, known[i].name))
+            return i;
+    return NOT_THERE;
+}
+
+/* ── times and numbers ── */
+
+static bool take_digits(struct span *text, size_t count, unsigned max, unsigned *ret_value)
+{
+    uint64_t value;
+    if (text->len < count || text_to_u64(span_take(*text, count), &value) < 0 || value > max)
+        return false;
+    *text = span_skip(*text, count);
+    *ret_value = (unsigned)value;
+    return true;
+}
+
+static bool take_byte(struct span *text, char byte)
+{
+    if (text->len == 0 || text->ptr[0] != byte)
+        return false;
+    *text = span_skip(*text, 1);
+    return true;
+}
+
+/* ".123456": only milliseconds count. */
+static bool take_fraction(struct span *text, unsigned *ret_ms)
+{
+    unsigned ms = 0, digits = 0;
+    if (!take_byte(text, '.'))
+        return true;
+    for (; text->len > 0 && text->ptr[0] >= '0' && text->ptr[0] <= '9'; digits++) {
+        if (digits < 3)
+            ms = ms * 10 + (unsigned)(text->ptr[0] - '0');
+        *text = span_skip(*text, 1);
+    }
+    for (unsigned i = digits; i < 3; i++)
+        ms *= 10;
+    *ret_ms = ms;
+    return digits > 0;
+}
+
+/* "Z", "UTC", "+01:00", "-0530", "+01", or nothing. */
+static bool take_zone(struct span *text, int64_t *ret_minutes)
+{
+    unsigned hours = 0, minutes = 0;
+    while (take_byte(text, ' '))
+        ;
+    if (text->len == 0 || span_eq_nocase(*text, SPAN("Z")) || span_eq_nocase(*text, SPAN("UTC"))) {
+        *text = SPAN("");
+        return true;
+    }
+    bool west = take_byte(text, '-');
+    if ((!west && !take_byte(text, '+')) || !take_digits(text, 2, 23, &hours))
+        return false;
+    (void)take_byte(text, ':');
+    if (text->len > 0 && !take_digits(text, 2, 59, &minutes))
+        return false;
+    *ret_minutes = (west ? -1 : 1) * (int64_t)(60 * hours + minutes);
+    return true;
+}
+
+static int read_iso(struct span text, uint64_t *ret_wall_ms)
+{
+    uint64_t day_ms;
+    unsigned hours = 0, minutes = 0, seconds = 0, ms = 0;
+    int64_t zone = 0;
+    if (text.len < 10 || text_parse_time(span_take(text, 10), &day_ms) < 0)
+        return -EINVAL;
+    text = span_skip(text, 10);
+    if (text.len > 0) {
+        if ((!take_byte(&text, 'T') && !take_byte(&text, ' ')) ||
+            !take_digits(&text, 2, 23, &hours) || !take_byte(&text, ':') ||
+            !take_digits(&text, 2, 59, &minutes))
+            return -EINVAL;
+        if (take_byte(&text, ':') && !take_digits(&text, 2, 60, &seconds))
+            return -EINVAL;
+        if (!take_fraction(&text, &ms) || !take_zone(&text, &zone) || text.len > 0)
+            return -EINVAL;
+    }
+    int64_t wall_ms = (int64_t)day_ms + ((int64_t)(60 * hours + minutes) - zone) * 60000 +
+                      (int64_t)seconds * 1000 + ms;
+    if (wall_ms < 0)
+        return -EINVAL;
+    *ret_wall_ms = (uint64_t)wall_ms;
+    return 0;
+}
+
+/* Seconds have 10 digits until the year 2286, milliseconds 13, microseconds 16. */
+static int read_epoch(struct span text, uint64_t *ret_wall_ms)
+{
+    size_t digits = 0;
+    uint64_t value;
+    unsigned ms = 0;
+    while (digits < text.len && text.ptr[digits] >= '0' && text.ptr[digits] <= '9')
+        digits++;
+    if (text_to_u64(span_take(text, digits), &value) < 0)
+        return -EINVAL;
+    text = span_skip(text, digits);
+    if (!take_fraction(&text, &ms) || text.len > 0 || value >= UINT64_C(100000000000000000))
+        return -EINVAL;
+    if (value < UINT64_C(100000000000))
+        *ret_wall_ms = value * 1000 + ms;
+    else
+        *ret_wall_ms = value < UINT64_C(100000000000000) ? value : value / 1000;
+    return 0;
+}
+
+int usage_time_read(struct span text, uint64_t *ret_wall_ms)
+{
+    return read_iso(text, ret_wall_ms) == 0 ? 0 : read_epoch(text, ret_wall_ms);
+}
+
+/* "123", "123.0"; nothing is none. */
+static int read_tokens(struct span text, uint64_t *ret_tokens)
+{
+    ptrdiff_t dot = span_find_byte(text, '.');
+    struct span rest = dot < 0 ? SPAN("") : span_skip(text, (size_t)dot + 1);
+    if (text.len == 0) {
+        *ret_tokens = 0;
+        return 0;
+    }
+    for (size_t i = 0; i < rest.len; i++)
+        if (rest.ptr[i] != '0')
+            return -EINVAL;
+    return text_to_u64(dot < 0 ? text : span_take(text, (size_t)dot), ret_tokens);
+}
+
+/* ── a row ── */
+
+static bool is_plain(struct span text)
+{
+    for (size_t i = 0; i < text.len; i++)
+        if ((unsigned char)text.ptr[i] < 0x20 || text.ptr[i] == 0x7f)
+            return false;
+    return text.len <= USAGE_WHO_BYTES_MAX && text_is_utf8(text);
+}
+
+static int bad_row(const struct usage_rows *rows, const char *why)
+{
+    rows->events->bad(rows->owner, rows->began, why);
+    return 0;
+}
+
+static int judge(const struct usage_rows *rows, const struct texts *texts)
+{
+    char digits[2 * SHA256_BYTES + 1];
+    unsigned char digest[SHA256_BYTES];
+    struct usage_row row = {.who = span_trim(texts->of[FIELD_WHO])};
+    if (row.who.len == 0)
+        return bad_row(rows, "it does not say who it was");
+    if (!is_plain(row.who))
+        return bad_row(rows, "who it was is no text of at most 512 bytes");
+    if (texts->of[FIELD_TIME].len == 0)
+        return bad_row(rows, "it has no time");
+    if (usage_time_read(span_trim(texts->of[FIELD_TIME]), &row.wall_ms) < 0)
+        return bad_row(rows, "its time is neither ISO 8601 nor a number of seconds since 1970");
+    if (read_tokens(span_trim(texts->of[FIELD_IN]), &row.prompt_tokens) < 0 ||
+        read_tokens(span_trim(texts->of[FIELD_OUT]), &row.completion_tokens) < 0)
+        return bad_row(rows, "its tokens are no whole numbers");
+    if (span_starts(row.who, SPAN("sk-"))) {
+        sha256(row.who, digest);
+        text_hex(digest, sizeof(digest), digits);
+        row.who = span_str(digits);
+    }
+    return MIN(rows->events->row(rows->owner, rows->began, &row), 0);
+}
+
+/* ── JSON lines ── */
+
+/* A member's value as text; null of what is none. `room` keeps numbers. */
+static struct span text_of(const json_t *value, char room[NUMBER_BYTES])
+{
+    if (json_is_string(value))
+        return span_of(json_string_value(value), json_string_length(value));
+    if (json_is_integer(value))
+        snprintf(room, NUMBER_BYTES, "%lld", (long long)json_integer_value(value));
+    else if (json_is_real(value))
+        snprintf(room, NUMBER_BYTES, "%.6f", json_real_value(value));
+    else
+        return SPAN_NULL;
+    return span_str(room);
+}
+
+static int read_json(const struct usage_rows *rows, struct span line)
+{
+    json_t *row = json_loadb(line.ptr, line.len, 0, NULL);
+    char rooms[FIELD_COUNT][NUMBER_BYTES];
+    size_t rank[FIELD_COUNT] = {NOT_THERE, NOT_THERE, NOT_THERE, NOT_THERE};
+    struct texts texts = {{SPAN_NULL}};
+    const char *name;
+    json_t *value;
+    if (!json_is_object(row)) {
+        json_decref(row);
+        return bad_row(rows, "it is no JSON object");
+    }
+    json_object_foreach(row, name, value)
+    {
+        size_t at = find_name(span_str(name));
+        if (at == NOT_THERE || at >= rank[known[at].field])
+            continue;
+        enum field field = known[at].field;
+        char room[NUMBER_BYTES];
+        struct span text = text_of(value, room);
+        if (span_trim(text).len == 0)
+            continue;
+        rank[field] = at;
+        if (text.ptr == room) {
+            memcpy(rooms[field], room, sizeof(room));
+            text.ptr = rooms[field];
+        }
+        texts.of[field] = text;
+    }
+    int result = judge(rows, &texts);
+    json_decref(row);
+    return result;
+}
+
+/* ── CSV ── */
+
+/* Takes a cell off the front and undoes its quotes in place. False: text behind a closing quote. */
+static bool take_cell(char **at, char *end, struct span *ret_cell, bool *ret_last)
+{
+    char *from = *at, *to = *at, *start = *at;
+    if (from < end && *from == '"') {
+        for (from++; from < end && (*from != '"' || (from + 1 < end && from[1] == '"')); from++) {
+            from += *from == '"';
+            *to++ = *from;
+        }
+        from += from < end;
+    } else {
+        while (from < end && *from != ',')
+            from++;
+        to = from;
+    }
+    *ret_cell = span_of(start, (size_t)(to - start));
+    *ret_last = from == end;
+    *at = from + !*ret_last;
+    return *ret_last || *from == ',';
+}
+
+/* 0 and the row's cells, or -EINVAL with why. */
+static int split(struct buf *record, size_t len, struct span cells[COLUMNS_MAX], size_t *ret_count,
+                 const char **ret_why)
+{
+    char *at = record->ptr, *end = record->ptr + len;
+    size_t count = 0;
+    bool last = false;
+    while (!last) {
+        *ret_why = "it has more than 256 columns";
+        if (count == COLUMNS_MAX)
+            return -EINVAL;
+        *ret_why = "there is text behind a closing quote";
+        if (!take_cell(&at, end, &cells[count++], &last))
+            return -EINVAL;
+    }
+    *ret_count = count;
+    return 0;
+}
+
+static int read_header(struct usage_rows *rows, const struct span *cells, size_t count,
+                       struct err *err)
+{
+    bool there[FIELD_COUNT] = {false};
+    for (size_t i = 0; i < COUNT_OF(known); i++)
+        rows->columns_of[i] = NOT_THERE;
+    for (size_t i = 0; i < count; i++) {
+        size_t at = find_name(span_trim(cells[i]));
+        if (at == NOT_THERE)
+            continue;
+        if (rows->columns_of[at] != NOT_THERE)
+            return err_set(err, -EINVAL, "%llu: column '%.*s' comes twice",
+                           (unsigned long long)rows->began, (int)MIN(cells[i].len, (size_t)60),
+                           cells[i].ptr);
+        rows->columns_of[at] = i;
+        there[known[at].field] = true;
+    }
+    for (size_t f = 0; f < FIELD_COUNT; f++)
+        if (!there[f])
+            return err_set(err, -EINVAL, "%llu: no column says %s", (unsigned long long)rows->began,
+                           field_words[f]);
+    rows->columns = count;
+    return 0;
+}
+
+static int read_cells(struct usage_rows *rows, const struct span *cells, size_t count)
+{
+    struct texts texts = {{SPAN_NULL}};
+    if (count != rows->columns)
+        return bad_row(rows, count < rows->columns ? "it has fewer cells than the header"
+                                                   : "it has more cells than the header");
+    for (size_t i = 0; i < COUNT_OF(known); i++) {
+        struct span *text = &texts.of[known[i].field];
+        if (rows->columns_of[i] != NOT_THERE && span_trim(*text).len == 0)
+            *text = cells[rows->columns_of[i]];
+    }
+    return judge(rows, &texts);
+}
+
+static int read_csv(struct usage_rows *rows, size_t len, struct err *err)
+{
+    struct span cells[COLUMNS_MAX];
+    size_t count = 0;
+    const char *why;
+    if (split(&rows->record, len, cells, &count, &why) < 0)
+        return rows->columns > 0
+                   ? bad_row(rows, why)
+                   : err_set(err, -EINVAL, "%llu: %s", (unsigned long long)rows->began, why);
+    return rows->columns > 0 ? read_cells(rows, cells, count)
+                             : read_header(rows, cells, count, err);
+}
+
+/* ── rows in bytes ── */
+
+static int choose_format(struct usage_rows *rows, struct span first, struct err *err)
+{
+    struct span text = span_trim(first);
+    if (rows->format == USAGE_AUTO)
+        rows->format = text.ptr[0] == '{' || text.ptr[0] == '[' ? USAGE_JSONL : USAGE_CSV;
+    rows->started = true;
+    if (rows->format == USAGE_JSONL && text.ptr[0] == '[')
+        return err_set(err, -EINVAL,
+                       "%llu: a JSON array: make it one object a line, as jq -c '.[]' does",
+                       (unsigned long long)rows->began);
+    return 0;
+}
+
+static int end_record(struct usage_rows *rows, struct err *err)
+{
+    int status = buf_status(&rows->record), result = 0;
+    struct span text = buf_span(&rows->record);
+    if (status == -ENOMEM)
+        return err_set(err, status, "%llu: out of memory", (unsigned long long)rows->began);
+    if (status < 0 && rows->format == USAGE_CSV && rows->columns == 0)
+        return err_set(err, -EINVAL, "%llu: the header is longer than 1 MiB",
+                       (unsigned long long)rows->began);
+    while (text.len > 0 && (text.ptr[text.len - 1] == '\n' || text.ptr[text.len - 1] == '\r'))
+        text.len--;
+    if (status < 0)
+        result = bad_row(rows, "it is longer than 1 MiB");
+    else if (span_trim(text).len > 0) {
+        if (!rows->started)
+            result = choose_format(rows, text, err);
+        if (result == 0)
+            result =
+                rows->format == USAGE_CSV ? read_csv(rows, text.len, err) : read_json(rows, text);
+    }
+    buf_clear(&rows->record);
+    rows->quoted = false;
+    rows->first = '\0';
+    rows->began = rows->line;
+    return result;
+}
+
+/* What a first row begins with tells its form, and whether quotes may span lines. */
+static bool counts_quotes(const struct usage_rows *rows)
+{
+    if (rows->format != USAGE_AUTO)
+        return rows->format == USAGE_CSV;
+    return rows->first != '{' && rows->first != '[';
+}
+
+/* How many bytes belong to the row at hand, its newline included. */
+static size_t row_bytes(struct usage_rows *rows, struct span bytes, bool *ret_ended)
+{
+    *ret_ended = false;
+    for (size_t i = 0; i < bytes.len; i++) {
+        char c = bytes.ptr[i];
+        if (rows->first == '\0' && c != ' ' && c != '\t')
+            rows->first = c;
+        if (c == '"')
+            rows->quoted ^= counts_quotes(rows);
+        if (c != '\n')
+            continue;
+        rows->line++;
+        *ret_ended = !rows->quoted;
+        if (*ret_ended)
+            return i + 1;
+    }
+    return bytes.len;
+}
+
+static struct span skip_bom(struct usage_rows *rows, struct span bytes)
+{
+    static const char mark[] = "\xef\xbb\xbf";
+    while (rows->bom < 3 && bytes.len > 0 && bytes.ptr[0] == mark[rows->bom]) {
+        bytes = span_skip(bytes, 1);
+        rows->bom++;
+    }
+    if (bytes.len > 0)
+        rows->bom = 3;
+    return bytes;
+}
+
+int usage_rows_feed(struct usage_rows *rows, struct span bytes, struct err *err)
+{
+    int result = 0;
+    bytes = skip_bom(rows, bytes);
+    while (result == 0 && bytes.len > 0) {
+        bool ended;
+        size_t len = row_bytes(rows, bytes, &ended);
+        buf_append(&rows->record, span_take(bytes, len));
+        bytes = span_skip(bytes, len);
+        if (ended)
+            result = end_record(rows, err);
+    }
+    return result;
+}
+
+int usage_rows_end(struct usage_rows *rows, struct err *err)
+{
+    int result = 0;
+    if (rows->quoted && buf_status(&rows->record) == 0)
+        result = rows->columns > 0 ? bad_row(rows, "a quote is not closed")
+                                   : err_set(err, -EINVAL, "%llu: a quote is not closed",
+                                             (unsigned long long)rows->began);
+    else if (rows->record.len > 0 || buf_status(&rows->record) < 0)
+        result = end_record(rows, err);
+    if (result == 0 && !rows->started)
+        result = err_set(err, -EINVAL, "1: nothing is in it");
+    return result;
+}
+
+struct usage_rows *usage_rows_new(enum usage_format format, const struct usage_events *events,
+                                  void *owner)
+{
+    struct usage_rows *rows = mem_zalloc(sizeof(*rows));
+    if (!rows)
+        return NULL;
+    rows->format = format;
+    rows->events = events;
+    rows->owner = owner;
+    rows->line = rows->began = 1;
+    buf_init(&rows->record, USAGE_ROW_BYTES_MAX);
+    return rows;
+}
+
+void usage_rows_free(struct usage_rows *rows)
+{
+    if (!rows)
+        return;
+    if (rows->record.ptr)
+        explicit_bzero(rows->record.ptr, rows->record.cap); /* keys may be in it */
+    buf_release(&rows->record);
+    mem_free(rows);
+}
