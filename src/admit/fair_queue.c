@@ -361,6 +361,14 @@ static void depart(struct fair_queue *queue, struct fair_entry *entry)
         forget(queue, first_remembered(queue));
 }
 
+/* Entries that one identity may have waiting now. */
+static uint32_t identity_bound(const struct fair_queue *queue)
+{
+    uint32_t most = queue->limits.waiting_max;
+    uint32_t rest = queue->waiting < most ? most - queue->waiting : 0;
+    return MAX(queue->limits.per_identity_max, rest / FAIR_SHARE_OF_REST);
+}
+
 int fair_queue_pass(struct fair_queue *queue, struct fair_entry *entry,
                     const struct fair_place *place, uint64_t price)
 {
@@ -386,7 +394,7 @@ static int push(struct fair_queue *queue, struct fair_entry *entry, const struct
     if (r < 0)
         return r;
     struct fair_node *leaf = entry->node;
-    if (leaf->waiting >= queue->limits.per_identity_max)
+    if (leaf->waiting >= identity_bound(queue))
         return refuse(queue, entry, -EAGAIN);
     if (queue->waiting >= queue->limits.waiting_max)
         return refuse(queue, entry, -ENOSPC);
@@ -533,6 +541,13 @@ void fair_queue_free(struct fair_queue *queue)
     fair_heap_release(&queue->root.heap);
     mem_free(queue->buckets);
     mem_free(queue);
+}
+
+void fair_queue_set_bounds(struct fair_queue *queue, uint32_t waiting_max, uint32_t per_identity_max)
+{
+    check(waiting_max >= 1 && per_identity_max >= 1);
+    queue->limits.waiting_max = waiting_max;
+    queue->limits.per_identity_max = per_identity_max;
 }
 
 uint32_t fair_queue_waiting(const struct fair_queue *queue, enum fair_class class)

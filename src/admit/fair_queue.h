@@ -16,8 +16,8 @@
  * what they were given in any time by at most 2 U: the bound of that paper, with the running work as its M, which may turn out dearer or cheaper. The same holds for
  * networks of a class and, by weights, for classes.
  *
- * Pure: no clock, no lock, no memory but its own. O(log n) for each call, n = what waits at one level. Bounded: `waiting_max` entries, `per_identity_max` of one
- * identity, one node for each identity or network that waits or runs, and FAIR_REMEMBERED_MAX of those that do neither but are ahead of what waits beside them:
+ * Pure: no clock, no lock, no memory but its own. O(log n) for each call, n = what waits at one level. Bounded: `waiting_max` entries; of one identity a
+ * share of what is left of these (1 / FAIR_SHARE_OF_REST: the dynamic threshold of Choudhury and Hahne, 1998), and `per_identity_max` however little is left; one node for each identity or network that waits or runs, and FAIR_REMEMBERED_MAX of those that do neither but are ahead of what waits beside them:
  * they are forgotten when the others have caught up, or when there are too many (whoever is forgotten starts as somebody new, which anybody can anyway).
  */
 #pragma once
@@ -25,6 +25,7 @@
 #include "base/list.h"
 
 #define FAIR_REMEMBERED_MAX 65536
+#define FAIR_SHARE_OF_REST 16
 #define FAIR_PRICE_MAX (UINT64_C(1) << 40) /* wt; more counts as this, and nothing as 1 */
 
 enum fair_class { FAIR_IN_PROFILE, FAIR_PAID, FAIR_UNKNOWN, FAIR_CLASSES };
@@ -52,6 +53,10 @@ struct fair_queue *fair_queue_new(const struct fair_limits *limits) must_check;
 /* Nothing may wait or run. Accepts NULL. */
 void fair_queue_free(struct fair_queue *queue);
 
+/* Other bounds for what comes from now on; what waits stays. */
+void fair_queue_set_bounds(struct fair_queue *queue, uint32_t waiting_max,
+                           uint32_t per_identity_max);
+
 struct fair_place {
     enum fair_class class;
     uint64_t network, identity;
@@ -60,7 +65,7 @@ struct fair_place {
 /* A request that need not wait: it gets its turn now and is charged. 0 or -ENOMEM. */
 int fair_queue_pass(struct fair_queue *queue, struct fair_entry *entry,
                     const struct fair_place *place, uint64_t price) must_check;
-/* A request that waits. 0; -EAGAIN: its identity has per_identity_max waiting; -ENOSPC: waiting_max; -ENOMEM. */
+/* A request that waits. 0; -EAGAIN: its identity has as many waiting as it may; -ENOSPC: waiting_max; -ENOMEM. */
 int fair_queue_push(struct fair_queue *queue, struct fair_entry *entry,
                     const struct fair_place *place, uint64_t price) must_check;
 /* In front of what its identity has waiting, and the last of its class to be displaced: one that had a turn and lost it (settle it first), or comes back with a

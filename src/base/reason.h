@@ -50,6 +50,10 @@ C_LINKAGE_BEGIN
            "this model cannot do what the request asks")                                           \
     REASON(HEAD_TOO_LARGE, 431, "invalid_request_error", "headers_too_large",                      \
            "the request's header is too large")                                                    \
+    REASON(TOO_MANY_WAITING, 429, "rate_limit_error", "rate_limit_exceeded",                       \
+           "too many of your requests are waiting already")                                        \
+    REASON(TOO_EARLY, 429, "rate_limit_error", "come_back_later",                                  \
+           "it is not your turn yet: come back after the given time")                              \
     /* this side */                                                                                \
     REASON(INTERNAL, 500, "server_error", "internal_error", "something failed on our side")        \
     REASON(NOT_IMPLEMENTED, 501, "invalid_request_error", "not_implemented",                       \
@@ -61,6 +65,10 @@ C_LINKAGE_BEGIN
     REASON(NO_BACKEND, 503, "server_error", "model_unavailable",                                   \
            "no server for this model is available now")                                            \
     REASON(OVERLOADED, 503, "server_error", "overloaded", "the service is busy")                   \
+    REASON(NO_TURN, 503, "server_error", "overloaded",                                             \
+           "no turn came in time: come back after the given time")                                 \
+    REASON(GAVE_WAY, 503, "server_error", "overloaded",                                            \
+           "the service is at its limit and others go first: come back after the given time")      \
     REASON(SHUTTING_DOWN, 503, "server_error", "shutting_down", "the service is restarting")       \
     REASON(FIRST_BYTE_TIMEOUT, 504, "server_error", "model_timeout",                               \
            "the model did not start to answer in time")                                            \

@@ -292,8 +292,8 @@ void agree_write_warnings(struct buf *buf, const struct config *config)
     bool beyond = false;
     for (size_t i = 0; i < config->listen_count; i++)
         beyond = beyond || listens_beyond(config->listen[i]);
-    if (!config->keys_required && beyond)
-        buf_append(buf, SPAN("service.keys_required: without keys, everybody who reaches "
+    if (config->keys != CONFIG_KEYS_REQUIRED && beyond)
+        buf_append(buf, SPAN("service.keys: without keys, everybody who reaches "
                              "service.listen uses the models\n"));
     if (listens_beyond(config->metrics_listen))
         buf_append(buf, SPAN("service.metrics: it can be read from other machines, and has no "

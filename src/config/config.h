@@ -26,6 +26,7 @@
 #define CONFIG_ORIGINS_MAX 64
 
 enum config_upstream_stream { CONFIG_STREAM_AUTO, CONFIG_STREAM_ALWAYS, CONFIG_STREAM_NEVER };
+enum config_keys { CONFIG_KEYS_REQUIRED, CONFIG_KEYS_OPTIONAL, CONFIG_KEYS_IGNORED };
 enum config_probe { CONFIG_PROBE_AUTO, CONFIG_PROBE_TOKENS, CONFIG_PROBE_MODELS, CONFIG_PROBE_OFF };
 
 struct config_backend {
@@ -49,6 +50,7 @@ struct config_pool {
     uint32_t retries_max;          /* further tries of one request, before the first byte */
     uint32_t retry_budget_percent; /* of the pool's requests */
     uint32_t idle_connections_max; /* kept for each backend and worker */
+    uint32_t calls_max;            /* of each backend; 0: learned alone */
 };
 
 struct config_model {
@@ -71,7 +73,7 @@ struct config {
     uint32_t workers;           /* 0: as many as processors */
     struct span
         user; /* to become when started as root; empty: "seawall" if it exists, else "nobody" */
-    bool keys_required;
+    enum config_keys keys;
     struct span access_log; /* path inside the data folder, "-" for standard output, "off" */
     bool log_engine_words; /* in the access log's detail: they may quote a prompt */
     /* limits */
@@ -81,8 +83,11 @@ struct config {
         send_queue_bytes_max;
     uint32_t json_depth_max;
     uint32_t identities_max;
+    uint32_t waiting_max, waiting_per_identity_max; /* for a turn */
+    bool classes; /* callers within their budget go first */
     /* deadlines, milliseconds */
     uint32_t head_ms, body_ms, keep_alive_ms, send_stall_ms, drain_ms;
+    uint32_t turn_ms, siege_turn_ms;
     uint32_t body_rate_min; /* bytes a second, measured after the first 5 s */
     /* CORS */
     struct span *cors_origins; /* "*" alone, or exact origins */

@@ -69,9 +69,10 @@ enum setting_kind {
     ROW(user, user, USER, 1, 32, "", "seawall", SETTING_RESTART, \
         "The account the gateway runs as when the service is started by root. Without it: " \
         "`seawall` if there is such an account, else `nobody`.") \
-    ROW(keys_required, keys_required, BOOL, 0, 1, "true", "true", 0, \
-        "Whether calls need an API key. Without keys everybody who reaches the port uses the " \
-        "models.") \
+    ROW(keys, keys, CHOICE, 0, 2, "required", "required|optional|ignored", 0, \
+        "Whether calls need an API key. `optional` lets calls without one in, known by their " \
+        "address; a wrong key is refused. `ignored` looks at none. Without keys everybody who " \
+        "reaches the port uses the models.") \
     ROW(access_log, access_log, LOG, 1, 255, "access.log", "access.log", 0, \
         "Where each request gets its line of JSON: a file inside the data folder, `-` for " \
         "standard output, or `off`. Prompts and keys are never in it.") \
@@ -105,7 +106,16 @@ enum setting_kind {
     ROW(identities, identities_max, NUMBER, 1000, 10000000, "1000000", "1000000", SETTING_RESTART, \
         "Callers whose past use is remembered (see profiles.md): 128 bytes for each that there is, " \
         "and 6 for each that there may be. When it is full, those that are not trusted and were seen " \
-        "longest ago are forgotten.")
+        "longest ago are forgotten.") \
+    ROW(waiting, waiting_max, NUMBER, 1, 1000000, "4096", "4096", 0, \
+        "Requests of one pool that may wait for their turn. Beyond it those of lower class go first, " \
+        "with a time to come back.") \
+    ROW(waiting_per_identity, waiting_per_identity_max, NUMBER, 1, 10000, "4", "4", 0, \
+        "… of one key or address, whatever else waits. While the queue is emptier each may have a sixteenth of " \
+        "what is left of it.") \
+    ROW(classes, classes, BOOL, 0, 1, "true", "true", 0, \
+        "Whether callers within the budget that they earned go first, and calls of others are cut " \
+        "for them. Off: all share alike.")
 
 #define SETTINGS_DEADLINES(ROW, LIST) \
     ROW(head, head_ms, DURATION, 100 * MS, 10 * MINUTE, "10s", "10s", 0, \
@@ -119,7 +129,12 @@ enum setting_kind {
     ROW(send_stall, send_stall_ms, DURATION, 1 * SEC, 1 * HOUR, "60s", "60s", 0, \
         "How long a client may take nothing of its answer before it is let go.") \
     ROW(drain, drain_ms, DURATION, 0, 1 * HOUR, "30s", "30s", 0, \
-        "How long running answers may go on when the service stops.")
+        "How long running answers may go on when the service stops.") \
+    ROW(turn, turn_ms, DURATION, 0, 1 * HOUR, "30s", "30s", 0, \
+        "How long a request may wait for its turn.") \
+    ROW(siege_turn, siege_turn_ms, DURATION, 0, 1 * HOUR, "2s", "2s", 0, \
+        "… in a siege, of a caller who is not within its budget. Short, since most who wait longer " \
+        "are gone when the answer comes; they get a time to come back.")
 
 #define SETTINGS_CORS(ROW, LIST) \
     LIST(origins, cors_origins, ORIGIN, 0, CONFIG_ORIGINS_MAX, "", "https://chat.example.org", 0, \
@@ -179,7 +194,10 @@ enum setting_kind {
     ROW(retry_budget, retry_budget_percent, PERCENT, 0, 100, "10%", "10%", 0, \
         "Retries as a share of the pool's calls, so that retries cannot become a flood.") \
     ROW(idle_connections, idle_connections_max, NUMBER, 0, 10000, "64", "64", 0, \
-        "Unused connections kept open to each backend by each worker.")
+        "Unused connections kept open to each backend by each worker.") \
+    ROW(calls, calls_max, NUMBER, 0, 100000, "0", "32", 0, \
+        "Calls that one backend may have under way. 0: as many as it does well with, learned from " \
+        "its answers; a number is never exceeded.")
 
 #define SETTINGS_MODEL(ROW, LIST) \
     ROW(name, name, MODEL, 1, 255, "", "deepseek-chat", SETTING_REQUIRED, \

@@ -46,6 +46,8 @@ enum answer_state {
 };
 
 struct answer *answer_new(const struct answer_terms *terms) must_check;
+/* Another output_tokens_max, before the first event. 0: none. */
+void answer_set_output_max(struct answer *answer, uint64_t output_tokens_max);
 void answer_free(struct answer *answer);
 const struct meter *answer_meter(const struct answer *answer);
 /* What was wrong with the engine's answer, in words for the operator's log only: set after -EINVAL, else "". May quote the engine. */

@@ -33,6 +33,11 @@ struct answer *answer_new(const struct answer_terms *terms)
     return answer;
 }
 
+void answer_set_output_max(struct answer *answer, uint64_t output_tokens_max)
+{
+    answer->terms.output_tokens_max = output_tokens_max;
+}
+
 void answer_free(struct answer *answer)
 {
     if (!answer)

@@ -71,14 +71,22 @@ static bool same_pool(const struct config_pool *a, const struct config_pool *b)
     return true;
 }
 
-/* The pool of the old catalog that has the same settings, or NULL. */
-static struct pool *kept_pool(const struct catalog *before, const struct config_pool *config)
+static struct gate_limits gate_limits(const struct config *config, const struct config_pool *pool)
 {
-    if (!before)
-        return NULL;
-    for (size_t i = 0; i < before->pools_count; i++)
+    return (struct gate_limits){
+        .fair = {.weights = {8, 2, 1}, .waiting_max = config->waiting_max, .per_identity_max = config->waiting_per_identity_max},
+        .wait_ms_max = config->turn_ms,
+        .siege_wait_ms_max = config->siege_turn_ms,
+        .calls_max = pool->calls_max,
+        .one_class = !config->classes};
+}
+
+/* The turnstile of the old catalog's pool that has the same settings, which go on; or NULL. */
+static struct turnstile *kept_turnstile(const struct catalog *before, const struct config_pool *config)
+{
+    for (size_t i = 0; before && i < before->pools_count; i++)
         if (same_pool(&before->config->pools[i], config))
-            return pool_ref(before->pools[i]);
+            return turnstile_ref(before->turnstiles[i]);
     return NULL;
 }
 
@@ -93,6 +101,28 @@ static struct pool *renewed_pool(const struct catalog *before, const struct conf
     return pool;
 }
 
+/* Pool number `i` and its turnstile: those of before, or new ones. */
+static int add_pool(struct catalog *catalog, const struct catalog *before, size_t i, struct err *err)
+{
+    const struct config_pool *config = &catalog->config->pools[i];
+    struct gate_limits limits = gate_limits(catalog->config, config);
+    struct turnstile *turnstile = kept_turnstile(before, config);
+    if (turnstile) {
+        turnstile_set_limits(turnstile, &limits);
+    } else {
+        struct pool *pool = renewed_pool(before, config, err);
+        if (!pool)
+            return -EINVAL;
+        turnstile = turnstile_new(pool, &limits, catalog->workers);
+        pool_unref(pool);
+        if (!turnstile)
+            return err_set(err, -ENOMEM, "out of memory");
+    }
+    catalog->pools[catalog->pools_count] = pool_ref(turnstile_pool(turnstile));
+    catalog->turnstiles[catalog->pools_count++] = turnstile;
+    return 0;
+}
+
 static int compare_models(const void *a, const void *b)
 {
     struct span x = ((const struct catalog_model *)a)->name;
@@ -101,12 +131,13 @@ static int compare_models(const void *a, const void *b)
     return order ? order : (x.len > y.len) - (x.len < y.len);
 }
 
-static struct pool *pool_named(const struct catalog *catalog, struct span name)
+static size_t pool_named(const struct catalog *catalog, struct span name)
 {
     for (size_t i = 0; i < catalog->pools_count; i++)
         if (span_eq(catalog->config->pools[i].name, name))
-            return catalog->pools[i];
-    return NULL;
+            return i;
+    check(false); /* config_parse() has made sure */
+    return 0;
 }
 
 /* The context that the pool's engine reports for a model whose operator gave none. */
@@ -130,8 +161,8 @@ static int add_configured(struct catalog *catalog)
         return -ENOMEM;
     for (size_t i = 0; i < config->models_count; i++) {
         const struct config_model *model = &config->models[i];
-        struct pool *pool = pool_named(catalog, model->pool);
-        check(pool); /* config_parse() has made sure */
+        size_t at = pool_named(catalog, model->pool);
+        struct pool *pool = catalog->pools[at];
         uint64_t context = model->context_tokens_max
                                ? model->context_tokens_max
                                : reported_context(pool, model->upstream_model);
@@ -139,6 +170,7 @@ static int add_configured(struct catalog *catalog)
             (struct catalog_model){.name = model->name,
                                    .upstream_model = model->upstream_model,
                                    .pool = pool,
+                                   .turnstile = catalog->turnstiles[at],
                                    .caps = {.engine_fields = model->engine_fields,
                                             .engine_fields_count = model->engine_fields_count,
                                             .output_tokens_max = model->output_tokens_max,
@@ -184,14 +216,15 @@ static int add_discovered(struct catalog *catalog)
                 .name = public_name(reported),
                 .upstream_model = reported,
                 .pool = catalog->pools[p],
+                .turnstile = catalog->turnstiles[p],
                 .caps = {.context_tokens_max = contexts[i], .choices_max = DISCOVERED_CHOICES_MAX}};
         }
     }
     return 0;
 }
 
-static struct catalog *build(struct config *config, struct catalog *before, uint64_t created_s,
-                             struct err *err)
+static struct catalog *build(struct config *config, struct catalog *before, uint32_t workers,
+                             uint64_t created_s, struct err *err)
 {
     struct arena *memory = arena_new(CATALOG_MEMORY_MAX);
     struct catalog *catalog = memory ? arena_zalloc(memory, sizeof(*catalog)) : NULL;
@@ -204,17 +237,15 @@ static struct catalog *build(struct config *config, struct catalog *before, uint
     catalog->memory = memory;
     catalog->config = config_ref(config);
     catalog->created_s = created_s;
+    catalog->workers = workers;
     catalog->discovers = config->models_count == 0;
     catalog->pools = arena_zalloc(memory, (config->pools_count + 1) * sizeof(*catalog->pools));
-    if (!catalog->pools)
+    catalog->turnstiles = arena_zalloc(memory, (config->pools_count + 1) * sizeof(struct turnstile *));
+    if (!catalog->pools || !catalog->turnstiles)
         goto no_memory;
     for (size_t i = 0; i < config->pools_count; i++) {
-        struct pool *pool = kept_pool(before, &config->pools[i]);
-        if (!pool)
-            pool = renewed_pool(before, &config->pools[i], err);
-        if (!pool)
+        if (add_pool(catalog, before, i, err) < 0)
             goto failed;
-        catalog->pools[catalog->pools_count++] = pool;
     }
     if ((catalog->discovers ? add_discovered(catalog) : add_configured(catalog)) < 0)
         goto no_memory;
@@ -228,15 +259,15 @@ failed:
     return NULL;
 }
 
-struct catalog *catalog_new(struct config *config, struct catalog *before, uint64_t wall_s,
-                            struct err *err)
+struct catalog *catalog_new(struct config *config, struct catalog *before, uint32_t workers,
+                            uint64_t wall_s, struct err *err)
 {
-    return build(config, before, wall_s, err);
+    return build(config, before, workers, wall_s, err);
 }
 
 struct catalog *catalog_rediscover(struct catalog *catalog)
 {
-    return build(catalog->config, catalog, catalog->created_s, NULL);
+    return build(catalog->config, catalog, catalog->workers, catalog->created_s, NULL);
 }
 
 struct catalog *catalog_ref(struct catalog *catalog)
@@ -249,8 +280,10 @@ void catalog_unref(struct catalog *catalog)
 {
     if (!catalog || atomic_fetch_sub_explicit(&catalog->references, 1, memory_order_acq_rel) != 1)
         return;
-    for (size_t i = 0; i < catalog->pools_count; i++)
+    for (size_t i = 0; i < catalog->pools_count; i++) {
+        turnstile_unref(catalog->turnstiles[i]);
         pool_unref(catalog->pools[i]);
+    }
     config_unref(catalog->config);
     arena_free(catalog->memory); /* the catalog itself lies in it */
 }

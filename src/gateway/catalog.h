@@ -10,12 +10,14 @@
 
 #include "config/config.h"
 #include "dialect/inference.h"
+#include "gateway/turnstile.h"
 #include "relay/pool.h"
 
 struct catalog_model {
     struct span name;
     struct span upstream_model;
     struct pool *pool;
+    struct turnstile *turnstile; /* of that pool */
     struct inference_caps caps;
 };
 
@@ -23,16 +25,19 @@ struct catalog {
     _Atomic uint32_t references;
     struct config *config;
     struct pool **pools;
+    struct turnstile **turnstiles; /* one for each pool */
     size_t pools_count;
     struct catalog_model *models; /* sorted by name */
     size_t models_count;
     bool discovers; /* models may still turn up */
     uint64_t created_s;
+    uint32_t workers;
     struct arena *memory;
 };
 
-/* Pools of `before` (may be NULL) whose settings are the same go on, with their connections and health. NULL with *err. */
-struct catalog *catalog_new(struct config *config, struct catalog *before, uint64_t wall_s,
+/* Pools of `before` (may be NULL) whose settings are the same go on, with their connections, health and turnstiles. `workers`: how many there will be. NULL
+ * with *err. */
+struct catalog *catalog_new(struct config *config, struct catalog *before, uint32_t workers, uint64_t wall_s,
                             struct err *err) must_check;
 /* The same pools, models discovered anew. */
 struct catalog *catalog_rediscover(struct catalog *catalog) must_check;

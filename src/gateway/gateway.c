@@ -9,6 +9,7 @@
 #include "gateway/sandbox.h"
 #include "gateway/worker.h"
 #include "loop/channel.h"
+#include "relay/facts.h"
 #include "relay/health.h"
 
 #include <signal.h>
@@ -23,6 +24,7 @@ struct gateway {
     struct channel *channel;
     struct mailbox *mailbox; /* workers that have drained */
     struct health *health;
+    struct facts_watch *facts;
     struct admin *admin;
     struct helper *store_helper;
     struct store *store;
@@ -33,7 +35,8 @@ struct gateway {
     struct config *config_at_start; /* what needs a restart is judged against it */
     uint64_t catalog_version;
     struct keyring *keyring;
-    struct worker *workers[HANDOVER_WORKERS_MAX];
+    struct profiles *profiles;
+    _Atomic(struct worker *) workers[HANDOVER_WORKERS_MAX];
     uint32_t workers_count, workers_drained;
     struct handover_start start;
     void *start_memory;
@@ -143,13 +146,15 @@ static int reload(struct span bundle, struct err *err)
     struct config *config = config_parse(bundle, err);
     if (!config)
         return -EINVAL;
-    struct catalog *catalog = catalog_new(config, gateway.catalog, clock_wall_ms() / 1000, err);
+    struct catalog *catalog = catalog_new(config, gateway.catalog, gateway.start.workers, clock_wall_ms() / 1000, err);
     config_unref(config);
     if (!catalog)
         return -EINVAL;
     int result = record_hub_reopen(gateway.record_hub, catalog->config->access_log, err);
     if (result == 0) /* last, since it cannot be taken back */
         result = health_watch(gateway.health, catalog->pools, catalog->pools_count);
+    if (result == 0)
+        result = facts_watch_set(gateway.facts, catalog->pools, catalog->pools_count);
     if (result < 0) {
         catalog_unref(catalog);
         return result;
@@ -380,6 +385,9 @@ static int start_workers(struct err *err)
                                                                 .listeners_count = start->addresses,
                                                                 .catalog = gateway.catalog,
                                                                 .keyring = gateway.keyring,
+                                                                .profiles = gateway.profiles,
+                                                                .address_key = &start->key_mac,
+                                                                .peers = gateway.workers,
                                                                 .record_hub = gateway.record_hub,
                                                                 .on_drained = on_worker_drained},
                                           err);
@@ -395,6 +403,10 @@ static int start_services(struct admin_spec *admin, struct err *err)
     gateway.health = health_new(gateway.loop, &health_events, NULL);
     if (!gateway.health ||
         health_watch(gateway.health, gateway.catalog->pools, gateway.catalog->pools_count) < 0)
+        return err_set(err, -ENOMEM, "out of memory");
+    gateway.facts = facts_watch_new(gateway.loop);
+    if (!gateway.facts ||
+        facts_watch_set(gateway.facts, gateway.catalog->pools, gateway.catalog->pools_count) < 0)
         return err_set(err, -ENOMEM, "out of memory");
     gateway.admin = admin_new(admin, err);
     return gateway.admin ? 0 : -EIO;
@@ -418,7 +430,7 @@ static int boot(struct err *err)
     struct config *config = config_parse(start->bundle, err);
     if (!config)
         return -EINVAL;
-    gateway.catalog = catalog_new(config, NULL, clock_wall_ms() / 1000, err);
+    gateway.catalog = catalog_new(config, NULL, start->workers, clock_wall_ms() / 1000, err);
     gateway.config_at_start = config;
     if (!gateway.catalog)
         return -EINVAL;
@@ -494,12 +506,15 @@ static void shut_down(void)
     struct worker_message stop_message = {.kind = WORKER_STOP};
 
     admin_free(gateway.admin);
+    facts_watch_free(gateway.facts);
     health_free(gateway.health);
     for (uint32_t i = 0; i < gateway.workers_count; i++)
         while (worker_post(gateway.workers[i], &stop_message) < 0)
             usleep(1000);
     for (uint32_t i = 0; i < gateway.workers_count; i++)
         worker_join(gateway.workers[i]);
+    for (uint32_t i = 0; i < gateway.workers_count; i++)
+        worker_free(gateway.workers[i]);
     profiles_keeper_stop(gateway.profiles_keeper);
     record_hub_free(gateway.record_hub);
     helper_free(gateway.store_helper);

@@ -18,7 +18,7 @@ void reply_common_headers(struct request *request, struct buf *head)
         return;
     http_answer_header(head, SPAN("Access-Control-Allow-Origin"), request->origin);
     http_answer_header(head, SPAN("Access-Control-Expose-Headers"),
-                       SPAN("x-request-id, retry-after"));
+                       SPAN("x-request-id, retry-after, seawall-ticket"));
 }
 
 /* Is input of this request still to come? Then the connection cannot serve another one. A body that nobody wants but that is here already is
@@ -98,6 +98,8 @@ enum step_result reply_refusal(struct request *request)
         int len = snprintf(text, sizeof(text), "%u", request->refusal.retry_after_s);
         http_answer_header(head, SPAN("Retry-After"), span_of(text, (size_t)len));
     }
+    if (request->refusal.retry_after_s > 0 && !span_is_null(request->ticket))
+        http_answer_header(head, SPAN("Seawall-Ticket"), request->ticket);
     return send_whole(request, info->status, buf_span(body));
 }
 
@@ -127,7 +129,7 @@ static enum step_result answer_options(struct request *request, bool preflight)
                            SPAN("GET, HEAD, POST, OPTIONS"));
         http_answer_header(
             head, SPAN("Access-Control-Allow-Headers"),
-            is_token_list(asked) ? asked : SPAN("authorization, content-type, x-request-id"));
+            is_token_list(asked) ? asked : SPAN("authorization, content-type, x-request-id, seawall-ticket"));
         http_answer_header(head, SPAN("Access-Control-Max-Age"), span_of(age, (size_t)len));
     }
     return send_whole(request, 204, SPAN(""));

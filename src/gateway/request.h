@@ -13,6 +13,8 @@
  */
 #pragma once
 
+#include "admit/gate.h"
+#include "admit/predictor.h"
 #include "base/arena.h"
 #include "dialect/answer.h"
 #include "dialect/endpoint.h"
@@ -66,6 +68,16 @@ struct request {
     uint64_t key_id;
     const struct catalog_model *model; /* lives in `catalog` */
     struct catalog *catalog;           /* the one this request was judged by; counted */
+
+    /* admit */
+    struct predictor_facts facts;
+    struct turn turn;           /* the gate's while turn_state is not NONE */
+    enum turn_state turn_state; /* as this worker was told last */
+    struct list waiting_link;   /* in worker->waiting, while it is WAITING */
+    uint64_t said_ms;           /* when its client was last told that it waits */
+    uint64_t identity;          /* 0: not asked yet */
+    uint64_t reserved_wt;       /* of its budget */
+    struct span ticket;         /* that it brought; then the one it is sent away with */
 
     /* relay and the way back */
     struct buf ask;     /* headroom and the engine's body, until the first byte of its answer */

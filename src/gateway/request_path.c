@@ -6,6 +6,7 @@
 #include "gateway/request.h"
 
 #include "base/clock.h"
+#include "gateway/admission.h"
 #include "gateway/client.h"
 #include "gateway/reply.h"
 #include "gateway/response_path.h"
@@ -23,6 +24,7 @@ static enum step_result step_route(struct request *request);
 static enum step_result step_identify(struct request *request);
 static enum step_result step_receive(struct request *request);
 static enum step_result step_understand(struct request *request);
+static enum step_result step_admit(struct request *request);
 static enum step_result step_relay(struct request *request);
 static enum step_result step_record(struct request *request);
 
@@ -31,6 +33,7 @@ static const struct step request_path[] = {
     {"identify", step_identify},     /* whose key: before a byte of the body is read    */
     {"receive", step_receive},       /* the whole body, within its size and deadlines   */
     {"understand", step_understand}, /* JSON to one inference; which model, its caps    */
+    {"admit", step_admit},           /* its price and its turn; parks until it has one  */
     {"relay", step_relay},           /* a model's server works; parks until it is over  */
     {"record", step_record},         /* charge, log, count: every request comes here    */
 };
@@ -95,6 +98,7 @@ static void note_head(struct request *request, const struct http_request *head)
     record->method = arena_copy(arena, span_take(http_request_method_text(head), 16));
     record->path = redact_keys(arena, http_request_path(head), 128, key);
     record->user_agent = redact_keys(arena, http_request_header(head, SPAN("user-agent")), 64, key);
+    request->ticket = arena_copy(arena, span_take(http_request_header(head, SPAN("seawall-ticket")), TICKET_TEXT_BYTES));
     record->client_request_id = redact_keys(
         arena, request_id_of_client(http_request_header(head, SPAN("x-request-id")), room), 64, key);
 }
@@ -208,12 +212,15 @@ static enum step_result step_identify(struct request *request)
 {
     struct worker *worker = request->worker;
     const struct http_request *head = client_reader(request->client);
-    if (!request->catalog->config->keys_required)
+    enum config_keys keys = request->catalog->config->keys;
+    struct span authorization = http_request_header(head, SPAN("authorization"));
+    bool none = span_is_null(authorization) && http_request_header_count(head, SPAN("authorization")) == 0;
+    if (keys == CONFIG_KEYS_IGNORED || (keys == CONFIG_KEYS_OPTIONAL && none))
         return STEP_NEXT;
 
     struct key *key = NULL;
     enum reason reason =
-        keyring_check(worker->keyring, http_request_header(head, SPAN("authorization")),
+        keyring_check(worker->keyring, authorization,
                       loop_wall_ms(worker->loop), &key, &request->key_id);
     if (reason == REASON_NO_KEY && http_request_header_count(head, SPAN("authorization")) > 1)
         return request_refuse(request, REASON_BAD_KEY, "send one 'Authorization' header, not several");
@@ -411,7 +418,13 @@ static enum step_result step_understand(struct request *request)
     if (prepare_ask(request, inference) < 0)
         return request_refuse(request, REASON_OVERLOADED, NULL);
     http_request_forget_body(client_reader(request->client)); /* what goes on is our own copy */
+    admission_note(request, inference);
     return STEP_NEXT;
+}
+
+static enum step_result step_admit(struct request *request)
+{
+    return admission_step(request);
 }
 
 static enum step_result step_relay(struct request *request)
@@ -440,6 +453,7 @@ static enum step_result step_record(struct request *request)
     settle(request);
     if (request->record.reason == REASON_OK)
         request->record.reason = request->refusal.reason;
+    admission_end(request);
     request->record.ended_us = clock_mono_us();
     request->record.wall_ms = loop_wall_ms(worker->loop);
     recorder_request(worker->recorder, &request->record);

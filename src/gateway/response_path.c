@@ -8,6 +8,7 @@
 #include "gateway/response_path.h"
 
 #include "base/text.h"
+#include "gateway/admission.h"
 #include "gateway/client.h"
 #include "gateway/reply.h"
 #include "gateway/worker.h"
@@ -37,15 +38,15 @@ enum step_result response_start(struct request *request)
                             .body = request->ask.ptr + RELAY_HEADROOM,
                             .body_len = request->ask.len - RELAY_HEADROOM,
                             .stream = request->form != FORM_WHOLE,
+                            .first = pool_backend(request->model->pool, request->turn.backend),
                             .request_id = span_of(request->id, REQUEST_ID_BYTES)};
 
     sse_splitter_init(&request->splitter, config->event_bytes_max, &splitter_events, request);
     buf_init(&request->whole, config->answer_bytes_max);
-    request->record.queued_us = loop_now_us(worker->loop);
     request->call =
         relay_call_new(worker->relay, request->model->pool, &ask, &relay_events, request);
     if (!request->call)
-        return request_refuse(request, REASON_OVERLOADED, NULL);
+        return response_refuse(request, REASON_OVERLOADED);
     recorder_call_begins(worker->recorder);
     request->record.called = true;
     request->record.charged = true;
@@ -278,6 +279,7 @@ static int take_events(struct request *request, char *bytes, size_t len)
         return stop_refused(request);
     }
     note_tokens(request, before);
+    admission_progress(request);
     if (request->form == FORM_GATHER)
         return result;
     if (request->stop == STOP_CUT)
@@ -365,16 +367,16 @@ static int on_body(void *owner, char *bytes, size_t len)
 
 /* ---- the end ------------------------------------------------------------------------------------ */
 
-/* The answer failed: a refusal if nothing has been sent, else an error event and the end of the stream. */
-static void fail(struct request *request, enum reason reason)
+enum step_result response_refuse(struct request *request, enum reason reason)
 {
     struct buf *out = &request->worker->out;
     if (request->refusal.reason == REASON_OK)
         request->refusal.reason = reason;
     if (!request->head_sent) {
         request->record.charged = false;
-        (void)request_refuse(request, reason, NULL);
-    } else if (!request->end_sent) {
+        return request_refuse(request, reason, NULL);
+    }
+    if (!request->end_sent) {
         buf_clear(out);
         answer_fail(request->answer, &request->refusal, span_of(request->id, REQUEST_ID_BYTES),
                     out);
@@ -382,7 +384,21 @@ static void fail(struct request *request, enum reason reason)
         if (send_piece(request, buf_span(out), true) < 0)
             request->client_gone = true;
     }
+    return STEP_ANSWERED;
+}
+
+static void fail(struct request *request, enum reason reason)
+{
+    (void)response_refuse(request, reason);
     request_over(request);
+}
+
+int response_comment(struct request *request, struct span text)
+{
+    struct buf *out = &request->worker->out;
+    buf_clear(out);
+    sse_write_comment(out, text);
+    return buf_status(out) < 0 ? buf_status(out) : send_piece(request, buf_span(out), false);
 }
 
 static void fail_with_engine_error(struct request *request)
@@ -421,7 +437,7 @@ static void send_gathered(struct request *request, bool cut)
         fail(request, REASON_BAD_ANSWER);
         return;
     }
-    if (cut)
+    if (cut && request->record.reason == REASON_OK)
         request->record.reason = REASON_CUT;
     (void)reply_json(request, 200, buf_span(&worker->out));
     request_over(request);
@@ -438,6 +454,30 @@ static void finish_stream(struct request *request)
         request->record.reason = REASON_CLIENT_GONE;
     }
     request_over(request);
+}
+
+/* What has come leaves in good order; a caller that has nothing yet is told when to come back. */
+void response_give_way(struct request *request)
+{
+    response_stop(request);
+    if (request->end_sent) {
+        request_over(request);
+    } else if (request->head_sent && request->record.first_token_us > 0) {
+        struct buf *out = &request->worker->out;
+        buf_clear(out);
+        answer_finish(request->answer, true, out);
+        if (buf_status(out) < 0 || send_piece(request, buf_span(out), true) < 0)
+            request->client_gone = true;
+        request->record.reason = request->client_gone ? REASON_CLIENT_GONE : REASON_GAVE_WAY;
+        request_over(request);
+    } else if (request->form == FORM_GATHER && answer_meter(request->answer)->events_counted > 0) {
+        request->record.reason = REASON_GAVE_WAY;
+        send_gathered(request, true);
+    } else {
+        request->record.charged = false;
+        (void)admission_send_away(request);
+        request_over(request);
+    }
 }
 
 static void on_done(void *owner)

@@ -17,5 +17,11 @@ enum step_result response_start(struct request *request);
 void response_drained(struct request *request);
 /* Stops the engine, if one is at work. */
 void response_stop(struct request *request);
+/* The gate cut it for others: the engine stops, and the answer ends in good order, or is a refusal when nothing of it has left. */
+void response_give_way(struct request *request);
+/* A refusal when nothing has left, else an error event and the end of the stream. STEP_ANSWERED. */
+enum step_result response_refuse(struct request *request, enum reason reason);
+/* A comment in a stream, which begins with it if it has not begun: SSE's readers pass over it. < 0: the client is gone. */
+int response_comment(struct request *request, struct span text);
 /* Frees what the way back holds. */
 void response_release(struct request *request);

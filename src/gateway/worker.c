@@ -3,8 +3,10 @@
 
 #include "base/alloc.h"
 #include "base/log.h"
+#include "gateway/admission.h"
 #include "gateway/client.h"
 
+#include <stdatomic.h>
 #include <sys/resource.h>
 
 #define MAILBOX_MESSAGES_MAX 64
@@ -95,10 +97,93 @@ static void resize_parser(struct worker *worker, const struct config *before)
     worker->parser = parser;
 }
 
+/* ---- turnstiles ---------------------------------------------------------------------------------------- */
+
+static struct worker_turnstile *entry_of(struct worker *worker, const struct turnstile *turnstile)
+{
+    for (size_t i = 0; i < worker->turnstiles_count; i++)
+        if (worker->turnstiles[i].turnstile == turnstile)
+            return &worker->turnstiles[i];
+    return NULL;
+}
+
+void worker_forget_idle_turnstiles(struct worker *worker)
+{
+    for (size_t i = worker->turnstiles_count; i-- > 0;) {
+        struct worker_turnstile *entry = &worker->turnstiles[i];
+        if (entry->current || entry->turns > 0)
+            continue;
+        turnstile_unref(entry->turnstile);
+        *entry = worker->turnstiles[--worker->turnstiles_count];
+    }
+}
+
+/* Those of before stay while requests are in them. */
+static void use_turnstiles(struct worker *worker, const struct catalog *catalog)
+{
+    for (size_t i = 0; i < worker->turnstiles_count; i++)
+        worker->turnstiles[i].current = false;
+    for (size_t i = 0; i < catalog->pools_count; i++) {
+        struct worker_turnstile *entry = entry_of(worker, catalog->turnstiles[i]);
+        if (entry)
+            entry->current = true;
+        else if (worker->turnstiles_count < WORKER_TURNSTILES_MAX)
+            worker->turnstiles[worker->turnstiles_count++] =
+                (struct worker_turnstile){turnstile_ref(catalog->turnstiles[i]), 0, true};
+    }
+    worker_forget_idle_turnstiles(worker);
+}
+
+void worker_turn_begins(struct worker *worker, struct turnstile *turnstile)
+{
+    struct worker_turnstile *entry = entry_of(worker, turnstile);
+    if (entry)
+        entry->turns++;
+}
+
+void worker_turn_ends(struct worker *worker, struct turnstile *turnstile)
+{
+    struct worker_turnstile *entry = entry_of(worker, turnstile);
+    if (entry)
+        entry->turns--;
+}
+
+static void on_news(struct soon *soon)
+{
+    admission_take_news(container_of(soon, struct worker, news_soon));
+}
+
+static void on_turn_tick(void *arg)
+{
+    admission_tick(arg);
+}
+
+/* One message is enough for all that happens until it is read. A full mailbox is no loss: each worker looks at its tick too. */
+static void ring_peer(struct worker *peer)
+{
+    if (!peer || atomic_exchange_explicit(&peer->rung, true, memory_order_acq_rel))
+        return;
+    struct worker_message message = {.kind = WORKER_NEWS};
+    if (worker_post(peer, &message) < 0)
+        atomic_store_explicit(&peer->rung, false, memory_order_release);
+}
+
+void worker_ring(struct worker *worker, turnstile_bells bells)
+{
+    for (; bells && !worker->stopped; bells &= bells - 1) {
+        uint32_t index = (uint32_t)__builtin_ctzll(bells);
+        if (index == worker->index)
+            soon_call(worker->loop, &worker->news_soon);
+        else
+            ring_peer(atomic_load_explicit(&worker->peers[index], memory_order_acquire));
+    }
+}
+
 static void use_catalog(struct worker *worker, struct catalog *catalog)
 {
     struct catalog *before = worker->catalog;
     worker->catalog = catalog;
+    use_turnstiles(worker, catalog);
     apply_limits(worker);
     resize_parser(worker, before->config);
     catalog_unref(before);
@@ -117,10 +202,15 @@ static void on_message(void *arg, void *content)
         keyring_unref(worker->keyring);
         worker->keyring = message->keyring;
         break;
+    case WORKER_NEWS:
+        atomic_store_explicit(&worker->rung, false, memory_order_release);
+        admission_take_news(worker);
+        break;
     case WORKER_DRAIN:
         begin_drain(worker, message->drain_ms);
         break;
     case WORKER_STOP:
+        worker->stopped = true;
         loop_stop(worker->loop);
         break;
     }
@@ -188,7 +278,7 @@ static int open_listeners(struct worker *worker, const struct worker_spec *spec)
     return 0;
 }
 
-static void worker_free(struct worker *worker)
+void worker_free(struct worker *worker)
 {
     if (!worker)
         return;
@@ -201,6 +291,8 @@ static void worker_free(struct worker *worker)
         arena_free(worker->kept[i]->arena);
         mem_free(worker->kept[i]);
     }
+    for (size_t i = 0; i < worker->turnstiles_count; i++)
+        turnstile_unref(worker->turnstiles[i].turnstile);
     relay_free(worker->relay);
     recorder_free(worker->recorder);
     mailbox_free(worker->mailbox, drop_message);
@@ -228,7 +320,7 @@ static int worker_build(struct worker *worker, const struct worker_spec *spec)
     worker->clients = clients_new(&limits);
     worker->parser = new_parser(config);
     if (!worker->mailbox || !worker->relay || !worker->recorder || !worker->clients ||
-        !worker->parser)
+        !worker->parser || !tick_new(worker->loop, GATE_TICK_MS, on_turn_tick, worker))
         return -ENOMEM;
     return open_listeners(worker, spec);
 }
@@ -244,10 +336,16 @@ struct worker *worker_start(const struct worker_spec *spec, struct err *err)
     worker->workers = spec->workers;
     worker->catalog = catalog_ref(spec->catalog);
     worker->keyring = keyring_ref(spec->keyring);
+    worker->profiles = spec->profiles;
+    worker->address_key = spec->address_key;
+    worker->peers = spec->peers;
     worker->record_hub = spec->record_hub;
+    soon_init(&worker->news_soon, on_news);
+    use_turnstiles(worker, worker->catalog);
     worker->on_drained = spec->on_drained;
     list_init(&worker->connections);
     list_init(&worker->silent);
+    list_init(&worker->waiting);
     deadline_init(&worker->drain, on_drain_deadline);
     buf_init(&worker->head, ANSWER_HEAD_BYTES_MAX);
     buf_init(&worker->out, 2 * spec->catalog->config->answer_bytes_max);
@@ -265,10 +363,7 @@ struct worker *worker_start(const struct worker_spec *spec, struct err *err)
 
 void worker_join(struct worker *worker)
 {
-    if (!worker)
-        return;
     pthread_join(worker->thread, NULL);
-    worker_free(worker);
 }
 
 bool worker_give_up_silent(struct worker *worker)
@@ -331,6 +426,7 @@ struct request *worker_take_request(struct worker *worker)
     }
     struct arena *arena = request->arena;
     *request = (struct request){.arena = arena, .worker = worker};
+    list_init(&request->waiting_link);
     buf_init(&request->ask, RELAY_HEADROOM + 2 * worker_config(worker)->body_bytes_max);
     buf_init(&request->whole, 1);
     sse_splitter_init(&request->splitter, 1, NULL, NULL);

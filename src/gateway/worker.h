@@ -9,6 +9,8 @@
 #include "base/text.h"
 #include "gateway/catalog.h"
 #include "gateway/request.h"
+#include "gateway/turnstile.h"
+#include "identity/profiles.h"
 #include "loop/mailbox.h"
 #include "loop/sock.h"
 #include "net/clients.h"
@@ -18,6 +20,14 @@
 
 #define WORKER_REQUESTS_KEPT 256 /* structs that wait for the next request */
 #define WORKER_LISTENERS_MAX CONFIG_LISTEN_MAX
+#define WORKER_TURNSTILES_MAX (4 * CONFIG_POOLS_MAX)
+
+/* Those of the catalog in force, and older ones while requests of this worker are in them. */
+struct worker_turnstile {
+    struct turnstile *turnstile;
+    uint32_t turns; /* of this worker */
+    bool current;
+};
 
 struct worker {
     uint32_t index, workers;
@@ -29,6 +39,15 @@ struct worker {
 
     struct catalog *catalog;
     struct keyring *keyring;
+    struct profiles *profiles;            /* shared by all */
+    const struct mac_key *address_key;    /* of this installation: names addresses */
+    _Atomic(struct worker *) const *peers; /* all workers, by index; NULL where one has not started yet */
+
+    struct worker_turnstile turnstiles[WORKER_TURNSTILES_MAX];
+    size_t turnstiles_count;
+    struct soon news_soon;
+    struct list waiting; /* requests that wait for their turn */
+    _Atomic bool rung; /* a message about news is on its way */
 
     struct relay *relay;
     struct record_hub *record_hub;
@@ -51,11 +70,12 @@ struct worker {
     char date[TEXT_HTTP_DATE_BYTES];
 
     bool draining;
+    bool stopped; /* nobody is told anything any more */
     struct deadline drain;
     void (*on_drained)(struct worker *worker);
 };
 
-enum worker_message_kind { WORKER_CATALOG, WORKER_KEYRING, WORKER_DRAIN, WORKER_STOP };
+enum worker_message_kind { WORKER_CATALOG, WORKER_KEYRING, WORKER_NEWS, WORKER_DRAIN, WORKER_STOP };
 
 struct worker_message {
     enum worker_message_kind kind;
@@ -72,6 +92,9 @@ struct worker_spec {
     size_t listeners_count;
     struct catalog *catalog; /* takes a reference */
     struct keyring *keyring;
+    struct profiles *profiles;         /* outlive the worker */
+    const struct mac_key *address_key; /* … */
+    _Atomic(struct worker *) const *peers; /* … */
     struct record_hub *record_hub;
     void (*on_drained)(struct worker *worker); /* on the worker's thread: no connection is left */
 };
@@ -80,8 +103,10 @@ struct worker_spec {
 struct worker *worker_start(const struct worker_spec *spec, struct err *err) must_check;
 /* Any thread. 0, or -ENOSPC: the message's reference stays the caller's. */
 int worker_post(struct worker *worker, const struct worker_message *message) must_check;
-/* Joins the thread, which must have been told to stop, and frees all. */
+/* Waits for the thread, which must have been told to stop. */
 void worker_join(struct worker *worker);
+/* When all workers are joined: what still is open is closed. Accepts NULL. */
+void worker_free(struct worker *worker);
 
 /* On its thread. */
 struct span worker_date(struct worker *worker);
@@ -92,6 +117,12 @@ uint64_t worker_share(const struct worker *worker, uint64_t limit);
 void worker_count_body_memory(struct worker *worker, size_t before, size_t now);
 /* Do bodies hold more than so many times what they may? */
 bool worker_body_memory_beyond(const struct worker *worker, unsigned times);
+/* A request of this worker enters a turnstile, or has left it. */
+void worker_turn_begins(struct worker *worker, struct turnstile *turnstile);
+void worker_turn_ends(struct worker *worker, struct turnstile *turnstile);
+void worker_forget_idle_turnstiles(struct worker *worker);
+/* Tells the workers of `bells` (turnstile.h), itself too, that there is news for them. */
+void worker_ring(struct worker *worker, turnstile_bells bells);
 struct request *worker_take_request(struct worker *worker) must_check;
 void worker_give_request(struct worker *worker, struct request *request);
 /* Closes the connection that has been silent for longest, so that another one may come. False when all have sent a whole head

@@ -25,6 +25,10 @@
           "the client's address, hashed with a salt that is drawn each day (UTC) and forgotten: "  \
           "lines of one day and address have the same")                                            \
     FIELD(key, key, record->key_id, "the key's id")                                                \
+    FIELD(text, class, record->class,                                                              \
+          "of its turn: `in_profile` (within the budget that its caller earned), `paid` (with a ticket) or `unknown`") \
+    FIELD(number, price, record->price, "predicted when it asked for its turn, in weighted tokens") \
+    FIELD(number, ahead, record->ahead, "requests that waited before it then")                     \
     FIELD(text, method, span_take(record->method, 16), "as sent")                                  \
     FIELD(text, path, path_of(record), "without its query and keys, cut to 128 bytes")             \
     FIELD(text, endpoint, span_take(record->endpoint, 16),                                         \
@@ -48,7 +52,7 @@
     FIELD(flag, disputed, record->disputed, "the two differ by more than rounding")                \
     FIELD(micros, head_us, SINCE(record->began_us, record->head_us), "from the first byte to the whole head") \
     FIELD(micros, body_us, SINCE(record->began_us, record->body_us), "… to the whole body")        \
-    FIELD(micros, queue_us, SINCE(record->queued_us, record->picked_us), "waiting for a place at an engine") \
+    FIELD(micros, queue_us, SINCE(record->asked_us, record->turn_us), "waiting for its turn, or until it was sent away") \
     FIELD(micros, connect_us, SINCE(record->picked_us, record->connected_us), "connecting to it")  \
     FIELD(micros, first_byte_us, SINCE(record->began_us, record->first_byte_us),                   \
           "from the request's first byte to the engine's first")                                   \

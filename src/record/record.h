@@ -23,6 +23,9 @@ struct record {
     struct span user_agent;         /* cut to 64 */
     const struct sockaddr_storage *peer;
     uint64_t key_id;                /* 0: none */
+    struct span class;              /* it was served in; null when it asked for no turn */
+    uint64_t price;                 /* predicted, weighted tokens */
+    uint32_t ahead;                 /* requests that waited before it when it asked */
     enum reason reason;             /* how it ended */
     unsigned status;                /* what went out; 0 when nothing did */
     bool stream, streamed_upstream, reused_upstream;
@@ -35,7 +38,7 @@ struct record {
     bool called;                    /* recorder_call_begins() was called for it */
     bool charged;                   /* its tokens enter the ledger */
     /* times: monotonic µs; 0 when it did not happen */
-    uint64_t began_us, head_us, body_us, queued_us, picked_us, connected_us, first_byte_us, first_token_us, last_token_us, ended_us;
+    uint64_t began_us, head_us, body_us, asked_us, turn_us, picked_us, connected_us, first_byte_us, first_token_us, last_token_us, ended_us;
     uint64_t wall_ms;               /* at the end */
     struct span detail;             /* for the operator only: what the engine or the parser said; null when nothing */
 };

@@ -204,6 +204,26 @@ void backend_saw_token(struct backend *backend, uint64_t now_ms)
     atomic_store_explicit(&backend->last_token_ms, now_ms, memory_order_relaxed);
 }
 
+bool backend_takes_calls(const struct backend *backend, uint64_t now_ms)
+{
+    return breaker_takes_calls(backend_breaker(backend), now_ms);
+}
+
+struct engine_facts backend_facts(struct backend *backend)
+{
+    check(pthread_mutex_lock(&backend->pool->models_lock) == 0);
+    struct engine_facts facts = backend->facts;
+    check(pthread_mutex_unlock(&backend->pool->models_lock) == 0);
+    return facts;
+}
+
+void backend_set_facts(struct backend *backend, const struct engine_facts *facts)
+{
+    check(pthread_mutex_lock(&backend->pool->models_lock) == 0);
+    backend->facts = *facts;
+    check(pthread_mutex_unlock(&backend->pool->models_lock) == 0);
+}
+
 void backend_set_engine(struct backend *backend, enum engine_kind kind)
 {
     atomic_store_explicit(&backend->engine, (uint32_t)kind, memory_order_relaxed);

@@ -47,6 +47,7 @@ struct backend {
     _Atomic uint64_t last_good_ms, last_token_ms;
 
     struct model_list *models; /* NULL: not known yet */
+    struct engine_facts facts; /* guarded by the pool's models_lock, as `models` */
 };
 
 struct pool {

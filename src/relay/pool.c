@@ -214,12 +214,18 @@ static void retry_budget_fill(struct pool *pool, uint64_t now_ms)
 
 struct backend *pool_pick(struct pool *pool, uint64_t tried, uint64_t now_ms)
 {
-    if (tried == 0)
-        retry_budget_fill(pool, now_ms);
     struct backend *backend = pool_pick_untried(pool, tried, now_ms);
     if (!backend && tried)
         backend = pool_pick_untried(pool, ~tried, now_ms);
     return backend;
+}
+
+struct backend *pool_pick_first(struct pool *pool, struct backend *chosen, uint64_t now_ms)
+{
+    retry_budget_fill(pool, now_ms);
+    if (chosen && backend_take(chosen, now_ms))
+        return chosen;
+    return pool_pick_untried(pool, 0, now_ms);
 }
 
 bool pool_take_retry(struct pool *pool)

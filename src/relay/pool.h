@@ -75,6 +75,8 @@ bool pool_wants_stream(const struct pool *pool);
  * already; those come last. A chosen backend counts the call as in flight until
  * backend_report(). */
 struct backend *pool_pick(struct pool *pool, uint64_t tried, uint64_t now_ms) must_check;
+/* The same for a call's first try, whose backend was chosen elsewhere (NULL: it was not): another one only if that takes no call now. */
+struct backend *pool_pick_first(struct pool *pool, struct backend *chosen, uint64_t now_ms) must_check;
 
 /* Takes one retry out of the pool's budget: false when it is used up. Each call pays
  * retry_budget_percent of a retry in; ten retries are there from the start and come back at one
@@ -106,6 +108,18 @@ struct backend_view {
 };
 void backend_view(const struct backend *backend, struct backend_view *ret_view);
 void backend_saw_token(struct backend *backend, uint64_t now_ms);
+bool backend_takes_calls(const struct backend *backend, uint64_t now_ms);
+
+/* What an engine says of itself; 0: it does not. Any thread. */
+struct engine_facts {
+    uint32_t slots;     /* calls that it runs at once */
+    uint64_t kv_tokens; /* size of its KV cache */
+    uint32_t running, waiting;
+    float kv_used;      /* 0 … 1 */
+    uint64_t at_ms;     /* monotonic, when it said so; 0: never */
+};
+struct engine_facts backend_facts(struct backend *backend);
+void backend_set_facts(struct backend *backend, const struct engine_facts *facts);
 void backend_set_engine(struct backend *backend, enum engine_kind kind);
 
 /* Models that the pool's backends say they serve (from the active check): a copy of the list,

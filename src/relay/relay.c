@@ -422,7 +422,8 @@ static void use_backend(struct relay_call *call, struct backend *backend)
 static void on_start(struct soon *soon)
 {
     struct relay_call *call = container_of(soon, struct relay_call, start);
-    struct backend *backend = call->to_one ? call->backend : pool_pick(call->pool, 0, now_ms(call));
+    struct backend *backend = call->to_one ? call->backend
+                                           : pool_pick_first(call->pool, call->ask.first, now_ms(call));
     if (backend) {
         use_backend(call, backend);
         return;

@@ -74,6 +74,7 @@ struct relay_ask {
     char *body;         /* NULL without a body */
     size_t body_len;
     bool stream; /* Accept: text/event-stream */
+    struct backend *first; /* who is asked first if it takes calls; NULL: the pool's choice */
     struct span request_id;
 };
 

@@ -425,7 +425,7 @@ def test_a_stream_may_be_asked_for_with_options_that_mean_nothing_without_one(do
 
 
 def test_without_keys_everybody_may_call_when_the_operator_says_so(start, engine):
-    service = start(engine, service={"keys_required": False})
+    service = start(engine, service={"keys": "ignored"})
     engine.behaviour = lambda call: json_answer(call, whole("open")) if not call.body["stream"] else stream_of(["open"])(call)
     status, _, body = service.request("POST", "/v1/chat/completions", chat_body())
     assert status == 200 and json.loads(body)["choices"][0]["message"]["content"] == "open"

@@ -340,6 +340,22 @@ static void compare_counters(void)
         }
 }
 
+/* Sixteen share what is left: 160 at first, and (160 − 9) / 16 = 9. */
+static void in_an_empty_queue_an_identity_may_have_more(void **state)
+{
+    (void)state;
+    fair_queue_set_bounds(queue, 160, 2);
+    for (size_t i = 0; i < 9; i++)
+        assert_int_equal(push(i, FAIR_UNKNOWN, 1, 1, 10), 0);
+    assert_int_equal(push(9, FAIR_UNKNOWN, 1, 1, 10), -EAGAIN);
+    assert_int_equal(push(9, FAIR_UNKNOWN, 1, 2, 10), 0);
+    fair_queue_set_bounds(queue, 12, 2);
+    assert_int_equal(push(10, FAIR_UNKNOWN, 1, 2, 10), 0);
+    assert_int_equal(push(11, FAIR_UNKNOWN, 1, 2, 10), -EAGAIN);
+    for (size_t i = 0; i < 11; i++)
+        fair_queue_leave(queue, &entries[i]);
+}
+
 /* A free entry arrives: waits, waits in front, or passes. */
 static void random_arrival(size_t at)
 {
@@ -437,6 +453,7 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(in_an_empty_queue_an_identity_may_have_more, begin, end),
         TEST(an_identity_is_served_in_its_own_order),
         TEST(one_that_comes_back_is_the_first_of_its_identity),
         TEST(newcomers_take_turns_with_who_has_many),

@@ -240,10 +240,10 @@ static void warnings(void **state)
         const char *text, *expected;
     } examples[] = {
         {"", ""},
-        {"service: {keys_required: false}\n", "service.keys_required: without keys"},
-        {"service: {keys_required: false, listen: ['127.0.0.1:1', '[::1]:1', 'unix:/x']}\n", ""},
-        {"service: {keys_required: false, listen: ['127.0.0.1:1', '[::]:1']}\n",
-         "service.keys_required: without keys"},
+        {"service: {keys: ignored}\n", "service.keys: without keys"},
+        {"service: {keys: ignored, listen: ['127.0.0.1:1', '[::1]:1', 'unix:/x']}\n", ""},
+        {"service: {keys: ignored, listen: ['127.0.0.1:1', '[::]:1']}\n",
+         "service.keys: without keys"},
         {"service: {metrics: ':9090'}\n", "service.metrics: it can be read from other machines"},
         {"service: {metrics: '[::1]:9090'}\n", ""},
         {"service: {metrics: off}\n", ""},

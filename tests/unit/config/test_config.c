@@ -274,7 +274,7 @@ static void what_needs_a_restart(void **state)
         const char *before, *after, *names;
         size_t count;
     } examples[] = {
-        {"", "limits: {json_depth: 8}\ncors: {max_age: 1s}\nservice: {keys_required: false}\n", "",
+        {"", "limits: {json_depth: 8}\ncors: {max_age: 1s}\nservice: {keys: ignored}\n", "",
          0},
         {"", "service: {listen: [':8080']}\n", "", 0},
         {"", "service: {listen: [':8081']}\n", "service.listen", 1},
@@ -336,7 +336,7 @@ static void check_tells_what_is_unwise(void **state)
     (void)testing_file(&folder, "w.key", 0644, SPAN(TESTING_KEY));
     const char *path = testing_file(
         &folder, "w.yaml", 0600,
-        SPAN("service: {keys_required: false}\npools:\n- name: a\n  backends:\n"
+        SPAN("service: {keys: ignored}\npools:\n- name: a\n  backends:\n"
              "  - {url: 'http://api.example.org', api_key_file: w.key}\n  - {embedded: true}\n"));
     bool uses_model = false;
     if (config_check(path, &warnings, &uses_model, &err) < 0)
@@ -345,7 +345,7 @@ static void check_tells_what_is_unwise(void **state)
     const char *text = buf_cstr(&warnings);
     assert_non_null(strstr(text, "w.yaml:5: pools.backends.api_key_file: '"));
     assert_non_null(strstr(text, "/w.key' can be read by everyone (chmod o-r it)\n"));
-    assert_non_null(strstr(text, "service.keys_required: "));
+    assert_non_null(strstr(text, "service.keys: "));
     assert_non_null(strstr(text, "without TLS\n"));
     assert_null(strstr(text, "secret"));
 

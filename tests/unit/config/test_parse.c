@@ -15,7 +15,7 @@ static void defaults(void **state)
     assert_false(config->metrics_asked_for);
     assert_int_equal(config->workers, 0);
     assert_true(span_is_null(config->user));
-    assert_true(config->keys_required);
+    assert_int_equal(config->keys, CONFIG_KEYS_REQUIRED);
     assert_span(config->access_log, "access.log");
     assert_int_equal(config->connections_max, 20000);
     assert_int_equal(config->connections_per_network_max, 0);
@@ -69,7 +69,7 @@ static const char every_setting[] =
     "  metrics: off\n"
     "  workers: 256\n"
     "  user: www-data\n"
-    "  keys_required: false\n"
+    "  keys: ignored\n"
     "  access_log: '-'\n"
     "  log_engine_words: true\n"
     "limits: {connections: 16, connections_per_network: 7, head_bytes: 4KiB, body_bytes: 1KiB, "
@@ -109,7 +109,7 @@ static void every_setting_of_the_service_is_taken(void **state)
     assert_true(config->metrics_asked_for);
     assert_int_equal(config->workers, 256);
     assert_span(config->user, "www-data");
-    assert_false(config->keys_required);
+    assert_int_equal(config->keys, CONFIG_KEYS_IGNORED);
     assert_span(config->access_log, "-");
     assert_true(config->log_engine_words);
     assert_int_equal(config->connections_max, 16);
@@ -301,12 +301,12 @@ static const struct {
     {IN_POOL "probe_timeout: 0\n", "pools.probe_timeout: expected a duration"},
     {IN_POOL "idle_connections: many\n", "pools.idle_connections: expected a number"},
     /* words */
-    {"service:\n  keys_required: yes\n",
-     "seawall.yaml:2: service.keys_required: expected true or false, got 'yes'"},
-    {"service:\n  keys_required: \"true\"\n",
-     "service.keys_required: expected true or false, got 'true'"},
-    {"service:\n  keys_required:\n", "service.keys_required: expected true or false, got nothing"},
-    {"service:\n  keys_required: ~\n", "service.keys_required: expected true or false, got '~'"},
+    {"service:\n  log_engine_words: yes\n",
+     "seawall.yaml:2: service.log_engine_words: expected true or false, got 'yes'"},
+    {"service:\n  log_engine_words: \"true\"\n",
+     "service.log_engine_words: expected true or false, got 'true'"},
+    {"service:\n  log_engine_words:\n", "service.log_engine_words: expected true or false, got nothing"},
+    {"service:\n  log_engine_words: ~\n", "service.log_engine_words: expected true or false, got '~'"},
     {IN_POOL "probe: on\n",
      "seawall.yaml:5: pools.probe: expected auto, tokens, models or off, got 'on'"},
     {IN_POOL "probe: AUTO\n", "got 'AUTO'"},

@@ -98,7 +98,7 @@ static void full_says_the_defaults(void **state)
     assert_int_equal(full->cors_max_age_s, plain->cors_max_age_s);
     assert_span(full->listen[0], ":8080");
     assert_span(full->metrics_listen, "127.0.0.1:9090");
-    assert_int_equal(full->keys_required, plain->keys_required);
+    assert_int_equal(full->keys, plain->keys);
     assert_int_equal(full->pools_count, 1);
     assert_memory_equal(&full->pools[0].upstream_stream, &plain->pools[0].upstream_stream,
                         sizeof(struct config_pool) - offsetof(struct config_pool, upstream_stream));

@@ -121,7 +121,8 @@ static void expected(void **state)
         {"cors", "max_age", "a duration in whole seconds such as 10m between 0 and 24h"},
         {"pools", "retry_budget", "a percentage such as 10% between 0% and 100%"},
         {"pools", "probe", "auto, tokens, models or off"},
-        {"service", "keys_required", "true or false"},
+        {"service", "keys", "required, optional or ignored"},
+        {"service", "log_engine_words", "true or false"},
     };
     for (size_t i = 0; i < COUNT_OF(examples); i++) {
         struct buf buf;

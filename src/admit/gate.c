@@ -1,0 +1,543 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * State of a gate: each backend's limiter and what is under way there; the fair queue of those that wait; lists of those that wait and run, by class.
+ *
+ * What holds after each call: a waiting turn is in the queue and in its class's waiting list; a running or cut one is in its class's running list and counted at
+ * its backend; `cutting` counts those that were cut and have not ended; nobody waits who could go.
+ */
+#include "admit/gate.h"
+
+#include "admit/price.h"
+#include "base/alloc.h"
+
+#include <math.h>
+
+#define HOLDS_MAX 64
+#define RATE_SMOOTHING 0.02      /* of a tick: five seconds */
+#define COUNT_SMOOTHING 0.05     /* two seconds */
+#define CAPACITY_DECAY 0.99988   /* of a tick: ten minutes to the half */
+
+struct gate_backend {
+    struct limiter limiter;
+    bool available;
+    uint32_t under_way, under_way_most; /* now, and since the last tick */
+    uint64_t kv_reserved;
+};
+
+struct gate {
+    struct gate_limits limits;
+    struct fair_queue *queue;
+    struct list waiting[FAIR_CLASSES], running[FAIR_CLASSES];
+    uint32_t running_count[FAIR_CLASSES];
+    uint32_t cutting;
+    struct list *news; /* of each worker */
+    uint32_t workers;
+    uint64_t workers_with_news;
+
+    uint64_t holds_until_ms[HOLDS_MAX]; /* a ring, oldest first */
+    uint32_t holds, holds_at;
+    double in_profile_mean; /* under way */
+    double served[FAIR_CLASSES], rate[FAIR_CLASSES]; /* wt since the last tick; wt/s, smoothed */
+    double capacity;
+    uint64_t ticked_ms, pressed_ms;
+    uint64_t in_profile_ms; /* when an in-profile call was under way; 0: never */
+    bool siege;
+    uint64_t cuts, displaced, waited_out;
+
+    size_t backends_count;
+    struct gate_backend backends[];
+};
+
+/* ---- life -------------------------------------------------------------------------------------------- */
+
+struct gate *gate_new(const struct gate_limits *limits, size_t backends, uint32_t workers)
+{
+    check(backends >= 1 && backends <= GATE_BACKENDS_MAX && workers <= GATE_WORKERS_MAX);
+    struct gate *gate = mem_zalloc(sizeof(*gate) + backends * sizeof(gate->backends[0]));
+    if (!gate)
+        return NULL;
+    gate->limits = *limits;
+    gate->backends_count = backends;
+    gate->workers = workers;
+    gate->queue = fair_queue_new(&limits->fair);
+    gate->news = mem_alloc(workers * sizeof(*gate->news));
+    if (!gate->queue || !gate->news) {
+        gate_free(gate);
+        return NULL;
+    }
+    for (uint32_t i = 0; i < workers; i++)
+        list_init(&gate->news[i]);
+    for (size_t i = 0; i < FAIR_CLASSES; i++) {
+        list_init(&gate->waiting[i]);
+        list_init(&gate->running[i]);
+    }
+    for (size_t i = 0; i < backends; i++) {
+        gate->backends[i].available = true;
+        limiter_init(&gate->backends[i].limiter);
+    }
+    return gate;
+}
+
+void gate_free(struct gate *gate)
+{
+    if (!gate)
+        return;
+    fair_queue_free(gate->queue);
+    mem_free(gate->news);
+    mem_free(gate);
+}
+
+void gate_set_limits(struct gate *gate, const struct gate_limits *limits)
+{
+    gate->limits = *limits;
+    fair_queue_set_bounds(gate->queue, limits->fair.waiting_max, limits->fair.per_identity_max);
+}
+
+/* ---- room -------------------------------------------------------------------------------------------- */
+
+static uint32_t backend_limit(const struct gate *gate, const struct gate_backend *backend)
+{
+    uint32_t learned = limiter_limit(&backend->limiter);
+    return gate->limits.calls_max ? MIN(learned, gate->limits.calls_max) : learned;
+}
+
+/* At backends that take calls: what others still do is no reason to wait. */
+static uint32_t total_under_way(const struct gate *gate)
+{
+    uint32_t total = 0;
+    for (size_t i = 0; i < gate->backends_count; i++)
+        if (gate->backends[i].available)
+            total += gate->backends[i].under_way;
+    return total;
+}
+
+static uint32_t total_limit(const struct gate *gate)
+{
+    uint32_t total = 0;
+    for (size_t i = 0; i < gate->backends_count; i++)
+        if (gate->backends[i].available)
+            total += backend_limit(gate, &gate->backends[i]);
+    return total;
+}
+
+static void drop_old_holds(struct gate *gate, uint64_t now_ms)
+{
+    while (gate->holds > 0 && gate->holds_until_ms[gate->holds_at] <= now_ms) {
+        gate->holds_at = (gate->holds_at + 1) % HOLDS_MAX;
+        gate->holds--;
+    }
+}
+
+static void hold(struct gate *gate, uint64_t now_ms)
+{
+    if (gate->holds < HOLDS_MAX)
+        gate->holds_until_ms[(gate->holds_at + gate->holds++) % HOLDS_MAX] = now_ms + GATE_HOLD_MS;
+}
+
+static uint32_t reserve(const struct gate *gate)
+{
+    if (gate->limits.one_class || gate->in_profile_mean < 0.01)
+        return 0;
+    uint32_t wanted = (uint32_t)ceil(2 * sqrt(gate->in_profile_mean)) + 1 + gate->holds;
+    return MIN(wanted, total_limit(gate) / 2);
+}
+
+/* What it has written or is expected to, with its prompt, in the engine's cache. */
+static uint64_t kv_of(const struct turn *turn)
+{
+    return turn->prompt_tokens + MAX(turn->output_tokens, turn->output_expected);
+}
+
+static bool fits(const struct gate *gate, const struct gate_backend *backend, const struct turn *turn)
+{
+    uint64_t kv_max = limiter_kv_max(&backend->limiter);
+    uint64_t kv = kv_of(turn);
+    /* One that is larger than all of it may go alone: the engine decides what it can do. */
+    bool kv_left = backend->kv_reserved == 0 || (kv <= kv_max && backend->kv_reserved <= kv_max - kv);
+    return backend->available && backend->under_way < backend_limit(gate, backend) && kv_left;
+}
+
+/* The least loaded backend with room, or NULL. */
+static struct gate_backend *find_room(struct gate *gate, const struct turn *turn, uint64_t now_ms)
+{
+    struct gate_backend *best = NULL;
+    bool low = turn->place.class != FAIR_IN_PROFILE && !gate->limits.one_class;
+    if (low && total_under_way(gate) + reserve(gate) >= total_limit(gate))
+        return NULL;
+    for (size_t i = 0; i < gate->backends_count; i++) {
+        struct gate_backend *backend = &gate->backends[i];
+        if (!fits(gate, backend, turn) || (low && limiter_holds_low(&backend->limiter, now_ms)))
+            continue;
+        if (!best || (uint64_t)backend->under_way * backend_limit(gate, best) <
+                         (uint64_t)best->under_way * backend_limit(gate, backend))
+            best = backend;
+    }
+    return best;
+}
+
+/* ---- states ------------------------------------------------------------------------------------------ */
+
+static void tell(struct gate *gate, struct turn *turn)
+{
+    if (!list_empty(&turn->news))
+        return;
+    list_push_back(&gate->news[turn->worker], &turn->news);
+    gate->workers_with_news |= 1ull << MIN(turn->worker, 63u);
+}
+
+static void start(struct gate *gate, struct turn *turn, struct gate_backend *backend, uint64_t now_ms)
+{
+    enum fair_class class = turn->place.class;
+    turn->state = TURN_RUNNING;
+    turn->backend = (uint32_t)(backend - gate->backends);
+    turn->started_ms = now_ms;
+    turn->siege = gate->siege;
+    if (gate->siege && class == FAIR_UNKNOWN)
+        turn->output_max = turn->output_max ? MIN(turn->output_max, (uint64_t)GATE_SIEGE_OUTPUT)
+                                            : GATE_SIEGE_OUTPUT;
+    if (turn->output_max)
+        turn->output_expected = MIN(turn->output_expected, turn->output_max);
+    turn->kv = kv_of(turn);
+    list_remove(&turn->link);
+    list_push_back(&gate->running[class], &turn->link);
+    gate->running_count[class]++;
+    backend->kv_reserved += turn->kv;
+    backend->under_way++;
+    backend->under_way_most = MAX(backend->under_way_most, backend->under_way);
+}
+
+static void refuse(struct gate *gate, struct turn *turn, enum gate_refusal why)
+{
+    fair_queue_leave(gate->queue, &turn->entry);
+    list_remove(&turn->link);
+    turn->state = TURN_REFUSED;
+    turn->refusal = why;
+    tell(gate, turn);
+}
+
+/* The newest running call of the lowest class that may be cut, or NULL. */
+static struct turn *newest_low(struct gate *gate)
+{
+    for (int class = FAIR_UNKNOWN; class > FAIR_IN_PROFILE; class--) {
+        for (struct list *at = gate->running[class].prev; at != &gate->running[class]; at = at->prev) {
+            struct turn *turn = list_entry(at, struct turn, link);
+            if (turn->state == TURN_RUNNING)
+                return turn;
+        }
+    }
+    return NULL;
+}
+
+static void cut(struct gate *gate, struct turn *turn, uint64_t now_ms)
+{
+    turn->state = TURN_CUT;
+    gate->cutting++;
+    gate->cuts++;
+    hold(gate, now_ms);
+    tell(gate, turn);
+}
+
+/* Places for in-profile requests that wait are on their way when as many are being cut. */
+static void cut_for_waiting(struct gate *gate, uint64_t now_ms)
+{
+    if (gate->limits.one_class)
+        return;
+    while (gate->cutting < fair_queue_waiting(gate->queue, FAIR_IN_PROFILE)) {
+        struct turn *victim = newest_low(gate);
+        if (!victim)
+            return;
+        cut(gate, victim, now_ms);
+    }
+}
+
+/* Gives turns while somebody has room. A class whose next has none waits as a whole: skipping it would starve large requests. */
+static void pump(struct gate *gate, uint64_t now_ms)
+{
+    unsigned classes = (1u << FAIR_CLASSES) - 1;
+    struct fair_entry *entry;
+    drop_old_holds(gate, now_ms);
+    while ((entry = fair_queue_next(gate->queue, classes))) {
+        struct turn *turn = container_of(entry, struct turn, entry);
+        struct gate_backend *backend = find_room(gate, turn, now_ms);
+        if (!backend) {
+            classes &= ~(1u << turn->place.class);
+            continue;
+        }
+        fair_queue_take(gate->queue, entry);
+        start(gate, turn, backend, now_ms);
+        tell(gate, turn);
+    }
+    cut_for_waiting(gate, now_ms);
+}
+
+/* ---- a request comes --------------------------------------------------------------------------------- */
+
+static enum gate_refusal refusal_of(int result)
+{
+    return result == -EAGAIN ? GATE_IDENTITY_FULL : result == -ENOSPC ? GATE_QUEUE_FULL : GATE_NO_MEMORY;
+}
+
+/* Into the queue; when it is full somebody of a lower class makes room. */
+static int enqueue(struct gate *gate, struct turn *turn, uint64_t price)
+{
+    int result = fair_queue_push(gate->queue, &turn->entry, &turn->place, price);
+    if (result != -ENOSPC)
+        return result;
+    struct fair_entry *other = fair_queue_displaced_by(gate->queue, turn->place.class);
+    if (!other)
+        return result;
+    gate->displaced++;
+    refuse(gate, container_of(other, struct turn, entry), GATE_QUEUE_FULL);
+    return fair_queue_push(gate->queue, &turn->entry, &turn->place, price);
+}
+
+static uint32_t waiting_ahead(const struct gate *gate, enum fair_class class)
+{
+    uint32_t ahead = 0;
+    for (int i = 0; i <= (int)class; i++)
+        ahead += fair_queue_waiting(gate->queue, (enum fair_class)i);
+    return ahead;
+}
+
+enum turn_state gate_ask(struct gate *gate, struct turn *turn, const struct gate_ask *ask, uint64_t now_ms)
+{
+    *turn = (struct turn){.place = ask->place,
+                          .worker = ask->worker,
+                          .prompt_tokens = ask->prompt_tokens,
+                          .output_expected = ask->output_expected,
+                          .output_max = ask->output_max,
+                          .asked_ms = now_ms};
+    list_init(&turn->link);
+    list_init(&turn->news);
+    if (gate->limits.one_class)
+        turn->place.class = FAIR_UNKNOWN;
+    enum fair_class class = turn->place.class;
+    uint64_t price = price_of(ask->prompt_tokens, ask->output_expected);
+    turn->ahead = waiting_ahead(gate, class);
+    drop_old_holds(gate, now_ms);
+
+    struct gate_backend *backend =
+        fair_queue_waiting(gate->queue, class) == 0 ? find_room(gate, turn, now_ms) : NULL;
+    int result;
+    if (backend) {
+        result = fair_queue_pass(gate->queue, &turn->entry, &turn->place, price);
+        if (result == 0)
+            start(gate, turn, backend, now_ms);
+    } else {
+        result = enqueue(gate, turn, price);
+        if (result == 0) {
+            turn->state = TURN_WAITING;
+            list_push_back(&gate->waiting[class], &turn->link);
+            cut_for_waiting(gate, now_ms);
+        }
+    }
+    if (result < 0) {
+        turn->state = TURN_REFUSED;
+        turn->refusal = refusal_of(result);
+    }
+    return turn->state;
+}
+
+/* ---- it runs and ends -------------------------------------------------------------------------------- */
+
+static void reserve_more(struct gate *gate, struct turn *turn)
+{
+    uint64_t kv = kv_of(turn);
+    if (kv <= turn->kv)
+        return;
+    gate->backends[turn->backend].kv_reserved += kv - turn->kv;
+    turn->kv = kv;
+    fair_queue_charge(gate->queue, &turn->entry, price_of(turn->prompt_tokens, turn->output_tokens));
+}
+
+void gate_progress(struct gate *gate, struct turn *turn, uint64_t output_tokens, uint64_t now_ms)
+{
+    if ((turn->state != TURN_RUNNING && turn->state != TURN_CUT) || output_tokens <= turn->output_tokens)
+        return;
+    struct gate_backend *backend = &gate->backends[turn->backend];
+    uint64_t more = output_tokens - turn->output_tokens;
+    if (turn->first_ms == 0) {
+        turn->first_ms = now_ms;
+        gate->served[turn->place.class] += (double)price_of(turn->prompt_tokens, more);
+        limiter_first_token(&backend->limiter, turn->prompt_tokens, (now_ms - turn->started_ms) * 1000,
+                            backend->under_way);
+    } else {
+        gate->served[turn->place.class] += (double)price_of(0, more);
+        limiter_tokens(&backend->limiter, (uint32_t)MIN(more, (uint64_t)UINT32_MAX),
+                       (now_ms - turn->tokens_ms) * 1000);
+    }
+    turn->output_tokens = output_tokens;
+    turn->tokens_ms = now_ms;
+    reserve_more(gate, turn);
+}
+
+void gate_end(struct gate *gate, struct turn *turn, uint64_t prompt_tokens, uint64_t output_tokens, uint64_t now_ms)
+{
+    enum fair_class class = turn->place.class;
+    switch (turn->state) {
+    case TURN_NONE:
+        return;
+    case TURN_REFUSED:
+        list_remove(&turn->news);
+        break;
+    case TURN_WAITING:
+        fair_queue_leave(gate->queue, &turn->entry);
+        list_remove(&turn->link);
+        break;
+    case TURN_RUNNING:
+    case TURN_CUT: {
+        struct gate_backend *backend = &gate->backends[turn->backend];
+        gate_progress(gate, turn, output_tokens, now_ms);
+        fair_queue_settle(gate->queue, &turn->entry, price_of(prompt_tokens, output_tokens));
+        backend->kv_reserved -= turn->kv;
+        backend->under_way--;
+        gate->running_count[class]--;
+        if (turn->state == TURN_CUT)
+            gate->cutting--;
+        list_remove(&turn->link);
+        list_remove(&turn->news);
+        break;
+    }
+    }
+    turn->state = TURN_NONE;
+    pump(gate, now_ms);
+}
+
+/* ---- time -------------------------------------------------------------------------------------------- */
+
+static void send_away_late(struct gate *gate, uint64_t now_ms)
+{
+    for (int class = 0; class < FAIR_CLASSES; class++) {
+        bool short_wait = gate->siege && class != FAIR_IN_PROFILE;
+        uint32_t most = short_wait ? gate->limits.siege_wait_ms_max : gate->limits.wait_ms_max;
+        list_each(at, &gate->waiting[class]) {
+            struct turn *turn = list_entry(at, struct turn, link);
+            if (now_ms < turn->asked_ms + most)
+                break; /* the others came later */
+            gate->waited_out++;
+            refuse(gate, turn, GATE_WAITED);
+        }
+    }
+}
+
+static bool low_waits(const struct gate *gate)
+{
+    return fair_queue_waiting(gate->queue, FAIR_PAID) + fair_queue_waiting(gate->queue, FAIR_UNKNOWN) > 0;
+}
+
+static void learn_rates(struct gate *gate, double seconds)
+{
+    double all = 0;
+    for (int class = 0; class < FAIR_CLASSES; class++) {
+        gate->rate[class] += RATE_SMOOTHING * (gate->served[class] / seconds - gate->rate[class]);
+        gate->served[class] = 0;
+        all += gate->rate[class];
+    }
+    /* With nobody waiting there may be more than was asked for. */
+    gate->capacity = low_waits(gate) ? gate->capacity + RATE_SMOOTHING * (MAX(all, gate->rate[0]) - gate->capacity)
+                                     : gate->capacity * CAPACITY_DECAY;
+    gate->capacity = MAX(gate->capacity, all);
+    gate->in_profile_mean += COUNT_SMOOTHING * (gate->running_count[FAIR_IN_PROFILE] - gate->in_profile_mean);
+}
+
+static void judge_siege(struct gate *gate, uint64_t now_ms)
+{
+    double waiting = (double)(fair_queue_price_waiting(gate->queue, FAIR_PAID) +
+                              fair_queue_price_waiting(gate->queue, FAIR_UNKNOWN));
+    double seconds = gate->siege ? GATE_SIEGE_GOES_ON_S : GATE_SIEGE_BEGINS_S;
+    if (gate->running_count[FAIR_IN_PROFILE] > 0)
+        gate->in_profile_ms = now_ms;
+    bool protects = gate->in_profile_ms && now_ms < gate->in_profile_ms + GATE_PROTECTED_MS;
+    if (protects && gate->capacity > 0 && waiting > seconds * gate->capacity) {
+        gate->siege = true;
+        gate->pressed_ms = now_ms;
+    } else if (!protects || now_ms > gate->pressed_ms + GATE_SIEGE_CALM_MS) {
+        gate->siege = false;
+    }
+}
+
+void gate_tick(struct gate *gate, uint64_t now_ms)
+{
+    if (gate->ticked_ms && now_ms < gate->ticked_ms + GATE_TICK_MS)
+        return; /* another worker did it, or the clock stands still */
+    double seconds = gate->ticked_ms ? (double)(now_ms - gate->ticked_ms) / 1000 : GATE_TICK_MS / 1000.0;
+    gate->ticked_ms = now_ms;
+    learn_rates(gate, seconds);
+    judge_siege(gate, now_ms);
+    for (size_t i = 0; i < gate->backends_count; i++) {
+        struct gate_backend *backend = &gate->backends[i];
+        (void)limiter_tick(&backend->limiter, backend->under_way_most, now_ms);
+        backend->under_way_most = backend->under_way;
+    }
+    send_away_late(gate, now_ms);
+    pump(gate, now_ms);
+}
+
+void gate_know(struct gate *gate, size_t backend, bool available, const struct limiter_facts *facts)
+{
+    check(backend < gate->backends_count);
+    gate->backends[backend].available = available;
+    if (facts)
+        limiter_know(&gate->backends[backend].limiter, facts);
+}
+
+/* ---- news and views ---------------------------------------------------------------------------------- */
+
+struct turn *gate_news(struct gate *gate, uint32_t worker)
+{
+    struct list *link = list_first(&gate->news[worker]);
+    if (!link)
+        return NULL;
+    list_remove(link);
+    return list_entry(link, struct turn, news);
+}
+
+uint64_t gate_workers_with_news(struct gate *gate)
+{
+    uint64_t workers = gate->workers_with_news;
+    gate->workers_with_news = 0;
+    return workers;
+}
+
+double gate_rate(const struct gate *gate, enum fair_class class)
+{
+    double left = gate->capacity;
+    for (int higher = 0; higher < (int)class; higher++)
+        left -= gate->rate[higher];
+    /* Even when others take all, a class has its share by weight. */
+    double share = gate->capacity * gate->limits.fair.weights[class];
+    uint32_t weights = 0;
+    for (int i = 0; i < FAIR_CLASSES; i++)
+        weights += gate->limits.fair.weights[i];
+    return MAX(left, share / weights);
+}
+
+void gate_view(const struct gate *gate, struct gate_view *ret_view)
+{
+    *ret_view = (struct gate_view){.limit = total_limit(gate),
+                                   .reserve = reserve(gate),
+                                   .holds = gate->holds,
+                                   .cuts = gate->cuts,
+                                   .displaced = gate->displaced,
+                                   .waited_out = gate->waited_out,
+                                   .capacity = gate->capacity,
+                                   .siege = gate->siege};
+    for (int class = 0; class < FAIR_CLASSES; class++) {
+        ret_view->waiting[class] = fair_queue_waiting(gate->queue, (enum fair_class)class);
+        ret_view->running[class] = gate->running_count[class];
+    }
+}
+
+void gate_backend_view(const struct gate *gate, size_t index, struct gate_backend_view *ret_view)
+{
+    check(index < gate->backends_count);
+    const struct gate_backend *backend = &gate->backends[index];
+    *ret_view = (struct gate_backend_view){.available = backend->available,
+                                           .limit = backend_limit(gate, backend),
+                                           .under_way = backend->under_way,
+                                           .kv_reserved = backend->kv_reserved,
+                                           .kv_max = limiter_kv_max(&backend->limiter),
+                                           .tpot_ms = backend->limiter.tpot.p50 / 1000,
+                                           .tpot_low_ms = backend->limiter.tpot.low / 1000,
+                                           .residual_ms = backend->limiter.residual.p50 / 1000};
+}

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The admission gate of one pool: who goes to an engine now, who waits for a turn, who is sent away with a time to come back, and who is cut for somebody else. Pure:
+ * facts and the time in, decisions out; whoever shares a gate between threads holds a lock around each call (gateway/turnstile.h).
+ *
+ * A turn is one request's place here. It is part of the request, and known to the gate from gate_ask() to gate_end():
+ *
+ *             ┌──────────────▶ RUNNING ──cut for others──▶ CUT ──┐
+ *   gate_ask ─┤                  ▲   └──────────────────────────┐│
+ *             ├──▶ WAITING ──its turn──┘                        ▼▼
+ *             │       └──waited too long, displaced──▶ REFUSED ─▶ gate_end
+ *             └───────────────────────────────────────────▲
+ *
+ * What changes while the request is parked is news for its worker: gate_news() hands it out.
+ *
+ * Rules, in the order in which they are asked:
+ *
+ *   room       a backend that takes calls, has fewer under way than its limit and KV left for this one (limiter.h); the least loaded of them
+ *   reserve    classes below in-profile leave R = ⌈2√n⌉ + 1 calls free, n = in-profile calls under way (smoothed), and at most half of all. For
+ *              GATE_HOLD_MS after a cut its place is kept free too, so that the same place is not won and lost again
+ *   order      the fair queue's (fair_queue.h)
+ *   cut        an in-profile request that finds no room cuts the newest call of the lowest class; one cut for each that waits
+ *   waiting    at most wait_ms_max, in a siege siege_wait_ms_max for classes below in-profile; a queue that is full loses the newest of a lower class first
+ *   siege      begins when what waits below in-profile is worth GATE_SIEGE_BEGINS_S of all capacity while there are in-profile callers to protect, and ends
+ *              GATE_SIEGE_CALM_MS after it was last worth GATE_SIEGE_GOES_ON_S. Calls of unknown class may then write GATE_SIEGE_OUTPUT tokens. Without
+ *              in-profile callers all are alike, and waiting is all that is asked of them
+ *
+ * Capacity is what was served, in wt/s, while somebody waited; nobody sets it.
+ */
+#pragma once
+
+#include "admit/fair_queue.h"
+#include "admit/limiter.h"
+#include "base/err.h"
+
+#define GATE_BACKENDS_MAX 64
+#define GATE_WORKERS_MAX 256
+#define GATE_HOLD_MS 2000
+#define GATE_SIEGE_OUTPUT 256
+#define GATE_SIEGE_BEGINS_S 10.0
+#define GATE_SIEGE_GOES_ON_S 2.0
+#define GATE_PROTECTED_MS 600000 /* an in-profile call was under way so lately */
+#define GATE_SIEGE_CALM_MS 30000 /* without pressure, until a siege is over */
+#define GATE_TICK_MS 100
+
+struct gate;
+
+enum turn_state { TURN_NONE, TURN_WAITING, TURN_RUNNING, TURN_CUT, TURN_REFUSED };
+
+enum gate_refusal {
+    GATE_FITS,
+    GATE_IDENTITY_FULL, /* it has as many waiting as it may */
+    GATE_QUEUE_FULL,    /* also: displaced by a higher class */
+    GATE_WAITED,        /* its time to wait was over */
+    GATE_NO_MEMORY
+};
+
+/* All members belong to the gate between gate_ask() and gate_end(); others read them under its lock, or after news of it. */
+struct turn {
+    struct fair_entry entry;
+    struct list link;            /* waiting or running of its class, oldest first */
+    struct list news;            /* of its worker */
+    struct fair_place place;
+    enum turn_state state;
+    enum gate_refusal refusal;
+    uint32_t worker;
+    uint32_t backend;            /* index in the pool, once it runs */
+    uint32_t ahead;              /* waiting of its class and higher ones when it came */
+    uint64_t prompt_tokens, output_expected, output_max; /* output_max: what it may write, lowered in a siege; 0: no cap */
+    uint64_t output_tokens;      /* seen so far */
+    uint64_t kv;                 /* reserved */
+    uint64_t asked_ms, started_ms, first_ms; /* monotonic; first: its first token */
+    uint64_t tokens_ms;          /* of the last progress */
+    bool siege;                  /* it was admitted in one */
+};
+
+struct gate_limits {
+    struct fair_limits fair;
+    uint32_t wait_ms_max;
+    uint32_t siege_wait_ms_max;  /* of classes below in-profile, in a siege */
+    uint32_t calls_max;          /* of each backend, by the operator; 0: learned alone */
+    bool one_class;              /* every request is of one class and none is cut: plain fair queueing */
+};
+
+/* NULL when out of memory. All backends take calls until gate_know() says otherwise. */
+struct gate *gate_new(const struct gate_limits *limits, size_t backends, uint32_t workers) must_check;
+/* No turn may be known to it. */
+void gate_free(struct gate *gate);
+/* The weights stay. */
+void gate_set_limits(struct gate *gate, const struct gate_limits *limits);
+
+struct gate_ask {
+    struct fair_place place;
+    uint32_t worker;
+    uint64_t prompt_tokens, output_expected, output_max;
+};
+/* Sets `turn` up. TURN_RUNNING: it goes now. TURN_WAITING: news will come. TURN_REFUSED: `refusal` says why; gate_end() is due all the same. */
+enum turn_state gate_ask(struct gate *gate, struct turn *turn, const struct gate_ask *ask, uint64_t now_ms);
+
+/* `output_tokens` have come of it so far. The first call with more than 0 is its first token. */
+void gate_progress(struct gate *gate, struct turn *turn, uint64_t output_tokens, uint64_t now_ms);
+
+/* It is over, or its caller has gone; from any state, also none. What it used is charged; for a call that never ran that is nothing. */
+void gate_end(struct gate *gate, struct turn *turn, uint64_t prompt_tokens, uint64_t output_tokens, uint64_t now_ms);
+
+/* At least each GATE_TICK_MS, from any thread: limits are learned, those that waited too long are sent away. */
+void gate_tick(struct gate *gate, uint64_t now_ms);
+/* What is known of a backend: does it take calls, and what does its engine say? `facts` may be NULL. */
+void gate_know(struct gate *gate, size_t backend, bool available, const struct limiter_facts *facts);
+
+/* The next turn of this worker whose state changed behind its back, or NULL. */
+struct turn *gate_news(struct gate *gate, uint32_t worker);
+/* Workers with news, a bit each (of the first 64; others look each tick), since the last call of this function. */
+uint64_t gate_workers_with_news(struct gate *gate);
+
+/* wt/s that a class may count on now: for tickets. */
+double gate_rate(const struct gate *gate, enum fair_class class);
+
+struct gate_backend_view {
+    bool available;
+    uint32_t limit, under_way;
+    uint64_t kv_reserved, kv_max;
+    float tpot_ms, tpot_low_ms, residual_ms;
+};
+struct gate_view {
+    uint32_t waiting[FAIR_CLASSES], running[FAIR_CLASSES];
+    uint32_t limit, reserve, holds;
+    uint64_t cuts, displaced, waited_out;
+    double capacity;             /* wt/s; 0: not learned yet */
+    bool siege;
+};
+void gate_view(const struct gate *gate, struct gate_view *ret_view);
+void gate_backend_view(const struct gate *gate, size_t backend, struct gate_backend_view *ret_view);

@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "gateway/admission.h"
+
+#include "admit/price.h"
+#include "gateway/client.h"
+#include "gateway/response_path.h"
+#include "gateway/worker.h"
+#include "identity/identity.h"
+
+#define PROGRESS_TOKENS 16 /* between two words to the gate */
+#define PROGRESS_MS 250
+#define SAY_EVERY_MS 5000 /* to a client that waits */
+
+/* ---- who asks, and what for -------------------------------------------------------------------------- */
+
+void admission_note(struct request *request, const struct inference *inference)
+{
+    bool writes = request->endpoint != ENDPOINT_EMBEDDING;
+    uint64_t cap = request->model->caps.output_tokens_max;
+    request->facts = (struct predictor_facts){
+        .prompt_tokens = inference->prompt_tokens_estimate,
+        .output_max = !writes ? 0 : inference->output_tokens_max ? inference->output_tokens_max : cap,
+        .tools = inference->has_tools};
+}
+
+/* The caller's network and, below it, itself. */
+static void place_of(const struct request *request, struct fair_place *place)
+{
+    const struct worker *worker = request->worker;
+    const struct sockaddr_storage *peer = client_peer(request->client);
+    place->class = FAIR_UNKNOWN;
+    if (request->key_id) {
+        place->identity = identity_of_key(request->key_id);
+        place->network = place->identity;
+    } else {
+        place->identity = identity_of_address(worker->address_key, peer);
+        place->network = identity_network(worker->address_key, peer);
+    }
+}
+
+/* A ticket that is due lets its bearer pass before fresh arrivals; one that comes too early costs one hash and is told to wait. */
+static bool use_ticket(struct request *request, struct fair_place *place, uint32_t *ret_wait_ms)
+{
+    *ret_wait_ms = 0;
+    if (span_is_null(request->ticket))
+        return true;
+    switch (turnstile_check_ticket(request->model->turnstile, request->ticket, place,
+                                   loop_wall_ms(request->worker->loop), ret_wait_ms)) {
+    case TICKET_DUE:
+        place->class = FAIR_PAID;
+        return true;
+    case TICKET_EARLY:
+        return false;
+    case TICKET_LATE:
+    case TICKET_USED:
+    case TICKET_FORGED:
+        break;
+    }
+    return true;
+}
+
+/* ---- refusals ---------------------------------------------------------------------------------------- */
+
+static enum reason reason_of(const struct request *request)
+{
+    if (request->turn_state == TURN_CUT)
+        return REASON_GAVE_WAY;
+    switch (request->turn.refusal) {
+    case GATE_IDENTITY_FULL:
+        return REASON_TOO_MANY_WAITING;
+    case GATE_WAITED:
+        return REASON_NO_TURN;
+    case GATE_QUEUE_FULL:
+    case GATE_NO_MEMORY:
+    case GATE_FITS:
+        break;
+    }
+    return REASON_OVERLOADED;
+}
+
+static uint32_t seconds_of(uint32_t ms)
+{
+    return MAX((ms + 999) / 1000, 1u);
+}
+
+enum step_result admission_send_away(struct request *request)
+{
+    struct turn *turn = &request->turn;
+    char text[TICKET_TEXT_BYTES + 1];
+    uint32_t wait_ms;
+    struct fair_place place = turn->place;
+    if (place.class == FAIR_PAID)
+        place.class = FAIR_UNKNOWN;
+    if (turnstile_ticket(request->model->turnstile, &place, price_of(turn->prompt_tokens, turn->output_expected),
+                         loop_wall_ms(request->worker->loop), &wait_ms, text)) {
+        request->refusal.retry_after_s = seconds_of(wait_ms);
+        request->ticket = arena_copy(request->arena, span_str(text));
+    }
+    return response_refuse(request, reason_of(request));
+}
+
+/* ---- the step ---------------------------------------------------------------------------------------- */
+
+/* The standing of its caller; a trusted one pays in advance, by its own mean: what the answer costs is known at the end, and settled then. */
+static struct standing reserve_budget(struct request *request)
+{
+    struct worker *worker = request->worker;
+    uint64_t wall_ms = loop_wall_ms(worker->loop);
+    struct standing standing = profiles_look(worker->profiles, request->identity, wall_ms);
+    request->facts.identity_output_log = standing.output_log;
+    if (!standing.in_profile)
+        return standing;
+    uint64_t price = price_of(request->facts.prompt_tokens, 0) + (uint64_t)standing.request_wt;
+    standing = profiles_reserve(worker->profiles, request->identity, price, wall_ms);
+    request->reserved_wt = standing.reserved_wt;
+    return standing;
+}
+
+static enum step_result ask(struct request *request)
+{
+    struct worker *worker = request->worker;
+    struct turnstile *turnstile = request->model->turnstile;
+    struct gate_ask ask = {.worker = worker->index,
+                           .prompt_tokens = request->facts.prompt_tokens,
+                           .output_max = request->facts.output_max};
+    uint32_t wait_ms = 0;
+    place_of(request, &ask.place);
+    request->identity = ask.place.identity;
+    if (reserve_budget(request).in_profile)
+        ask.place.class = FAIR_IN_PROFILE;
+    else if (!use_ticket(request, &ask.place, &wait_ms)) {
+        request->refusal.retry_after_s = seconds_of(wait_ms);
+        return request_refuse(request, REASON_TOO_EARLY, NULL);
+    }
+    request->record.asked_us = loop_now_us(worker->loop);
+    turnstile_bells bells;
+    bool writes = request->endpoint != ENDPOINT_EMBEDDING;
+    request->turn_state = turnstile_ask(turnstile, &request->turn, &ask, writes ? &request->facts : NULL,
+                                        loop_now_ms(worker->loop), &bells);
+    worker_turn_begins(worker, turnstile);
+    worker_ring(worker, bells);
+    return STEP_NEXT;
+}
+
+enum step_result admission_step(struct request *request)
+{
+    if (request->turn_state == TURN_NONE) {
+        enum step_result result = ask(request);
+        if (result != STEP_NEXT)
+            return result;
+    }
+    request->record.turn_us = loop_now_us(request->worker->loop);
+    switch (request->turn_state) {
+    case TURN_WAITING:
+        request->record.turn_us = 0;
+        request->said_ms = loop_now_ms(request->worker->loop);
+        list_push_back(&request->worker->waiting, &request->waiting_link);
+        return STEP_WAIT;
+    case TURN_RUNNING:
+        list_remove(&request->waiting_link);
+        answer_set_output_max(request->answer, request->turn.output_max);
+        return STEP_NEXT;
+    case TURN_REFUSED:
+    case TURN_CUT: /* before it could begin */
+    case TURN_NONE:
+        break;
+    }
+    return admission_send_away(request);
+}
+
+void admission_progress(struct request *request)
+{
+    struct turn *turn = &request->turn;
+    uint64_t tokens = answer_meter(request->answer)->events_counted;
+    uint64_t now_ms = loop_now_ms(request->worker->loop);
+    bool first = turn->first_ms == 0 && tokens > 0;
+    if (!first && tokens < turn->output_tokens + PROGRESS_TOKENS && now_ms < turn->tokens_ms + PROGRESS_MS)
+        return;
+    turnstile_progress(request->model->turnstile, turn, tokens, now_ms);
+}
+
+/* For the log: the turn is the request's own again. */
+static void note_turn(struct record *record, const struct turn *turn)
+{
+    static const char *const classes[] = {"in_profile", "paid", "unknown"};
+    record->class = span_str(classes[turn->place.class]);
+    record->price = price_of(turn->prompt_tokens, turn->output_expected);
+    record->ahead = turn->ahead;
+}
+
+void admission_end(struct request *request)
+{
+    struct worker *worker = request->worker;
+    struct record *record = &request->record;
+    list_remove(&request->waiting_link);
+    if (request->turn_state != TURN_NONE) {
+        struct turnstile *turnstile = request->model->turnstile;
+        struct turnstile_use use = {.prompt_tokens = record->prompt_tokens,
+                                    .output_tokens = record->completion_tokens,
+                                    .whole = record->charged && record->reason == REASON_OK};
+        turnstile_bells bells =
+            turnstile_end(turnstile, &request->turn, &use, &request->facts, loop_now_ms(worker->loop));
+        worker_turn_ends(worker, turnstile);
+        worker_ring(worker, bells);
+        note_turn(record, &request->turn);
+    }
+    if (request->identity) {
+        struct profile_use use = {.reserved_wt = request->reserved_wt,
+                                  .prompt_tokens = record->charged ? record->prompt_tokens : 0,
+                                  .completion_tokens = record->charged ? record->completion_tokens : 0,
+                                  .aborted = record->reason != REASON_OK,
+                                  .siege = request->turn.siege};
+        profiles_settle(worker->profiles, request->identity, &use, loop_wall_ms(worker->loop));
+    }
+}
+
+/* ---- news -------------------------------------------------------------------------------------------- */
+
+static void take_news_of(struct worker *worker, struct turnstile *turnstile)
+{
+    struct turn *turn;
+    enum turn_state state;
+    while ((turn = turnstile_news(turnstile, worker->index, &state))) {
+        struct request *request = container_of(turn, struct request, turn);
+        request->turn_state = state;
+        if (request->call && state == TURN_CUT)
+            response_give_way(request);
+        else
+            request_run(request);
+    }
+}
+
+void admission_take_news(struct worker *worker)
+{
+    for (size_t i = 0; i < worker->turnstiles_count; i++)
+        take_news_of(worker, worker->turnstiles[i].turnstile);
+}
+
+/* A client that asked for a stream hears that it waits, so that neither it nor a proxy between us takes the silence for an end. */
+static void say_waiting(struct worker *worker)
+{
+    uint64_t now_ms = loop_now_ms(worker->loop);
+    list_each(at, &worker->waiting) {
+        struct request *request = list_entry(at, struct request, waiting_link);
+        if (request->form != FORM_STREAM || now_ms < request->said_ms + SAY_EVERY_MS)
+            continue;
+        request->said_ms = now_ms;
+        if (response_comment(request, SPAN(" keep-alive")) < 0)
+            request_abort(request, REASON_CLIENT_GONE);
+    }
+}
+
+void admission_tick(struct worker *worker)
+{
+    for (size_t i = 0; i < worker->turnstiles_count; i++)
+        worker_ring(worker, turnstile_tick(worker->turnstiles[i].turnstile, loop_now_ms(worker->loop)));
+    admission_take_news(worker);
+    say_waiting(worker);
+    worker_forget_idle_turnstiles(worker);
+}

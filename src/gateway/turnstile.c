@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "gateway/turnstile.h"
+
+#include "base/alloc.h"
+#include "base/random.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+struct turnstile {
+    _Atomic uint32_t references;
+    struct pool *pool;
+    pthread_mutex_t lock; /* of all below */
+    struct gate *gate;
+    struct predictor predictor;
+    struct ticket_plan tickets;
+};
+
+struct turnstile *turnstile_new(struct pool *pool, const struct gate_limits *limits, uint32_t workers)
+{
+    struct turnstile *turnstile = mem_zalloc(sizeof(*turnstile));
+    if (!turnstile)
+        return NULL;
+    turnstile->gate = gate_new(limits, pool_backends(pool), workers);
+    if (!turnstile->gate) {
+        mem_free(turnstile);
+        return NULL;
+    }
+    atomic_init(&turnstile->references, 1);
+    turnstile->pool = pool_ref(pool);
+    (void)pthread_mutex_init(&turnstile->lock, NULL); /* a default mutex cannot fail here */
+    predictor_init(&turnstile->predictor);
+    struct mac_key key; /* tickets do not outlive the process */
+    random_bytes(key.bytes, sizeof(key.bytes));
+    ticket_plan_init(&turnstile->tickets, &key);
+    return turnstile;
+}
+
+struct turnstile *turnstile_ref(struct turnstile *turnstile)
+{
+    atomic_fetch_add_explicit(&turnstile->references, 1, memory_order_relaxed);
+    return turnstile;
+}
+
+void turnstile_unref(struct turnstile *turnstile)
+{
+    if (!turnstile || atomic_fetch_sub_explicit(&turnstile->references, 1, memory_order_acq_rel) != 1)
+        return;
+    gate_free(turnstile->gate);
+    (void)pthread_mutex_destroy(&turnstile->lock);
+    pool_unref(turnstile->pool);
+    mem_free(turnstile);
+}
+
+struct pool *turnstile_pool(const struct turnstile *turnstile)
+{
+    return turnstile->pool;
+}
+
+static void lock(struct turnstile *turnstile)
+{
+    check(pthread_mutex_lock(&turnstile->lock) == 0);
+}
+
+static void unlock(struct turnstile *turnstile)
+{
+    check(pthread_mutex_unlock(&turnstile->lock) == 0);
+}
+
+void turnstile_set_limits(struct turnstile *turnstile, const struct gate_limits *limits)
+{
+    lock(turnstile);
+    gate_set_limits(turnstile->gate, limits);
+    unlock(turnstile);
+}
+
+/* ---- turns ------------------------------------------------------------------------------------------- */
+
+enum turn_state turnstile_ask(struct turnstile *turnstile, struct turn *turn, struct gate_ask *ask, const struct predictor_facts *facts,
+                              uint64_t now_ms, turnstile_bells *ret_bells)
+{
+    lock(turnstile);
+    ask->output_expected = facts ? predictor_output(&turnstile->predictor, facts) : 0;
+    enum turn_state state = gate_ask(turnstile->gate, turn, ask, now_ms);
+    *ret_bells = gate_workers_with_news(turnstile->gate);
+    unlock(turnstile);
+    return state;
+}
+
+void turnstile_progress(struct turnstile *turnstile, struct turn *turn, uint64_t output_tokens, uint64_t now_ms)
+{
+    lock(turnstile);
+    gate_progress(turnstile->gate, turn, output_tokens, now_ms);
+    unlock(turnstile);
+}
+
+turnstile_bells turnstile_end(struct turnstile *turnstile, struct turn *turn, const struct turnstile_use *use,
+                              const struct predictor_facts *facts, uint64_t now_ms)
+{
+    lock(turnstile);
+    gate_end(turnstile->gate, turn, use->prompt_tokens, use->output_tokens, now_ms);
+    if (use->whole && facts)
+        predictor_learn(&turnstile->predictor, facts, use->output_tokens);
+    turnstile_bells bells = gate_workers_with_news(turnstile->gate);
+    unlock(turnstile);
+    return bells;
+}
+
+turnstile_bells turnstile_tick(struct turnstile *turnstile, uint64_t now_ms)
+{
+    lock(turnstile);
+    for (size_t i = 0; i < pool_backends(turnstile->pool); i++) {
+        struct backend *backend = pool_backend(turnstile->pool, i);
+        struct engine_facts facts = backend_facts(backend);
+        struct limiter_facts known = {.slots = facts.slots,
+                                      .kv_tokens = facts.kv_tokens,
+                                      .running = facts.running,
+                                      .waiting = facts.waiting,
+                                      .kv_used = facts.kv_used,
+                                      .at_ms = facts.at_ms};
+        gate_know(turnstile->gate, i, backend_takes_calls(backend, now_ms), &known);
+    }
+    gate_tick(turnstile->gate, now_ms);
+    turnstile_bells bells = gate_workers_with_news(turnstile->gate);
+    unlock(turnstile);
+    return bells;
+}
+
+struct turn *turnstile_news(struct turnstile *turnstile, uint32_t worker, enum turn_state *ret_state)
+{
+    lock(turnstile);
+    struct turn *turn = gate_news(turnstile->gate, worker);
+    *ret_state = turn ? turn->state : TURN_NONE;
+    unlock(turnstile);
+    return turn;
+}
+
+/* ---- tickets ----------------------------------------------------------------------------------------- */
+
+bool turnstile_ticket(struct turnstile *turnstile, const struct fair_place *place, uint64_t price, uint64_t wall_ms, uint32_t *ret_wait_ms,
+                      char ret_text[TICKET_TEXT_BYTES + 1])
+{
+    struct ticket ticket;
+    lock(turnstile);
+    bool issued = ticket_issue(&turnstile->tickets, place->class, price, gate_rate(turnstile->gate, place->class), wall_ms, &ticket);
+    if (issued)
+        ticket_write(&turnstile->tickets, &ticket, place->class, place->identity, ret_text);
+    unlock(turnstile);
+    *ret_wait_ms = issued ? ticket.wait_ms : 0;
+    return issued;
+}
+
+enum ticket_verdict turnstile_check_ticket(struct turnstile *turnstile, struct span text, const struct fair_place *place, uint64_t wall_ms,
+                                           uint32_t *ret_wait_ms)
+{
+    lock(turnstile);
+    enum ticket_verdict verdict =
+        ticket_check(&turnstile->tickets, text, place->class, place->identity, wall_ms, ret_wait_ms);
+    unlock(turnstile);
+    return verdict;
+}
+
+/* ---- views ------------------------------------------------------------------------------------------- */
+
+void turnstile_view(struct turnstile *turnstile, struct gate_view *ret_view)
+{
+    lock(turnstile);
+    gate_view(turnstile->gate, ret_view);
+    unlock(turnstile);
+}
+
+void turnstile_backend_view(struct turnstile *turnstile, size_t backend, struct gate_backend_view *ret_view)
+{
+    lock(turnstile);
+    gate_backend_view(turnstile->gate, backend, ret_view);
+    unlock(turnstile);
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One pool's gate as all workers share it: the gate, the predictor and the plan of tickets under one lock, held for one decision at a time.
+ *
+ * The calls are the gate's (admit/gate.h), by the worker whose turn it is. What changes for turns of other workers rings their bell; each worker then, and at its tick
+ * in any case, takes its news with turnstile_news(). A turnstile goes on over reloads as its pool does; turns that are in it hold it.
+ */
+#pragma once
+
+#include "admit/gate.h"
+#include "admit/predictor.h"
+#include "admit/ticket.h"
+#include "relay/pool.h"
+
+struct turnstile;
+
+/* Takes a reference to `pool`. NULL when out of memory. */
+struct turnstile *turnstile_new(struct pool *pool, const struct gate_limits *limits, uint32_t workers) must_check;
+struct turnstile *turnstile_ref(struct turnstile *turnstile);
+void turnstile_unref(struct turnstile *turnstile);
+void turnstile_set_limits(struct turnstile *turnstile, const struct gate_limits *limits);
+struct pool *turnstile_pool(const struct turnstile *turnstile);
+
+/* Workers to be told of news: a bit for each of the first 64. Each call below returns or sets them. */
+typedef uint64_t turnstile_bells;
+
+/* Predicts the answer's length, then asks the gate. `ask->output_expected` is filled in. */
+enum turn_state turnstile_ask(struct turnstile *turnstile, struct turn *turn, struct gate_ask *ask, const struct predictor_facts *facts,
+                              uint64_t now_ms, turnstile_bells *ret_bells);
+void turnstile_progress(struct turnstile *turnstile, struct turn *turn, uint64_t output_tokens, uint64_t now_ms);
+
+struct turnstile_use {
+    uint64_t prompt_tokens, output_tokens;
+    bool whole; /* it ended by itself: its length is one to learn from */
+};
+turnstile_bells turnstile_end(struct turnstile *turnstile, struct turn *turn, const struct turnstile_use *use,
+                              const struct predictor_facts *facts, uint64_t now_ms);
+
+/* Limits are learned, those that waited too long are sent away, backends are looked at. From any worker, each GATE_TICK_MS. */
+turnstile_bells turnstile_tick(struct turnstile *turnstile, uint64_t now_ms);
+/* The next turn of the worker with news, and its state now; NULL when there is none. */
+struct turn *turnstile_news(struct turnstile *turnstile, uint32_t worker, enum turn_state *ret_state);
+
+/* A time to come back for a request of this price. False: too far ahead, there is none. */
+bool turnstile_ticket(struct turnstile *turnstile, const struct fair_place *place, uint64_t price, uint64_t wall_ms, uint32_t *ret_wait_ms,
+                      char ret_text[TICKET_TEXT_BYTES + 1]);
+enum ticket_verdict turnstile_check_ticket(struct turnstile *turnstile, struct span text, const struct fair_place *place, uint64_t wall_ms,
+                                           uint32_t *ret_wait_ms);
+
+void turnstile_view(struct turnstile *turnstile, struct gate_view *ret_view);
+void turnstile_backend_view(struct turnstile *turnstile, size_t backend, struct gate_backend_view *ret_view);

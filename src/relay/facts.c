@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "relay/facts.h"
+
+#include "base/alloc.h"
+#include "relay/backend.h"
+#include "relay/relay.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#define TICK_MS 100
+#define HEAD_BYTES_MAX 16384
+#define DEPTH_MAX 32
+#define NUMBER_BYTES_MAX 40
+
+/* ---- reading ----------------------------------------------------------------------------------------- */
+
+static bool read_number(struct span text, double *ret_number)
+{
+    char copy[NUMBER_BYTES_MAX + 1], *end;
+    text = span_trim(text);
+    if (text.len == 0 || text.len > NUMBER_BYTES_MAX)
+        return false;
+    memcpy(copy, text.ptr, text.len);
+    copy[text.len] = '\0';
+    *ret_number = strtod(copy, &end);
+    return *end == '\0' && isfinite(*ret_number) && *ret_number >= 0 && *ret_number <= FACTS_NUMBER_MAX;
+}
+
+/* The value of a label: name="…" inside the braces. */
+static bool read_label(struct span labels, struct span name, double *ret_number)
+{
+    ptrdiff_t at = span_find(labels, name);
+    if (at < 0)
+        return false;
+    struct span value = span_skip(labels, (size_t)at + name.len);
+    ptrdiff_t end = span_find_byte(value, '"');
+    return end >= 0 && read_number(span_take(value, (size_t)end), ret_number);
+}
+
+enum fact { RUNNING, WAITING, KV_USED, KV_TOKENS, CACHE_CONFIG };
+
+static const struct {
+    struct span name;
+    enum fact fact;
+} known[] = {
+    {SPAN("vllm:num_requests_running"), RUNNING},
+    {SPAN("vllm:num_requests_waiting"), WAITING},
+    {SPAN("vllm:kv_cache_usage_perc"), KV_USED},
+    {SPAN("vllm:gpu_cache_usage_perc"), KV_USED}, /* before 0.10 */
+    {SPAN("vllm:cache_config_info"), CACHE_CONFIG},
+    {SPAN("sglang:num_running_reqs"), RUNNING},
+    {SPAN("sglang:num_queue_reqs"), WAITING},
+    {SPAN("sglang:token_usage"), KV_USED},
+    {SPAN("sglang:max_total_num_tokens"), KV_TOKENS},
+    {SPAN("llamacpp:requests_processing"), RUNNING},
+    {SPAN("llamacpp:requests_deferred"), WAITING},
+};
+
+static void note(struct engine_facts *facts, enum fact fact, struct span labels, double value)
+{
+    double block, blocks;
+    switch (fact) {
+    case RUNNING: /* one line for each engine behind one address */
+        facts->running += (uint32_t)value;
+        break;
+    case WAITING:
+        facts->waiting += (uint32_t)value;
+        break;
+    case KV_USED:
+        facts->kv_used = MAX(facts->kv_used, (float)MIN(value, 1.0));
+        break;
+    case KV_TOKENS:
+        facts->kv_tokens += (uint64_t)value;
+        break;
+    case CACHE_CONFIG:
+        if (read_label(labels, SPAN("block_size=\""), &block) && read_label(labels, SPAN("num_gpu_blocks=\""), &blocks) &&
+            block * blocks <= FACTS_NUMBER_MAX)
+            facts->kv_tokens += (uint64_t)(block * blocks);
+        break;
+    }
+}
+
+/* name{labels} value [time] */
+static bool read_line(struct span line, struct engine_facts *facts)
+{
+    for (size_t i = 0; i < COUNT_OF(known); i++) {
+        struct span name = known[i].name;
+        if (!span_starts(line, name) || line.len == name.len)
+            continue;
+        struct span rest = span_skip(line, name.len), labels = SPAN("");
+        double value;
+        if (rest.ptr[0] == '{') {
+            ptrdiff_t end = span_find_byte(rest, '}');
+            if (end < 0)
+                return false;
+            labels = span_take(rest, (size_t)end);
+            rest = span_skip(rest, (size_t)end + 1);
+        }
+        rest = span_trim(rest);
+        ptrdiff_t space = span_find_byte(rest, ' ');
+        if (!read_number(space < 0 ? rest : span_take(rest, (size_t)space), &value))
+            return false;
+        note(facts, known[i].fact, labels, value);
+        return true;
+    }
+    return false;
+}
+
+bool facts_read_metrics(struct span page, struct engine_facts *ret_facts)
+{
+    struct span line;
+    bool any = false;
+    *ret_facts = (struct engine_facts){0};
+    while (span_split(&page, '\n', &line))
+        if (line.len > 0 && line.ptr[0] != '#')
+            any |= read_line(line, ret_facts);
+    return any;
+}
+
+static uint64_t member_u64(struct json_value object, struct span name)
+{
+    struct json_value value;
+    int64_t number;
+    if (json_get(object, name, &value) && json_i64(value, &number) && number > 0 && (double)number <= FACTS_NUMBER_MAX)
+        return (uint64_t)number;
+    return 0;
+}
+
+bool facts_read_props(struct json_parser *parser, struct span body, struct engine_facts *ret_facts)
+{
+    struct json_value root, settings;
+    struct err err;
+    *ret_facts = (struct engine_facts){0};
+    if (json_parse(parser, body, &root, &err) < 0 || json_kind(root) != JSON_OBJECT)
+        return false;
+    ret_facts->slots = (uint32_t)member_u64(root, SPAN("total_slots"));
+    if (json_get(root, SPAN("default_generation_settings"), &settings) && json_kind(settings) == JSON_OBJECT)
+        ret_facts->kv_tokens = ret_facts->slots * member_u64(settings, SPAN("n_ctx"));
+    return ret_facts->slots > 0;
+}
+
+/* ---- asking ------------------------------------------------------------------------------------------ */
+
+enum page { METRICS, PROPS, PAGES };
+
+struct asker {
+    struct facts_watch *watch;
+    struct backend *backend;
+    struct relay_call *call;
+    enum page page;          /* that is asked for, or comes next */
+    uint64_t next_ms, give_up_ms;
+    unsigned status;
+    struct buf body;
+};
+
+struct facts_watch {
+    struct loop *loop;
+    struct relay *relay;
+    struct json_parser *parser;
+    struct tick *tick;
+    struct asker *askers;
+    size_t askers_count;
+};
+
+static const struct relay_events events;
+
+static void ask(struct asker *asker, uint64_t now_ms)
+{
+    static const struct span paths[PAGES] = {SPAN("/metrics"), SPAN("/props")};
+    struct relay_ask what = {.method = SPAN("GET"), .path = paths[asker->page]};
+    buf_release(&asker->body);
+    buf_init(&asker->body, FACTS_PAGE_BYTES_MAX);
+    asker->status = 0;
+    asker->give_up_ms = now_ms + FACTS_TIMEOUT_MS;
+    asker->next_ms = now_ms + FACTS_EVERY_MS;
+    asker->call = relay_call_new_to(asker->watch->relay, asker->backend, &what, &events, asker);
+}
+
+/* This page says nothing: the other one is next, or, after both, a pause. */
+static void turn_page(struct asker *asker)
+{
+    asker->page = (asker->page + 1) % PAGES;
+    if (asker->page == METRICS)
+        asker->next_ms = loop_now_ms(asker->watch->loop) + FACTS_AGAIN_MS;
+}
+
+static int on_head(void *owner, unsigned status, const struct http_response *head)
+{
+    struct asker *asker = owner;
+    (void)head;
+    asker->status = status;
+    return 0;
+}
+
+static int on_body(void *owner, char *bytes, size_t len)
+{
+    struct asker *asker = owner;
+    buf_append(&asker->body, span_of(bytes, len));
+    return buf_status(&asker->body);
+}
+
+static void on_done(void *owner)
+{
+    struct asker *asker = owner;
+    struct engine_facts facts;
+    bool read = false;
+    relay_call_free(TAKE(asker->call));
+    if (asker->status == 200 && buf_reserve(&asker->body, JSON_PADDING) == 0)
+        read = asker->page == METRICS
+                   ? facts_read_metrics(buf_span(&asker->body), &facts)
+                   : facts_read_props(asker->watch->parser, buf_span(&asker->body), &facts);
+    buf_release(&asker->body);
+    if (!read) {
+        turn_page(asker);
+        return;
+    }
+    facts.at_ms = loop_now_ms(asker->watch->loop);
+    backend_set_facts(asker->backend, &facts);
+}
+
+static void on_failed(void *owner, enum relay_failure failure, const struct err *detail)
+{
+    struct asker *asker = owner;
+    (void)failure;
+    (void)detail;
+    relay_call_free(TAKE(asker->call));
+    buf_release(&asker->body);
+    turn_page(asker);
+}
+
+static const struct relay_events events = {on_head, on_body, on_done, on_failed};
+
+static void on_tick(void *arg)
+{
+    struct facts_watch *watch = arg;
+    uint64_t now_ms = loop_now_ms(watch->loop);
+    for (size_t i = 0; i < watch->askers_count; i++) {
+        struct asker *asker = &watch->askers[i];
+        if (asker->call && now_ms >= asker->give_up_ms)
+            relay_cancel(TAKE(asker->call));
+        if (!asker->call && now_ms >= asker->next_ms && backend_takes_calls(asker->backend, now_ms))
+            ask(asker, now_ms);
+    }
+}
+
+/* ---- life -------------------------------------------------------------------------------------------- */
+
+static void askers_free(struct asker *askers, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        relay_cancel(TAKE(askers[i].call));
+        buf_release(&askers[i].body);
+        pool_unref(askers[i].backend->pool);
+    }
+    mem_free(askers);
+}
+
+struct facts_watch *facts_watch_new(struct loop *loop)
+{
+    struct facts_watch *watch = mem_zalloc(sizeof(*watch));
+    if (!watch)
+        return NULL;
+    watch->loop = loop;
+    watch->relay = relay_new(loop, HEAD_BYTES_MAX);
+    watch->parser = json_parser_new(FACTS_PAGE_BYTES_MAX, DEPTH_MAX);
+    if (watch->relay && watch->parser)
+        watch->tick = tick_new(loop, TICK_MS, on_tick, watch);
+    if (!watch->tick) {
+        facts_watch_free(watch);
+        return NULL;
+    }
+    return watch;
+}
+
+void facts_watch_free(struct facts_watch *watch)
+{
+    if (!watch)
+        return;
+    tick_free(watch->tick);
+    askers_free(watch->askers, watch->askers_count);
+    relay_free(watch->relay);
+    json_parser_free(watch->parser);
+    mem_free(watch);
+}
+
+int facts_watch_set(struct facts_watch *watch, struct pool *const *pools, size_t count)
+{
+    size_t backends = 0, at = 0;
+    for (size_t i = 0; i < count; i++)
+        backends += pools[i]->backends_count;
+    struct asker *askers = mem_array(MAX(backends, (size_t)1), sizeof(*askers));
+    if (!askers)
+        return -ENOMEM;
+    for (size_t i = 0; i < count; i++)
+        for (size_t k = 0; k < pools[i]->backends_count; k++, at++) {
+            askers[at].watch = watch;
+            askers[at].backend = &pool_ref(pools[i])->backends[k];
+            buf_init(&askers[at].body, FACTS_PAGE_BYTES_MAX);
+        }
+    askers_free(watch->askers, watch->askers_count);
+    watch->askers = askers;
+    watch->askers_count = backends;
+    relay_forget_idle(watch->relay);
+    return 0;
+}

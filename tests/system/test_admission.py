@@ -1,0 +1,258 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Who goes, who waits, who is sent away, and whose call ends for somebody else: the gate as callers and engines see it."""
+import json
+import threading
+import time
+
+import pytest
+
+from engine import chunk, delta, event, head, json_answer, stream_of, whole
+from service import events_of, wait_for
+from wire import Wire, chat, deltas
+
+PLACES = 2
+
+
+class Held:
+    """An engine's behaviour: each call gets one token and then waits until it is let go; who hangs up is seen."""
+
+    def __init__(self):
+        self.calls, self.free = [], threading.Event()
+
+    def __call__(self, call):
+        self.calls.append(call)
+        streamed = call.body.get("stream")
+        if streamed:
+            call.send(head())
+            call.send(chunk(event(delta("", role="assistant"))))
+            call.send(chunk(event(delta("one"))))
+        while not self.free.is_set():
+            call.pause(0.01)
+        if not streamed:
+            return json_answer(call, whole("one", 3, 1))
+        call.send(chunk(event(delta(finish="stop"))) + chunk(event("[DONE]")) + b"0\r\n\r\n")
+        return True
+
+    def running(self):
+        return [call for call in self.calls if not call.gone()]
+
+    def wait_running(self, count):
+        wait_for(lambda: len(self.running()) == count, what=f"{count} running calls")
+
+
+@pytest.fixture
+def held():
+    return Held()
+
+
+@pytest.fixture
+def door(start, make_engine, held):
+    """A service whose one engine has two places, all of them held."""
+    def make(**more):
+        engine = make_engine(held)
+        pool = {"calls": PLACES, "probe": "models", **more.pop("pool", {})}
+        service = start(engine, pool=pool, **more)
+        service.api_key()
+        return service
+    yield make
+    held.free.set()
+
+
+def begin(service, key=None, stream=True, **more):
+    """A call that was sent; its answer is still to be read."""
+    wire = Wire(service.port)
+    headers = tuple(more.pop("headers", {}).items())
+    wire.send(chat(key=key or service.key, stream=stream, headers=headers, **more))
+    return wire
+
+
+def end_of(wire):
+    with wire:
+        return wire.answer()
+
+
+def fill(service, held, count=PLACES, **more):
+    calls = []
+    for i in range(count):
+        calls.append(begin(service, **more))
+        held.wait_running(i + 1)
+    return calls
+
+
+def in_profile(service, name="regular"):
+    """A key whose budget the operator granted."""
+    made = service.tool_json("key", "create", name)
+    service.tool("profile", "grant", made["id"], "1000")
+    return made["key"]
+
+
+def test_who_finds_no_place_waits_for_one(door, held):
+    service = door()
+    first = fill(service, held)
+    third = begin(service)
+    wait_for(lambda: service.metrics()["seawall_requests_open"] == 3, what="the third request")
+    assert len(held.calls) == PLACES
+    held.free.set()
+    assert {end_of(wire).status for wire in [*first, third]} == {200}
+    line = service.logged(count=3, reason="OK")[-1]
+    assert line["class"] == "unknown" and line["queue_us"] > 0 and line["price"] > 0
+
+
+def test_in_profile_work_ends_the_newest_call_of_others(door, held):
+    service = door()
+    regular = in_profile(service)
+    older, newer = fill(service, held)
+    mine = begin(service, regular)
+    answer = end_of(newer)
+    events = events_of(answer.body)
+    assert answer.status == 200 and events[-1] == "[DONE]" and deltas(events) == "one"
+    assert json.loads(events[-2])["choices"][0]["finish_reason"] == "length"
+    wait_for(lambda: len(held.calls) == 3, what="the call that it made room for")
+    held.free.set()
+    assert end_of(mine).status == end_of(older).status == 200
+    assert service.logged(reason="GAVE_WAY")[0]["class"] == "unknown"
+    assert service.logged(**{"class": "in_profile"})[0]["reason"] == "OK"
+
+
+def test_a_call_that_gave_way_before_its_first_token_is_told_when_to_come_back(door, held):
+    service = door(pool={"upstream_stream": "never"})
+    regular = in_profile(service)
+    fill(service, held, count=1)
+    newer = begin(service, stream=False)
+    held.wait_running(2)
+    mine = begin(service, regular)
+    answer = end_of(newer)
+    assert answer.status == 503 and int(answer.headers["retry-after"]) >= 1
+    assert answer.headers["seawall-ticket"] and json.loads(answer.body)["error"]["code"] == "overloaded"
+    held.free.set()
+    assert end_of(mine).status == 200
+    line = service.logged(reason="GAVE_WAY")[0]
+    assert line["completion_tokens"] == 0
+
+
+def test_in_profile_work_ends_no_call_of_its_own_kind(door, held):
+    service = door()
+    regulars = [in_profile(service, f"regular {i}") for i in range(3)]
+    calls = []
+    for i, key in enumerate(regulars[:2]):
+        calls.append(begin(service, key))
+        held.wait_running(i + 1)
+    third = begin(service, regulars[2])
+    wait_for(lambda: service.metrics()["seawall_requests_open"] == 3, what="the third request")
+    time.sleep(0.3)  # nothing may happen now
+    assert len(held.running()) == PLACES
+    held.free.set()
+    assert {end_of(wire).status for wire in [*calls, third]} == {200}
+
+
+def test_without_classes_nobody_goes_first(door, held):
+    service = door(limits={"classes": False})
+    regular = in_profile(service)
+    others = fill(service, held)
+    mine = begin(service, regular)
+    wait_for(lambda: service.metrics()["seawall_requests_open"] == 3, what="the third request")
+    time.sleep(0.3)  # nothing may happen now
+    assert len(held.running()) == PLACES
+    held.free.set()
+    assert {end_of(wire).status for wire in [*others, mine]} == {200}
+    assert {line["class"] for line in service.logged(count=3, reason="OK")} == {"unknown"}
+
+
+def test_who_waits_too_long_is_told_when_to_come_back(door, held):
+    service = door(deadlines={"turn": "300ms"})
+    fill(service, held)
+    answer = end_of(begin(service))
+    assert answer.status == 503 and int(answer.headers["retry-after"]) >= 1
+    error = json.loads(answer.body)["error"]
+    assert error["code"] == "overloaded" and "come back" in error["message"]
+    assert service.logged(reason="NO_TURN")[0]["queue_us"] >= 300_000
+    assert len(held.calls) == PLACES
+
+
+def test_a_ticket_lets_its_bearer_pass_once_and_not_before_its_time(door, held):
+    service = door(deadlines={"turn": "300ms"})
+    fill(service, held)
+    away = end_of(begin(service))
+    ticket = {"Seawall-Ticket": away.headers["seawall-ticket"]}
+    early = end_of(begin(service, headers=ticket))
+    assert early.status == 429 and 1 <= int(early.headers["retry-after"]) <= int(away.headers["retry-after"])
+    held.free.set()
+    time.sleep(int(away.headers["retry-after"]))
+    assert end_of(begin(service, headers=ticket)).status == 200
+    assert service.logged(**{"class": "paid"})[0]["reason"] == "OK"
+    assert end_of(begin(service, headers=ticket)).status == 200  # used: as if it had none
+    assert len(service.logged(**{"class": "paid"})) == 1
+    other = service.make_key("other")
+    assert end_of(begin(service, other, headers=ticket)).status == 200
+
+
+def test_a_caller_may_not_fill_the_queue(door, held):
+    service = door(limits={"waiting": 8, "waiting_per_identity": 2})
+    fill(service, held)
+    waiting = [begin(service), begin(service)]
+    wait_for(lambda: service.metrics()["seawall_requests_open"] == PLACES + 2, what="two that wait")
+    answer = end_of(begin(service))
+    assert answer.status == 429 and json.loads(answer.body)["error"]["code"] == "rate_limit_exceeded"
+    assert int(answer.headers["retry-after"]) >= 1
+    other = begin(service, service.make_key("other"))
+    wait_for(lambda: service.metrics()["seawall_requests_open"] == PLACES + 3, what="another caller's")
+    held.free.set()
+    assert {end_of(wire).status for wire in [*waiting, other]} == {200}
+
+
+def test_who_hangs_up_while_waiting_leaves_its_place(door, held):
+    service = door()
+    first = fill(service, held)
+    gone = begin(service)
+    wait_for(lambda: service.metrics()["seawall_requests_open"] == 3, what="the third request")
+    gone.close()
+    wait_for(lambda: service.metrics()["seawall_requests_open"] == 2, what="that it is gone")
+    held.free.set()
+    assert {end_of(wire).status for wire in first} == {200}
+    assert len(held.calls) == PLACES
+    assert service.logged(reason="CLIENT_GONE")[0]["prompt_tokens"] == 0
+
+
+def test_a_stream_that_waits_hears_of_it(door, held):
+    service = door(deadlines={"turn": "6s"})
+    fill(service, held)
+    wire = begin(service)
+    answer = end_of(wire)
+    assert answer.status == 200 and b": keep-alive\n" in answer.body
+    last = json.loads(events_of(answer.body)[-1])
+    assert last["error"]["code"] == "overloaded"
+    assert service.logged(reason="NO_TURN")
+
+
+def test_calls_without_a_key_are_known_by_their_address(start, engine):
+    service = start(engine, service={"keys": "optional"})
+    engine.behaviour = stream_of(["Hel", "lo"])
+    with Wire(service.port) as wire:
+        assert wire.send(chat(key=None)).answer().status == 200
+    with Wire(service.port) as wire:
+        assert wire.send(chat(key="sk-sw-made-up")).answer().status == 401
+    with Wire(service.port) as wire:
+        assert wire.send(chat(key=service.api_key())).answer().status == 200
+    lines = service.logged(count=2, reason="OK")
+    assert [("key" in line, line["class"]) for line in lines] == [(False, "unknown"), (True, "unknown")]
+
+
+def test_a_gateway_with_waiting_calls_stops_in_good_order(door, held):
+    service = door(deadlines={"drain": "500ms"})
+    fill(service, held)
+    waiting = begin(service)
+    wait_for(lambda: service.metrics()["seawall_requests_open"] == 3, what="the third request")
+    assert service.stop() == 0
+    waiting.close()
+
+
+def test_a_reload_keeps_those_who_wait(door, held):
+    service = door()
+    first = fill(service, held)
+    third = begin(service)
+    wait_for(lambda: service.metrics()["seawall_requests_open"] == 3, what="the third request")
+    settings = {**service.settings, "limits": {"json_depth": 32}}
+    service.write_config(settings)
+    service.tool("reload")
+    held.free.set()
+    assert {end_of(wire).status for wire in [*first, third]} == {200}

@@ -1,0 +1,411 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Who goes, who waits, who is sent away and who is cut. The order among those that wait is the fair queue's and tested there. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "admit/gate.h"
+#include "base/alloc.h"
+#include "base/random.h"
+
+#define TURNS 64
+#define SLOTS 4
+#define PROMPT 100
+#define OUTPUT 50
+
+static const struct gate_limits limits = {.fair = {{8, 2, 1}, 6, 2}, .wait_ms_max = 30000, .siege_wait_ms_max = 2000, .calls_max = SLOTS};
+static struct gate *gate;
+static struct turn turns[TURNS];
+static uint64_t now = 1000000;
+static int64_t live;
+
+static int begin(void **state)
+{
+    (void)state;
+    live = mem_live_count();
+    gate = gate_new(&limits, 2, 2);
+    if (gate)
+        gate_know(gate, 1, false, NULL);
+    return gate ? 0 : -1;
+}
+
+static int end(void **state)
+{
+    (void)state;
+    struct gate_view view;
+    for (size_t i = 0; i < TURNS; i++)
+        gate_end(gate, &turns[i], 0, 0, now);
+    gate_view(gate, &view);
+    bool empty = view.running[0] + view.running[1] + view.running[2] + view.waiting[0] + view.waiting[1] + view.waiting[2] == 0;
+    gate_free(gate);
+    return empty && mem_live_count() == live ? 0 : -1;
+}
+
+static enum turn_state ask(size_t at, enum fair_class class)
+{
+    struct gate_ask ask = {.place = {class, 1000 + at, 2000 + at},
+                           .worker = at % 2,
+                           .prompt_tokens = PROMPT,
+                           .output_expected = OUTPUT};
+    return gate_ask(gate, &turns[at], &ask, now);
+}
+
+static void done(size_t at)
+{
+    gate_end(gate, &turns[at], PROMPT, OUTPUT, now);
+}
+
+/* The one turn that there is news of, for whichever worker; TURNS when there is none. */
+static size_t news(void)
+{
+    for (uint32_t worker = 0; worker < 2; worker++) {
+        struct turn *turn = gate_news(gate, worker);
+        if (turn) {
+            assert_int_equal(turn->worker, worker);
+            return (size_t)(turn - turns);
+        }
+    }
+    return TURNS;
+}
+
+static struct gate_view view(void)
+{
+    struct gate_view view;
+    gate_view(gate, &view);
+    return view;
+}
+
+static void who_finds_room_goes_at_once(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < SLOTS; i++)
+        assert_int_equal(ask(i, FAIR_UNKNOWN), TURN_RUNNING);
+    assert_int_equal(ask(SLOTS, FAIR_UNKNOWN), TURN_WAITING);
+    assert_int_equal(turns[0].backend, 0);
+    assert_int_equal(news(), TURNS);
+    assert_int_equal(view().limit, SLOTS);
+}
+
+static void who_waits_goes_when_another_ends(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i <= SLOTS + 1; i++)
+        ask(i, FAIR_UNKNOWN);
+    (void)gate_workers_with_news(gate);
+    done(2);
+    assert_int_equal(gate_workers_with_news(gate), 1u << (SLOTS % 2));
+    assert_int_equal(gate_workers_with_news(gate), 0);
+    assert_int_equal(news(), SLOTS);
+    assert_int_equal(turns[SLOTS].state, TURN_RUNNING);
+    assert_int_equal(turns[SLOTS + 1].state, TURN_WAITING);
+    assert_int_equal(news(), TURNS);
+}
+
+static void who_gives_up_waiting_leaves_no_trace(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i <= SLOTS + 1; i++)
+        ask(i, FAIR_UNKNOWN);
+    done(SLOTS);
+    done(0);
+    assert_int_equal(news(), SLOTS + 1);
+    done(SLOTS + 1); /* with its news taken */
+    assert_int_equal(ask(10, FAIR_UNKNOWN), TURN_RUNNING);
+    assert_int_equal(ask(11, FAIR_UNKNOWN), TURN_WAITING);
+    done(1);
+    done(11); /* with its news not taken */
+    assert_int_equal(news(), TURNS);
+}
+
+static void in_profile_cuts_the_newest_of_the_lowest_class(void **state)
+{
+    (void)state;
+    ask(0, FAIR_PAID);
+    for (size_t i = 1; i < SLOTS; i++)
+        ask(i, FAIR_UNKNOWN);
+    assert_int_equal(ask(10, FAIR_IN_PROFILE), TURN_WAITING);
+    assert_int_equal(news(), SLOTS - 1);
+    assert_int_equal(turns[SLOTS - 1].state, TURN_CUT);
+    assert_int_equal(news(), TURNS); /* one for one */
+    done(SLOTS - 1);
+    assert_int_equal(news(), 10);
+    assert_int_equal(turns[10].state, TURN_RUNNING);
+    assert_int_equal(view().cuts, 1);
+    /* The next ones go down the list, and stop at their own kind. */
+    size_t expected[] = {2, 1, 0};
+    for (size_t i = 0; i < COUNT_OF(expected); i++) {
+        ask(11 + i, FAIR_IN_PROFILE);
+        assert_int_equal(news(), expected[i]);
+        done(expected[i]);
+        assert_int_equal(news(), 11 + i);
+    }
+    assert_int_equal(ask(20, FAIR_IN_PROFILE), TURN_WAITING);
+    assert_int_equal(news(), TURNS);
+    assert_int_equal(view().cuts, 4);
+}
+
+static void a_place_that_was_cut_free_is_held(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < SLOTS; i++)
+        ask(i, FAIR_UNKNOWN);
+    ask(10, FAIR_IN_PROFILE);
+    assert_int_equal(news(), SLOTS - 1);
+    done(SLOTS - 1);
+    assert_int_equal(news(), 10);
+    gate_tick(gate, now);
+    done(10);
+    /* It was free for in-profile work alone: nobody else takes it now. */
+    assert_int_equal(view().holds, 1);
+    assert_int_equal(ask(11, FAIR_UNKNOWN), TURN_WAITING);
+    assert_int_equal(ask(12, FAIR_IN_PROFILE), TURN_RUNNING);
+    done(12);
+    now += GATE_HOLD_MS;
+    for (int i = 0; i < 200; i++) /* until the mean of in-profile work has faded too */
+        gate_tick(gate, now += GATE_TICK_MS);
+    assert_int_equal(view().holds, 0);
+    assert_int_equal(turns[11].state, TURN_RUNNING);
+}
+
+static void places_are_kept_for_in_profile_work(void **state)
+{
+    (void)state;
+    ask(0, FAIR_IN_PROFILE);
+    for (int i = 0; i < 100; i++)
+        gate_tick(gate, now += GATE_TICK_MS);
+    assert_int_equal(view().reserve, SLOTS / 2); /* 3, but never more than half */
+    assert_int_equal(ask(1, FAIR_UNKNOWN), TURN_RUNNING);
+    assert_int_equal(ask(2, FAIR_UNKNOWN), TURN_WAITING);
+    assert_int_equal(ask(3, FAIR_IN_PROFILE), TURN_RUNNING);
+    assert_int_equal(ask(4, FAIR_IN_PROFILE), TURN_RUNNING);
+}
+
+static void who_waits_too_long_is_sent_away(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i <= SLOTS; i++)
+        ask(i, FAIR_UNKNOWN);
+    now += limits.wait_ms_max - 1;
+    gate_tick(gate, now);
+    assert_int_equal(news(), TURNS);
+    now += GATE_TICK_MS;
+    gate_tick(gate, now);
+    assert_int_equal(news(), SLOTS);
+    assert_int_equal(turns[SLOTS].state, TURN_REFUSED);
+    assert_int_equal(turns[SLOTS].refusal, GATE_WAITED);
+    assert_int_equal(view().waited_out, 1);
+    done(0);
+    assert_int_equal(news(), TURNS);
+}
+
+static void a_full_queue_loses_the_newest_of_a_lower_class(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < SLOTS; i++)
+        ask(i, FAIR_IN_PROFILE);
+    for (size_t i = 0; i < limits.fair.waiting_max; i++)
+        assert_int_equal(ask(10 + i, FAIR_UNKNOWN), TURN_WAITING);
+    assert_int_equal(ask(20, FAIR_UNKNOWN), TURN_REFUSED);
+    assert_int_equal(turns[20].refusal, GATE_QUEUE_FULL);
+    assert_int_equal(ask(21, FAIR_IN_PROFILE), TURN_WAITING);
+    assert_int_equal(news(), 10 + limits.fair.waiting_max - 1);
+    assert_int_equal(view().displaced, 1);
+    done(20);
+}
+
+static void an_identity_may_wait_only_so_often(void **state)
+{
+    (void)state;
+    struct gate_ask ask_again = {.place = {FAIR_UNKNOWN, 1, 1}, .prompt_tokens = PROMPT, .output_expected = OUTPUT};
+    for (size_t i = 0; i < SLOTS + limits.fair.per_identity_max; i++)
+        (void)gate_ask(gate, &turns[i], &ask_again, now);
+    assert_int_equal(gate_ask(gate, &turns[30], &ask_again, now), TURN_REFUSED);
+    assert_int_equal(turns[30].refusal, GATE_IDENTITY_FULL);
+    assert_int_equal(ask(31, FAIR_UNKNOWN), TURN_WAITING);
+}
+
+/* 1,000 tokens of cache, 900 of which may be reserved. */
+static void the_cache_is_not_promised_twice(void **state)
+{
+    (void)state;
+    struct gate_ask large = {.place = {FAIR_UNKNOWN, 1, 1}, .prompt_tokens = 400, .output_expected = 40};
+    gate_know(gate, 0, true, &(struct limiter_facts){.kv_tokens = 1000, .at_ms = now});
+    assert_int_equal(gate_ask(gate, &turns[0], &large, now), TURN_RUNNING);
+    assert_int_equal(gate_ask(gate, &turns[1], &large, now), TURN_RUNNING);
+    assert_int_equal(ask(2, FAIR_UNKNOWN), TURN_WAITING); /* 880 and 150 */
+    gate_progress(gate, &turns[0], 100, now + 100);       /* it writes more than expected */
+    struct gate_backend_view backend;
+    gate_backend_view(gate, 0, &backend);
+    assert_int_equal(backend.kv_reserved, 400 + 100 + 400 + 40);
+    gate_end(gate, &turns[0], 400, 100, now + 200);
+    gate_backend_view(gate, 0, &backend);
+    assert_int_equal(backend.kv_reserved, 400 + 40 + PROMPT + OUTPUT);
+    assert_int_equal(turns[2].state, TURN_RUNNING);
+}
+
+static void what_is_larger_than_the_cache_goes_alone(void **state)
+{
+    (void)state;
+    struct gate_ask huge = {.place = {FAIR_UNKNOWN, 1, 1}, .prompt_tokens = 5000};
+    gate_know(gate, 0, true, &(struct limiter_facts){.kv_tokens = 1000, .at_ms = now});
+    assert_int_equal(gate_ask(gate, &turns[0], &huge, now), TURN_RUNNING);
+    assert_int_equal(ask(1, FAIR_UNKNOWN), TURN_WAITING);
+    gate_end(gate, &turns[0], 0, 0, now);
+    assert_int_equal(turns[1].state, TURN_RUNNING);
+}
+
+static void a_backend_that_takes_no_calls_gets_none(void **state)
+{
+    (void)state;
+    gate_know(gate, 1, true, NULL);
+    assert_int_equal(view().limit, 2 * SLOTS);
+    for (size_t i = 0; i < 4; i++)
+        assert_int_equal(ask(i, FAIR_UNKNOWN), TURN_RUNNING);
+    assert_int_equal(turns[0].backend + turns[1].backend, 1); /* in turns */
+    gate_know(gate, 0, false, NULL);
+    assert_int_equal(ask(4, FAIR_UNKNOWN), TURN_RUNNING);
+    assert_int_equal(turns[4].backend, 1);
+    gate_know(gate, 1, false, NULL);
+    assert_int_equal(ask(5, FAIR_IN_PROFILE), TURN_WAITING);
+}
+
+/* Calls run and are seen to write, so that there is a capacity to hold what waits against. */
+static void learn_capacity(size_t at)
+{
+    for (int i = 0; i < 20; i++) {
+        gate_tick(gate, now += GATE_TICK_MS);
+        gate_progress(gate, &turns[at], turns[at].output_tokens + 2, now);
+    }
+    assert_true(view().capacity > 0);
+}
+
+/* Unknown callers ask for more than there is, for a while; then they are gone. */
+static void a_siege_shortens_answers_and_waits_of_the_unknown(void **state)
+{
+    (void)state;
+    struct gate_ask many = {.place = {FAIR_UNKNOWN, 1, 1}, .prompt_tokens = PROMPT, .output_expected = 20000, .output_max = 40000};
+    ask(0, FAIR_IN_PROFILE);
+    for (size_t i = 1; i < SLOTS; i++)
+        ask(i, FAIR_UNKNOWN);
+    learn_capacity(0);
+    assert_false(view().siege);
+    (void)gate_ask(gate, &turns[10], &many, now);
+    (void)gate_ask(gate, &turns[11], &many, now);
+    gate_tick(gate, now += GATE_TICK_MS);
+    assert_true(view().siege);
+    for (size_t i = 1; i < SLOTS && turns[10].state == TURN_WAITING; i++)
+        done(i);
+    assert_int_equal(turns[10].state, TURN_RUNNING);
+    assert_int_equal(turns[10].output_max, GATE_SIEGE_OUTPUT);
+    assert_true(turns[10].siege);
+    for (uint32_t ms = 0; ms < limits.siege_wait_ms_max; ms += GATE_TICK_MS)
+        gate_tick(gate, now += GATE_TICK_MS);
+    assert_int_not_equal(turns[11].state, TURN_WAITING);
+    for (int i = 0; i * GATE_TICK_MS < GATE_SIEGE_CALM_MS - (int)limits.siege_wait_ms_max; i++)
+        gate_tick(gate, now += GATE_TICK_MS);
+    assert_true(view().siege);
+    for (int i = 0; i * GATE_TICK_MS <= (int)limits.siege_wait_ms_max; i++)
+        gate_tick(gate, now += GATE_TICK_MS);
+    assert_false(view().siege);
+}
+
+static void without_in_profile_callers_there_is_no_siege(void **state)
+{
+    (void)state;
+    struct gate_ask many = {.place = {FAIR_UNKNOWN, 1, 1}, .prompt_tokens = PROMPT, .output_expected = 40000};
+    for (size_t i = 0; i < SLOTS; i++)
+        ask(i, FAIR_UNKNOWN);
+    learn_capacity(0);
+    (void)gate_ask(gate, &turns[10], &many, now);
+    gate_tick(gate, now += GATE_TICK_MS);
+    assert_false(view().siege);
+    now += limits.siege_wait_ms_max;
+    gate_tick(gate, now);
+    assert_int_equal(turns[10].state, TURN_WAITING);
+}
+
+static void with_one_class_nobody_is_cut(void **state)
+{
+    (void)state;
+    struct gate_limits one = limits;
+    one.one_class = true;
+    gate_set_limits(gate, &one);
+    for (size_t i = 0; i < SLOTS; i++)
+        assert_int_equal(ask(i, FAIR_UNKNOWN), TURN_RUNNING);
+    assert_int_equal(ask(10, FAIR_IN_PROFILE), TURN_WAITING);
+    assert_int_equal(news(), TURNS);
+    assert_int_equal(turns[10].place.class, FAIR_UNKNOWN);
+    assert_int_equal(view().reserve, 0);
+}
+
+/* Whatever happens in whatever order: what is counted is what there is. */
+static void nothing_is_lost_whatever_happens(void **state)
+{
+    (void)state;
+    gate_know(gate, 1, true, NULL);
+    for (int step = 0; step < 20000; step++) {
+        size_t at = random_below(TURNS);
+        now += random_below(200);
+        switch (random_below(8)) {
+        case 0:
+        case 1:
+        case 2:
+            if (turns[at].state == TURN_NONE)
+                (void)ask(at, random_below(FAIR_CLASSES));
+            break;
+        case 3:
+        case 4:
+            gate_end(gate, &turns[at], random_below(1000), random_below(1000), now);
+            break;
+        case 5:
+            gate_progress(gate, &turns[at], turns[at].output_tokens + random_below(100), now);
+            break;
+        case 6:
+            gate_tick(gate, now);
+            break;
+        case 7:
+            gate_know(gate, random_below(2), random_below(4) > 0, NULL);
+            break;
+        }
+        struct gate_view seen = view();
+        uint32_t running[FAIR_CLASSES] = {0}, waiting[FAIR_CLASSES] = {0};
+        for (size_t i = 0; i < TURNS; i++) {
+            bool runs = turns[i].state == TURN_RUNNING || turns[i].state == TURN_CUT;
+            running[turns[i].place.class] += runs;
+            waiting[turns[i].place.class] += turns[i].state == TURN_WAITING;
+        }
+        assert_memory_equal(seen.running, running, sizeof(running));
+        assert_memory_equal(seen.waiting, waiting, sizeof(waiting));
+        struct gate_backend_view one, two;
+        gate_backend_view(gate, 0, &one);
+        gate_backend_view(gate, 1, &two);
+        assert_int_equal(one.under_way + two.under_way, running[0] + running[1] + running[2]);
+        assert_in_range(one.under_way, 0, SLOTS);
+    }
+}
+
+int main(void)
+{
+    random_seed(7);
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(who_finds_room_goes_at_once, begin, end),
+        cmocka_unit_test_setup_teardown(who_waits_goes_when_another_ends, begin, end),
+        cmocka_unit_test_setup_teardown(who_gives_up_waiting_leaves_no_trace, begin, end),
+        cmocka_unit_test_setup_teardown(in_profile_cuts_the_newest_of_the_lowest_class, begin, end),
+        cmocka_unit_test_setup_teardown(a_place_that_was_cut_free_is_held, begin, end),
+        cmocka_unit_test_setup_teardown(places_are_kept_for_in_profile_work, begin, end),
+        cmocka_unit_test_setup_teardown(who_waits_too_long_is_sent_away, begin, end),
+        cmocka_unit_test_setup_teardown(a_full_queue_loses_the_newest_of_a_lower_class, begin, end),
+        cmocka_unit_test_setup_teardown(an_identity_may_wait_only_so_often, begin, end),
+        cmocka_unit_test_setup_teardown(the_cache_is_not_promised_twice, begin, end),
+        cmocka_unit_test_setup_teardown(what_is_larger_than_the_cache_goes_alone, begin, end),
+        cmocka_unit_test_setup_teardown(a_backend_that_takes_no_calls_gets_none, begin, end),
+        cmocka_unit_test_setup_teardown(a_siege_shortens_answers_and_waits_of_the_unknown, begin, end),
+        cmocka_unit_test_setup_teardown(without_in_profile_callers_there_is_no_siege, begin, end),
+        cmocka_unit_test_setup_teardown(with_one_class_nobody_is_cut, begin, end),
+        cmocka_unit_test_setup_teardown(nothing_is_lost_whatever_happens, begin, end),
+    };
+    return cmocka_run_group_tests_name("gate", tests, NULL, NULL);
+}
