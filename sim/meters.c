@@ -90,13 +90,23 @@ static void write_finished(const struct page *page, const struct meters *meters)
                page->labels.ptr, (unsigned long long)meters->aborted);
 }
 
-void meters_write(const struct meters *meters, const struct engine_stats *stats, const char *model,
-                  struct buf *buf)
+/* The size of the cache, as vLLM tells it: in labels. */
+static void write_cache_config(const struct page *page, const struct preset *preset)
+{
+    const char *name = "vllm:cache_config_info";
+    write_title(page, name, "gauge", "the KV cache: tokens of a block, and blocks");
+    buf_printf(page->buf, "%s{block_size=\"%u\",num_gpu_blocks=\"%u\",%.*s} 1\n", name,
+               preset->kv.block_tokens, preset->kv.tokens / preset->kv.block_tokens,
+               (int)page->labels.len, page->labels.ptr);
+}
+
+void meters_write(const struct meters *meters, const struct engine_stats *stats,
+                  const struct preset *preset, struct buf *buf)
 {
     struct buf labels;
     buf_init(&labels, 4096);
     buf_append(&labels, SPAN("model_name=\""));
-    json_escape(&labels, span_str(model));
+    json_escape(&labels, span_str(preset->model.name));
     buf_append(&labels, SPAN("\""));
     const struct page page = {buf, buf_span(&labels)};
     const struct {
@@ -122,5 +132,6 @@ void meters_write(const struct meters *meters, const struct engine_stats *stats,
     for (size_t i = 0; i < COUNT_OF(histograms); i++)
         write_histogram(&page, i, meters);
     write_finished(&page, meters);
+    write_cache_config(&page, preset);
     buf_release(&labels);
 }

@@ -28,5 +28,5 @@ enum meters_time { METERS_FIRST_TOKEN, METERS_BETWEEN_TOKENS, METERS_WHOLE_CALL 
 
 void meters_time(struct meters *meters, enum meters_time what, double seconds);
 /* Failures are the buffer's. */
-void meters_write(const struct meters *meters, const struct engine_stats *stats, const char *model,
-                  struct buf *buf);
+void meters_write(const struct meters *meters, const struct engine_stats *stats,
+                  const struct preset *preset, struct buf *buf);

@@ -31,7 +31,7 @@ static void serve_metrics(struct connection *connection)
     struct engine_stats stats;
     engine_stats(server->engine, &stats);
     buf_clear(&server->scratch);
-    meters_write(&server->meters, &stats, server->options->preset.model.name, &server->scratch);
+    meters_write(&server->meters, &stats, &server->options->preset, &server->scratch);
     connection_answer(connection, 200, SPAN("text/plain; version=0.0.4; charset=utf-8"),
                       buf_span(&server->scratch));
 }

@@ -35,7 +35,6 @@ struct gateway {
     struct config *config_at_start; /* what needs a restart is judged against it */
     uint64_t catalog_version;
     struct keyring *keyring;
-    struct profiles *profiles;
     _Atomic(struct worker *) workers[HANDOVER_WORKERS_MAX];
     uint32_t workers_count, workers_drained;
     struct handover_start start;

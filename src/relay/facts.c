@@ -15,6 +15,7 @@
 
 /* ---- reading ----------------------------------------------------------------------------------------- */
 
+/* *ret_number is written on success only. */
 static bool read_number(struct span text, double *ret_number)
 {
     char copy[NUMBER_BYTES_MAX + 1], *end;
@@ -23,19 +24,55 @@ static bool read_number(struct span text, double *ret_number)
         return false;
     memcpy(copy, text.ptr, text.len);
     copy[text.len] = '\0';
-    *ret_number = strtod(copy, &end);
-    return *end == '\0' && isfinite(*ret_number) && *ret_number >= 0 && *ret_number <= FACTS_NUMBER_MAX;
+    double number = strtod(copy, &end);
+    if (end != copy + text.len || !isfinite(number) || number < 0 || number > FACTS_NUMBER_MAX)
+        return false;
+    *ret_number = number;
+    return true;
 }
 
-/* The value of a label: name="…" inside the braces. */
-static bool read_label(struct span labels, struct span name, double *ret_number)
+/* What counts of the labels; 0: not said. */
+struct labels {
+    double block_size, blocks;
+};
+
+/* Takes name="value" off the front of `*rest`; in a value a backslash stands before a quote that is part of it. */
+static bool take_label(struct span *rest, struct span *ret_name, struct span *ret_value)
 {
-    ptrdiff_t at = span_find(labels, name);
-    if (at < 0)
+    ptrdiff_t equals = span_find(*rest, SPAN("=\""));
+    if (equals < 0)
         return false;
-    struct span value = span_skip(labels, (size_t)at + name.len);
-    ptrdiff_t end = span_find_byte(value, '"');
-    return end >= 0 && read_number(span_take(value, (size_t)end), ret_number);
+    *ret_name = span_trim(span_take(*rest, (size_t)equals));
+    struct span value = span_skip(*rest, (size_t)equals + 2);
+    size_t end = 0;
+    while (end < value.len && value.ptr[end] != '"')
+        end += value.ptr[end] == '\\' ? 2 : 1;
+    if (end >= value.len)
+        return false;
+    *ret_value = span_take(value, end);
+    *rest = span_skip(value, end + 1);
+    return true;
+}
+
+/* Takes {…} off the front of `*rest`. */
+static bool take_labels(struct span *rest, struct labels *labels)
+{
+    struct span name, value;
+    *rest = span_trim(span_skip(*rest, 1));
+    while (rest->len > 0 && rest->ptr[0] != '}') {
+        if (!take_label(rest, &name, &value))
+            return false;
+        if (span_eq(name, SPAN("block_size")))
+            (void)read_number(value, &labels->block_size);
+        else if (span_eq(name, SPAN("num_gpu_blocks")))
+            (void)read_number(value, &labels->blocks);
+        *rest = span_trim(*rest);
+        if (span_starts(*rest, SPAN(",")))
+            *rest = span_trim(span_skip(*rest, 1));
+    }
+    bool whole = rest->len > 0;
+    *rest = span_skip(*rest, 1);
+    return whole;
 }
 
 enum fact { RUNNING, WAITING, KV_USED, KV_TOKENS, CACHE_CONFIG };
@@ -57,54 +94,61 @@ static const struct {
     {SPAN("llamacpp:requests_deferred"), WAITING},
 };
 
-static void note(struct engine_facts *facts, enum fact fact, struct span labels, double value)
+/* There is one line for each engine behind an address. */
+static uint64_t sum_of(uint64_t sum, double value)
 {
-    double block, blocks;
+    return (uint64_t)MIN((double)sum + value, FACTS_NUMBER_MAX);
+}
+
+static void note(struct engine_facts *facts, enum fact fact, const struct labels *labels,
+                 double value)
+{
     switch (fact) {
-    case RUNNING: /* one line for each engine behind one address */
-        facts->running += (uint32_t)value;
+    case RUNNING:
+        facts->running = (uint32_t)sum_of(facts->running, value);
         break;
     case WAITING:
-        facts->waiting += (uint32_t)value;
+        facts->waiting = (uint32_t)sum_of(facts->waiting, value);
         break;
-    case KV_USED:
-        facts->kv_used = MAX(facts->kv_used, (float)MIN(value, 1.0));
+    case KV_USED: /* of the fullest */
+        value = MIN(value, 1.0);
+        facts->kv_used = MAX(facts->kv_used, (float)value);
         break;
     case KV_TOKENS:
-        facts->kv_tokens += (uint64_t)value;
+        facts->kv_tokens = sum_of(facts->kv_tokens, value);
         break;
     case CACHE_CONFIG:
-        if (read_label(labels, SPAN("block_size=\""), &block) && read_label(labels, SPAN("num_gpu_blocks=\""), &blocks) &&
-            block * blocks <= FACTS_NUMBER_MAX)
-            facts->kv_tokens += (uint64_t)(block * blocks);
+        if (labels->block_size * labels->blocks <= FACTS_NUMBER_MAX)
+            facts->kv_tokens = sum_of(facts->kv_tokens, labels->block_size * labels->blocks);
         break;
     }
+}
+
+static size_t name_len(struct span line)
+{
+    size_t len = 0;
+    while (len < line.len && line.ptr[len] != '{' && line.ptr[len] != ' ' && line.ptr[len] != '\t')
+        len++;
+    return len;
 }
 
 /* name{labels} value [time] */
 static bool read_line(struct span line, struct engine_facts *facts)
 {
-    for (size_t i = 0; i < COUNT_OF(known); i++) {
-        struct span name = known[i].name;
-        if (!span_starts(line, name) || line.len == name.len)
-            continue;
-        struct span rest = span_skip(line, name.len), labels = SPAN("");
-        double value;
-        if (rest.ptr[0] == '{') {
-            ptrdiff_t end = span_find_byte(rest, '}');
-            if (end < 0)
-                return false;
-            labels = span_take(rest, (size_t)end);
-            rest = span_skip(rest, (size_t)end + 1);
-        }
-        rest = span_trim(rest);
-        ptrdiff_t space = span_find_byte(rest, ' ');
-        if (!read_number(space < 0 ? rest : span_take(rest, (size_t)space), &value))
-            return false;
-        note(facts, known[i].fact, labels, value);
-        return true;
-    }
-    return false;
+    struct span name = span_take(line, name_len(line)), rest = span_skip(line, name.len);
+    struct labels labels = {0};
+    double value;
+    size_t i = 0;
+    while (i < COUNT_OF(known) && !span_eq(known[i].name, name))
+        i++;
+    if (i == COUNT_OF(known) || (span_starts(rest, SPAN("{")) && !take_labels(&rest, &labels)))
+        return false;
+    rest = span_trim(rest);
+    ptrdiff_t space = span_find_byte(rest, ' ');
+    if (!read_number(space < 0 ? rest : span_take(rest, (size_t)space), &value))
+        return false;
+    note(facts, known[i].fact, &labels, value);
+    return true;
 }
 
 bool facts_read_metrics(struct span page, struct engine_facts *ret_facts)
@@ -112,7 +156,7 @@ bool facts_read_metrics(struct span page, struct engine_facts *ret_facts)
     struct span line;
     bool any = false;
     *ret_facts = (struct engine_facts){0};
-    while (span_split(&page, '\n', &line))
+    while (span_split(&page, '\n', &line) && !span_is_null(page))
         if (line.len > 0 && line.ptr[0] != '#')
             any |= read_line(line, ret_facts);
     return any;
@@ -122,7 +166,8 @@ static uint64_t member_u64(struct json_value object, struct span name)
 {
     struct json_value value;
     int64_t number;
-    if (json_get(object, name, &value) && json_i64(value, &number) && number > 0 && (double)number <= FACTS_NUMBER_MAX)
+    if (json_get(object, name, &value) && json_i64(value, &number) && number > 0 &&
+        (double)number <= FACTS_NUMBER_MAX)
         return (uint64_t)number;
     return 0;
 }
@@ -135,8 +180,11 @@ bool facts_read_props(struct json_parser *parser, struct span body, struct engin
     if (json_parse(parser, body, &root, &err) < 0 || json_kind(root) != JSON_OBJECT)
         return false;
     ret_facts->slots = (uint32_t)member_u64(root, SPAN("total_slots"));
-    if (json_get(root, SPAN("default_generation_settings"), &settings) && json_kind(settings) == JSON_OBJECT)
+    if (json_get(root, SPAN("default_generation_settings"), &settings) &&
+        json_kind(settings) == JSON_OBJECT)
         ret_facts->kv_tokens = ret_facts->slots * member_u64(settings, SPAN("n_ctx"));
+    if ((double)ret_facts->kv_tokens > FACTS_NUMBER_MAX)
+        ret_facts->kv_tokens = 0;
     return ret_facts->slots > 0;
 }
 
@@ -148,8 +196,9 @@ struct asker {
     struct facts_watch *watch;
     struct backend *backend;
     struct relay_call *call;
-    enum page page;          /* that is asked for, or comes next */
+    enum page page; /* that is asked for, or comes next */
     uint64_t next_ms, give_up_ms;
+    bool answered; /* it said something the last time */
     unsigned status;
     struct buf body;
 };
@@ -170,16 +219,21 @@ static void ask(struct asker *asker, uint64_t now_ms)
     static const struct span paths[PAGES] = {SPAN("/metrics"), SPAN("/props")};
     struct relay_ask what = {.method = SPAN("GET"), .path = paths[asker->page]};
     buf_release(&asker->body);
-    buf_init(&asker->body, FACTS_PAGE_BYTES_MAX);
+    buf_init(&asker->body, FACTS_PAGE_BYTES_MAX + JSON_PADDING);
     asker->status = 0;
     asker->give_up_ms = now_ms + FACTS_TIMEOUT_MS;
     asker->next_ms = now_ms + FACTS_EVERY_MS;
     asker->call = relay_call_new_to(asker->watch->relay, asker->backend, &what, &events, asker);
 }
 
-/* This page says nothing: the other one is next, or, after both, a pause. */
+/* This page says nothing. If it did so before it is asked once more, since an engine with much to do may be late; else the other one is next, or, after
+ * both, a pause. */
 static void turn_page(struct asker *asker)
 {
+    if (asker->answered) {
+        asker->answered = false;
+        return;
+    }
     asker->page = (asker->page + 1) % PAGES;
     if (asker->page == METRICS)
         asker->next_ms = loop_now_ms(asker->watch->loop) + FACTS_AGAIN_MS;
@@ -215,6 +269,7 @@ static void on_done(void *owner)
         turn_page(asker);
         return;
     }
+    asker->answered = true;
     facts.at_ms = loop_now_ms(asker->watch->loop);
     backend_set_facts(asker->backend, &facts);
 }
@@ -231,17 +286,23 @@ static void on_failed(void *owner, enum relay_failure failure, const struct err 
 
 static const struct relay_events events = {on_head, on_body, on_done, on_failed};
 
+static void look_after(struct asker *asker, uint64_t now_ms)
+{
+    if (asker->call && now_ms >= asker->give_up_ms) {
+        relay_cancel(TAKE(asker->call));
+        turn_page(asker);
+    }
+    if (!backend_takes_calls(asker->backend, now_ms))
+        asker->next_ms = 0; /* it is asked as soon as it is back */
+    else if (!asker->call && now_ms >= asker->next_ms)
+        ask(asker, now_ms);
+}
+
 static void on_tick(void *arg)
 {
     struct facts_watch *watch = arg;
-    uint64_t now_ms = loop_now_ms(watch->loop);
-    for (size_t i = 0; i < watch->askers_count; i++) {
-        struct asker *asker = &watch->askers[i];
-        if (asker->call && now_ms >= asker->give_up_ms)
-            relay_cancel(TAKE(asker->call));
-        if (!asker->call && now_ms >= asker->next_ms && backend_takes_calls(asker->backend, now_ms))
-            ask(asker, now_ms);
-    }
+    for (size_t i = 0; i < watch->askers_count; i++)
+        look_after(&watch->askers[i], loop_now_ms(watch->loop));
 }
 
 /* ---- life -------------------------------------------------------------------------------------------- */
@@ -296,7 +357,7 @@ int facts_watch_set(struct facts_watch *watch, struct pool *const *pools, size_t
         for (size_t k = 0; k < pools[i]->backends_count; k++, at++) {
             askers[at].watch = watch;
             askers[at].backend = &pool_ref(pools[i])->backends[k];
-            buf_init(&askers[at].body, FACTS_PAGE_BYTES_MAX);
+            buf_init(&askers[at].body, FACTS_PAGE_BYTES_MAX + JSON_PADDING);
         }
     askers_free(watch->askers, watch->askers_count);
     watch->askers = askers;

@@ -4,8 +4,9 @@
  * with it, it starts near the truth.
  *
  * A watch asks each backend each FACTS_EVERY_MS for `/metrics` (vLLM, SGLang, llama.cpp when told to) and, where that is no page of an engine, for `/props`
- * (llama.cpp). A backend that has neither is asked again after FACTS_AGAIN_MS. Nothing here judges a backend: that is health.h's. Numbers that cannot be
- * (negative, not finite, beyond FACTS_NUMBER_MAX) count as not said.
+ * (llama.cpp). A backend that has neither is asked again after FACTS_AGAIN_MS; one that takes no calls is not asked, and asked at once when it is back. Nothing
+ * here judges a backend: that is health.h's. Numbers that cannot be (negative, not finite, beyond FACTS_NUMBER_MAX) count as not said; sums over the engines
+ * behind one address end there.
  */
 #pragma once
 
@@ -27,7 +28,7 @@ void facts_watch_free(struct facts_watch *watch);
 /* These pools from now on (a reference to each). 0 or -ENOMEM (then those of before). */
 int facts_watch_set(struct facts_watch *watch, struct pool *const *pools, size_t count) must_check;
 
-/* A page in Prometheus' text format. False when no line of it is one that an engine of ours has. Pure. */
+/* A page in Prometheus' text format; a last line without its end is not read. False when no line of it is one that an engine of ours has. Pure. */
 bool facts_read_metrics(struct span page, struct engine_facts *ret_facts);
 /* llama.cpp's `/props`. False when it is none. */
 bool facts_read_props(struct json_parser *parser, struct span body, struct engine_facts *ret_facts);

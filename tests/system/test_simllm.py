@@ -225,6 +225,9 @@ def test_metrics_count_what_was_done(sim):
     assert values["vllm:time_to_first_token_seconds_count"] == 2
     assert values["vllm:time_per_output_token_seconds_count"] == 8
     assert values["vllm:e2e_request_latency_seconds_count"] == 2
+    kv = json.loads((ROOT / "sim" / "presets" / "vllm-cpu.json").read_text())["kv"]
+    blocks = kv["tokens"] // kv["block_tokens"]
+    assert values[f'vllm:cache_config_info{{block_size="{kv["block_tokens"]}",num_gpu_blocks="{blocks}"}}'] == 1
     assert values["vllm:num_requests_running"] == values["vllm:kv_cache_usage_perc"] == 0
     assert values["vllm:time_per_output_token_seconds_sum"] / 8 == pytest.approx(0.035, rel=0.1)
 

@@ -13,11 +13,12 @@ static void the_page_has_what_vllm_has(void **state)
     struct meters meters = {.aborted = 2};
     struct engine_stats stats = {
         .running = 3, .waiting = 4, .kv_used = 0.25, .generation_tokens = 99};
+    struct preset preset = {.model = {.name = "a\"b"}, .kv = {.tokens = 4096, .block_tokens = 16}};
     struct buf text;
     meters_time(&meters, METERS_FIRST_TOKEN, 0.3);
     meters_time(&meters, METERS_FIRST_TOKEN, 10000);
     buf_init(&text, 65536);
-    meters_write(&meters, &stats, "a\"b", &text);
+    meters_write(&meters, &stats, &preset, &text);
     const char *const lines[] = {
         "vllm:num_requests_running{model_name=\"a\\\"b\"} 3\n",
         "vllm:num_requests_waiting{model_name=\"a\\\"b\"} 4\n",
@@ -32,6 +33,7 @@ static void the_page_has_what_vllm_has(void **state)
         "vllm:time_to_first_token_seconds_count{model_name=\"a\\\"b\"} 2\n",
         "# TYPE vllm:e2e_request_latency_seconds histogram\n",
         "# TYPE vllm:time_per_output_token_seconds histogram\n",
+        "vllm:cache_config_info{block_size=\"16\",num_gpu_blocks=\"256\",model_name=\"a\\\"b\"} 1\n",
         "vllm:num_preemptions_total{",
         "vllm:prompt_tokens_total{",
         "vllm:prefix_cache_queries_total{",
