@@ -16,6 +16,7 @@
 #define RATE_SMOOTHING 0.02      /* of a tick: five seconds */
 #define COUNT_SMOOTHING 0.05     /* two seconds */
 #define CAPACITY_DECAY 0.99988   /* of a tick: ten minutes to the half */
+#define CAPACITY_TICKS 50        /* with somebody waiting, until what was served says what can be */
 
 struct gate_backend {
     struct limiter limiter;
@@ -39,6 +40,7 @@ struct gate {
     double in_profile_mean; /* under way */
     double served[FAIR_CLASSES], rate[FAIR_CLASSES]; /* wt since the last tick; wt/s, smoothed */
     double capacity;
+    uint32_t pressed_ticks; /* stays at CAPACITY_TICKS */
     uint64_t ticked_ms, pressed_ms;
     uint64_t in_profile_ms; /* when an in-profile call was under way; 0: never */
     bool siege;
@@ -433,6 +435,8 @@ static void learn_rates(struct gate *gate, double seconds)
         gate->served[class] = 0;
         all += gate->rate[class];
     }
+    if (low_waits(gate))
+        gate->pressed_ticks = MIN(gate->pressed_ticks + 1, (uint32_t)CAPACITY_TICKS);
     /* With nobody waiting there may be more than was asked for. */
     gate->capacity = low_waits(gate) ? gate->capacity + RATE_SMOOTHING * (MAX(all, gate->rate[0]) - gate->capacity)
                                      : gate->capacity * CAPACITY_DECAY;
@@ -501,11 +505,14 @@ uint64_t gate_workers_with_news(struct gate *gate)
 
 double gate_rate(const struct gate *gate, enum fair_class class)
 {
-    double left = gate->capacity;
+    bool learned = gate->pressed_ticks == CAPACITY_TICKS;
+    double guess = GATE_CALL_RATE_GUESS * total_limit(gate);
+    double capacity = learned ? gate->capacity : MAX(gate->capacity, guess);
+    double left = capacity;
     for (int higher = 0; higher < (int)class; higher++)
         left -= gate->rate[higher];
     /* Even when others take all, a class has its share by weight. */
-    double share = gate->capacity * gate->limits.fair.weights[class];
+    double share = capacity * gate->limits.fair.weights[class];
     uint32_t weights = 0;
     for (int i = 0; i < FAIR_CLASSES; i++)
         weights += gate->limits.fair.weights[i];

@@ -25,7 +25,7 @@
  *              GATE_SIEGE_CALM_MS after it was last worth GATE_SIEGE_GOES_ON_S. Calls of unknown class may then write GATE_SIEGE_OUTPUT tokens. Without
  *              in-profile callers all are alike, and waiting is all that is asked of them
  *
- * Capacity is what was served, in wt/s, while somebody waited; nobody sets it.
+ * Capacity is what was served, in wt/s, while somebody waited; nobody sets it. Until that was seen for some seconds GATE_CALL_RATE_GUESS stands in for it.
  */
 #pragma once
 
@@ -42,6 +42,7 @@
 #define GATE_PROTECTED_MS 600000 /* an in-profile call was under way so lately */
 #define GATE_SIEGE_CALM_MS 30000 /* without pressure, until a siege is over */
 #define GATE_TICK_MS 100
+#define GATE_CALL_RATE_GUESS 50.0 /* wt/s of each call that may be under way */
 
 struct gate;
 

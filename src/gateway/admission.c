@@ -10,6 +10,7 @@
 #define PROGRESS_TOKENS 16 /* between two words to the gate */
 #define PROGRESS_MS 250
 #define SAY_EVERY_MS 5000 /* to a client that waits */
+#define COME_BACK_S 2     /* where no time can be promised */
 
 /* ---- who asks, and what for -------------------------------------------------------------------------- */
 
@@ -42,9 +43,9 @@ static void place_of(const struct request *request, struct fair_place *place)
 static bool use_ticket(struct request *request, struct fair_place *place, uint32_t *ret_wait_ms)
 {
     *ret_wait_ms = 0;
-    if (span_is_null(request->ticket))
+    if (span_is_null(request->brought_ticket))
         return true;
-    switch (turnstile_check_ticket(request->model->turnstile, request->ticket, place,
+    switch (turnstile_check_ticket(request->model->turnstile, request->brought_ticket, place,
                                    loop_wall_ms(request->worker->loop), ret_wait_ms)) {
     case TICKET_DUE:
         place->class = FAIR_PAID;
@@ -91,6 +92,7 @@ enum step_result admission_send_away(struct request *request)
     struct fair_place place = turn->place;
     if (place.class == FAIR_PAID)
         place.class = FAIR_UNKNOWN;
+    request->refusal.retry_after_s = COME_BACK_S;
     if (turnstile_ticket(request->model->turnstile, &place, price_of(turn->prompt_tokens, turn->output_expected),
                          loop_wall_ms(request->worker->loop), &wait_ms, text)) {
         request->refusal.retry_after_s = seconds_of(wait_ms);
@@ -130,6 +132,7 @@ static enum step_result ask(struct request *request)
         ask.place.class = FAIR_IN_PROFILE;
     else if (!use_ticket(request, &ask.place, &wait_ms)) {
         request->refusal.retry_after_s = seconds_of(wait_ms);
+        request->ticket = request->brought_ticket; /* it still is good, later */
         return request_refuse(request, REASON_TOO_EARLY, NULL);
     }
     request->record.asked_us = loop_now_us(worker->loop);
@@ -245,7 +248,7 @@ static void say_waiting(struct worker *worker)
         if (request->form != FORM_STREAM || now_ms < request->said_ms + SAY_EVERY_MS)
             continue;
         request->said_ms = now_ms;
-        if (response_comment(request, SPAN(" keep-alive")) < 0)
+        if (response_comment(request, SPAN("keep-alive")) < 0)
             request_abort(request, REASON_CLIENT_GONE);
     }
 }

@@ -77,7 +77,8 @@ struct request {
     uint64_t said_ms;           /* when its client was last told that it waits */
     uint64_t identity;          /* 0: not asked yet */
     uint64_t reserved_wt;       /* of its budget */
-    struct span ticket;         /* that it brought; then the one it is sent away with */
+    struct span brought_ticket; /* null: none */
+    struct span ticket;         /* that it is sent away with; null: none */
 
     /* relay and the way back */
     struct buf ask;     /* headroom and the engine's body, until the first byte of its answer */

@@ -98,7 +98,9 @@ static void note_head(struct request *request, const struct http_request *head)
     record->method = arena_copy(arena, span_take(http_request_method_text(head), 16));
     record->path = redact_keys(arena, http_request_path(head), 128, key);
     record->user_agent = redact_keys(arena, http_request_header(head, SPAN("user-agent")), 64, key);
-    request->ticket = arena_copy(arena, span_take(http_request_header(head, SPAN("seawall-ticket")), TICKET_TEXT_BYTES));
+    struct span ticket = http_request_header(head, SPAN("seawall-ticket"));
+    if (!span_is_null(ticket))
+        request->brought_ticket = arena_copy(arena, span_take(ticket, TICKET_TEXT_BYTES + 1)); /* a longer one is none */
     record->client_request_id = redact_keys(
         arena, request_id_of_client(http_request_header(head, SPAN("x-request-id")), room), 64, key);
 }

@@ -11,6 +11,7 @@ struct turnstile {
     _Atomic uint32_t references;
     struct pool *pool;
     pthread_mutex_t lock; /* of all below */
+    uint64_t looked_ms;
     struct gate *gate;
     struct predictor predictor;
     struct ticket_plan tickets;
@@ -74,12 +75,33 @@ void turnstile_set_limits(struct turnstile *turnstile, const struct gate_limits 
     unlock(turnstile);
 }
 
+/* What the backends are like, and the gate's own clock: once in GATE_TICK_MS, whoever comes first. */
+static void look_around(struct turnstile *turnstile, uint64_t now_ms)
+{
+    if (turnstile->looked_ms && now_ms < turnstile->looked_ms + GATE_TICK_MS)
+        return;
+    turnstile->looked_ms = now_ms;
+    for (size_t i = 0; i < pool_backends(turnstile->pool); i++) {
+        struct backend *backend = pool_backend(turnstile->pool, i);
+        struct engine_facts facts = backend_facts(backend);
+        struct limiter_facts known = {.slots = facts.slots,
+                                      .kv_tokens = facts.kv_tokens,
+                                      .running = facts.running,
+                                      .waiting = facts.waiting,
+                                      .kv_used = facts.kv_used,
+                                      .at_ms = facts.at_ms};
+        gate_know(turnstile->gate, i, backend_takes_calls(backend, now_ms), &known);
+    }
+    gate_tick(turnstile->gate, now_ms);
+}
+
 /* ---- turns ------------------------------------------------------------------------------------------- */
 
 enum turn_state turnstile_ask(struct turnstile *turnstile, struct turn *turn, struct gate_ask *ask, const struct predictor_facts *facts,
                               uint64_t now_ms, turnstile_bells *ret_bells)
 {
     lock(turnstile);
+    look_around(turnstile, now_ms);
     ask->output_expected = facts ? predictor_output(&turnstile->predictor, facts) : 0;
     enum turn_state state = gate_ask(turnstile->gate, turn, ask, now_ms);
     *ret_bells = gate_workers_with_news(turnstile->gate);
@@ -109,18 +131,7 @@ turnstile_bells turnstile_end(struct turnstile *turnstile, struct turn *turn, co
 turnstile_bells turnstile_tick(struct turnstile *turnstile, uint64_t now_ms)
 {
     lock(turnstile);
-    for (size_t i = 0; i < pool_backends(turnstile->pool); i++) {
-        struct backend *backend = pool_backend(turnstile->pool, i);
-        struct engine_facts facts = backend_facts(backend);
-        struct limiter_facts known = {.slots = facts.slots,
-                                      .kv_tokens = facts.kv_tokens,
-                                      .running = facts.running,
-                                      .waiting = facts.waiting,
-                                      .kv_used = facts.kv_used,
-                                      .at_ms = facts.at_ms};
-        gate_know(turnstile->gate, i, backend_takes_calls(backend, now_ms), &known);
-    }
-    gate_tick(turnstile->gate, now_ms);
+    look_around(turnstile, now_ms);
     turnstile_bells bells = gate_workers_with_news(turnstile->gate);
     unlock(turnstile);
     return bells;

@@ -36,7 +36,8 @@ struct turnstile_use {
 turnstile_bells turnstile_end(struct turnstile *turnstile, struct turn *turn, const struct turnstile_use *use,
                               const struct predictor_facts *facts, uint64_t now_ms);
 
-/* Limits are learned, those that waited too long are sent away, backends are looked at. From any worker, each GATE_TICK_MS. */
+/* Limits are learned, those that waited too long are sent away, backends are looked at. From each worker that has turns here, each GATE_TICK_MS; whoever
+ * asks after a quiet time looks first too. */
 turnstile_bells turnstile_tick(struct turnstile *turnstile, uint64_t now_ms);
 /* The next turn of the worker with news, and its state now; NULL when there is none. */
 struct turn *turnstile_news(struct turnstile *turnstile, uint32_t worker, enum turn_state *ret_state);

@@ -134,11 +134,29 @@ static void use_turnstiles(struct worker *worker, const struct catalog *catalog)
     worker_forget_idle_turnstiles(worker);
 }
 
+static void tick_soon(struct worker *worker)
+{
+    deadline_set(worker->loop, &worker->turn_tick, loop_now_ms(worker->loop) + GATE_TICK_MS);
+}
+
+static void on_turn_tick(struct deadline *deadline)
+{
+    struct worker *worker = container_of(deadline, struct worker, turn_tick);
+    bool turns = false;
+    admission_tick(worker);
+    for (size_t i = 0; i < worker->turnstiles_count; i++)
+        turns |= worker->turnstiles[i].turns > 0;
+    if (turns)
+        tick_soon(worker);
+}
+
 void worker_turn_begins(struct worker *worker, struct turnstile *turnstile)
 {
     struct worker_turnstile *entry = entry_of(worker, turnstile);
     if (entry)
         entry->turns++;
+    if (worker->turn_tick.due_ms == 0)
+        tick_soon(worker);
 }
 
 void worker_turn_ends(struct worker *worker, struct turnstile *turnstile)
@@ -151,11 +169,6 @@ void worker_turn_ends(struct worker *worker, struct turnstile *turnstile)
 static void on_news(struct soon *soon)
 {
     admission_take_news(container_of(soon, struct worker, news_soon));
-}
-
-static void on_turn_tick(void *arg)
-{
-    admission_tick(arg);
 }
 
 /* One message is enough for all that happens until it is read. A full mailbox is no loss: each worker looks at its tick too. */
@@ -320,7 +333,7 @@ static int worker_build(struct worker *worker, const struct worker_spec *spec)
     worker->clients = clients_new(&limits);
     worker->parser = new_parser(config);
     if (!worker->mailbox || !worker->relay || !worker->recorder || !worker->clients ||
-        !worker->parser || !tick_new(worker->loop, GATE_TICK_MS, on_turn_tick, worker))
+        !worker->parser)
         return -ENOMEM;
     return open_listeners(worker, spec);
 }
@@ -347,6 +360,7 @@ struct worker *worker_start(const struct worker_spec *spec, struct err *err)
     list_init(&worker->silent);
     list_init(&worker->waiting);
     deadline_init(&worker->drain, on_drain_deadline);
+    deadline_init(&worker->turn_tick, on_turn_tick);
     buf_init(&worker->head, ANSWER_HEAD_BYTES_MAX);
     buf_init(&worker->out, 2 * spec->catalog->config->answer_bytes_max);
 

@@ -46,7 +46,8 @@ struct worker {
     struct worker_turnstile turnstiles[WORKER_TURNSTILES_MAX];
     size_t turnstiles_count;
     struct soon news_soon;
-    struct list waiting; /* requests that wait for their turn */
+    struct list waiting;       /* requests that wait for their turn */
+    struct deadline turn_tick; /* set while any has a turn */
     _Atomic bool rung; /* a message about news is on its way */
 
     struct relay *relay;

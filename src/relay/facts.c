@@ -8,7 +8,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-#define TICK_MS 100
+#define TICK_MS FACTS_EVERY_MS
 #define HEAD_BYTES_MAX 16384
 #define DEPTH_MAX 32
 #define NUMBER_BYTES_MAX 40
@@ -222,7 +222,8 @@ static void ask(struct asker *asker, uint64_t now_ms)
     buf_init(&asker->body, FACTS_PAGE_BYTES_MAX + JSON_PADDING);
     asker->status = 0;
     asker->give_up_ms = now_ms + FACTS_TIMEOUT_MS;
-    asker->next_ms = now_ms + FACTS_EVERY_MS;
+    bool idle = atomic_load_explicit(&asker->backend->in_flight, memory_order_relaxed) == 0;
+    asker->next_ms = now_ms + (idle ? FACTS_IDLE_MS : FACTS_EVERY_MS);
     asker->call = relay_call_new_to(asker->watch->relay, asker->backend, &what, &events, asker);
 }
 

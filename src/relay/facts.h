@@ -15,6 +15,7 @@
 #include "relay/pool.h"
 
 #define FACTS_EVERY_MS 500
+#define FACTS_IDLE_MS 5000 /* while it has no call of ours */
 #define FACTS_AGAIN_MS 30000
 #define FACTS_TIMEOUT_MS 2000
 #define FACTS_PAGE_BYTES_MAX 1048576
