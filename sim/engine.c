@@ -2,8 +2,8 @@
 #include "engine.h"
 
 #include "base/alloc.h"
+#include "base/chance.h"
 #include "base/list.h"
-#include "chance.h"
 #include "pace.h"
 #include "seats.h"
 

@@ -14,9 +14,9 @@
  */
 #pragma once
 
+#include "base/chance.h"
 #include "base/err.h"
 #include "base/span.h"
-#include "chance.h"
 
 enum fault {
     FAULT_ERROR,

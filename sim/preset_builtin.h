@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The files of sim/presets/, inside the program. The build writes the C source (embed.py). For preset_load.c only.
+ * The files of sim/presets/, inside the program. The build writes the C source (tools/embed.py). For preset_load.c only.
  */
 #pragma once
 

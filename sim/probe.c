@@ -2,10 +2,10 @@
 #include "probe.h"
 
 #include "base/alloc.h"
+#include "base/chance.h"
 #include "base/clock.h"
 #include "base/json_out.h"
 #include "base/random.h"
-#include "chance.h"
 #include "http/sse.h"
 #include "probe_event.h"
 #include "words.h"

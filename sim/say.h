@@ -8,7 +8,7 @@
 #pragma once
 
 #include "ask.h"
-#include "chance.h"
+#include "base/chance.h"
 #include "faults.h"
 
 #define SAY_ID_BYTES 40

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "words.h"
 
-#include "chance.h"
+#include "base/chance.h"
 
 static const struct span latin[] = {
     SPAN(" the"),     SPAN(" of"),     SPAN(" a"),     SPAN(" to"),    SPAN(" is"),

@@ -6,7 +6,7 @@
 #include <cmocka.h>
 
 #include "base/alloc.h"
-#include "chance.h"
+#include "base/chance.h"
 #include "engine.h"
 #include "sim_presets.h"
 

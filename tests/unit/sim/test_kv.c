@@ -5,7 +5,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "chance.h"
+#include "base/chance.h"
 #include "kv.h"
 
 static const uint64_t abc[] = {1, 2, 3}, abd[] = {1, 2, 4};

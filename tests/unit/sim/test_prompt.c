@@ -5,7 +5,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "chance.h"
+#include "base/chance.h"
 #include "prompt.h"
 #include "sim_presets.h"
 

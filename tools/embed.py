@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Writes the C source of sim/preset_builtin.h: embed.py OUTPUT FILE.json…"""
+"""Puts files into a program: writes the C source of NOUN_builtin.h. embed.py NOUN OUTPUT FILE…"""
 import pathlib
 import sys
 
@@ -15,12 +15,13 @@ def literal(data):
 
 
 def main():
-    output, *inputs = map(pathlib.Path, sys.argv[1:])
-    parts = ['/* Written by sim/embed.py. */\n#include "preset_builtin.h"\n\nconst struct preset_builtin preset_builtins[] = {\n']
+    noun, *names = sys.argv[1:]
+    output, *inputs = map(pathlib.Path, names)
+    parts = [f'/* Written by tools/embed.py. */\n#include "{noun}_builtin.h"\n\nconst struct {noun}_builtin {noun}_builtins[] = {{\n']
     for path in sorted(inputs, key=lambda path: path.stem):
         data = path.read_bytes()
         parts.append(f'    {{"{path.stem}",\n     {{\n{literal(data)},\n      {len(data)}}}}},\n')
-    parts.append(f"}};\n\nconst size_t preset_builtin_count = {len(inputs)};\n")
+    parts.append(f"}};\n\nconst size_t {noun}_builtin_count = {len(inputs)};\n")
     output.write_text("".join(parts))
 
 

@@ -5,7 +5,9 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "chance.h"
+#include "base/chance.h"
+
+#include <math.h>
 
 static void the_same_seed_gives_the_same_draws(void **state)
 {
@@ -31,6 +33,40 @@ static void units_are_even(void **state)
         sum += unit;
     }
     assert_true(sum > 49500 && sum < 50500);
+}
+
+/* Mean and coefficient of variation of 200,000 draws; the bounds are five deviations of the estimate wide, or more. */
+static void moments_of(double (*draw)(struct chance *chance, double shape), double shape,
+                       double mean, double cv)
+{
+    struct chance chance = chance_of(11);
+    double sum = 0, squares = 0;
+    const int count = 200000;
+    for (int i = 0; i < count; i++) {
+        double value = draw(&chance, shape);
+        sum += value;
+        squares += value * value;
+    }
+    double found = sum / count;
+    double found_cv = sqrt(squares / count - found * found) / found;
+    assert_true(fabs(found / mean - 1) < 0.02 * (cv > 1 ? cv : 1));
+    assert_true(fabs(found_cv / cv - 1) < 0.05);
+}
+
+static double exponential(struct chance *chance, double shape)
+{
+    (void)shape;
+    return chance_exponential(chance);
+}
+
+static void draws_have_the_moments_of_their_law(void **state)
+{
+    (void)state;
+    moments_of(exponential, 0, 1, 1);
+    moments_of(chance_gamma, 4, 4, 0.5);
+    moments_of(chance_gamma, 0.25, 0.25, 2);
+    moments_of(chance_weibull, 2, 0.886227, 0.522723);
+    moments_of(chance_weibull, 0.5, 2, 2.236068);
 }
 
 static void lengths_have_their_median_and_their_p90(void **state)
@@ -64,6 +100,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_same_seed_gives_the_same_draws),
         cmocka_unit_test(units_are_even),
+        cmocka_unit_test(draws_have_the_moments_of_their_law),
         cmocka_unit_test(lengths_have_their_median_and_their_p90),
         cmocka_unit_test(lengths_stay_in_their_bounds),
     };
