@@ -78,14 +78,15 @@ static int read_words(const struct command *commands, size_t count, const char *
     if (!call->command)
         return no_such_command(commands, count, words, words_count, err);
     size_t wanted = words_of(call->command->arguments);
+    size_t optional = span_starts(span_str(call->command->arguments), SPAN("["));
     if (call->help)
         return 0;
-    if (words_count - taken < wanted)
+    if (words_count - taken + optional < wanted)
         return err_set(err, -EINVAL, "usage: seawall %s %s", call->command->name,
                        call->command->arguments);
     if (words_count - taken > wanted)
         return err_set(err, -EINVAL, "unexpected argument '%s'", words[taken + wanted]);
-    for (size_t i = 0; i < wanted; i++)
+    for (size_t i = 0; i < words_count - taken; i++)
         call->arguments[call->arguments_count++] = words[taken + i];
     return 0;
 }

@@ -8,7 +8,7 @@
 #include "base/err.h"
 
 #define COMMAND_ARGUMENTS_MAX 2
-#define COMMAND_OPTIONS_MAX 6
+#define COMMAND_OPTIONS_MAX 16
 
 /* Exit statuses, as --help tells them. */
 enum exit_status { EXIT_OK, EXIT_FAILED, EXIT_USAGE, EXIT_UNREACHABLE };
@@ -24,7 +24,7 @@ struct invocation;
 
 struct command {
     const char *name;      /* one or two words */
-    const char *arguments; /* "NAME"; "" for none; one word each */
+    const char *arguments; /* "NAME", "[NAME]" when it may be left out; "" for none; one word each */
     const char *help;
     const struct command_option *options; /* NULL: none of its own */
     enum exit_status (*run)(const struct invocation *call);
@@ -56,7 +56,7 @@ enum exit_status command_fail(const char *format, ...) printf_like(1, 2);
 
 /* cmd_*.c */
 extern const struct command_option options_key_create[], options_key_rotate[], options_usage[],
-    options_top[], options_status[], options_profile_list[], options_profile_import[];
+    options_top[], options_status[], options_profile_list[], options_profile_import[], options_storm[];
 enum exit_status cmd_key_create(const struct invocation *call);
 enum exit_status cmd_key_list(const struct invocation *call);
 enum exit_status cmd_key_show(const struct invocation *call);
@@ -72,5 +72,6 @@ enum exit_status cmd_profile_import(const struct invocation *call);
 enum exit_status cmd_usage(const struct invocation *call);
 enum exit_status cmd_top(const struct invocation *call);
 enum exit_status cmd_status(const struct invocation *call);
+enum exit_status cmd_storm(const struct invocation *call);
 enum exit_status cmd_reload(const struct invocation *call);
 enum exit_status cmd_check(const struct invocation *call);

@@ -35,6 +35,8 @@ static const struct command commands[] = {
      options_profile_import, cmd_profile_import},
     {"reload", "", "read the configuration again, whole or not at all", NULL, cmd_reload},
     {"check", "FILE", "judge a configuration without using it", NULL, cmd_check},
+    {"storm", "[SCENARIO]", "load and attacks against a service on this machine", options_storm,
+     cmd_storm},
     {"version", "", "the tool's version", NULL, cmd_version},
     {"help", "", "this page", NULL, cmd_help},
 };

@@ -1,39 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "preset_builtin.h"
 
-#include "base/alloc.h"
+#include "base/file.h"
 #include "preset.h"
-
-#include <fcntl.h>
-#include <unistd.h>
 
 const char *preset_name_at(size_t index)
 {
     return index < preset_builtin_count ? preset_builtins[index].name : NULL;
 }
 
-static int read_file(const char *path, struct buf *text, struct err *err)
-{
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    ssize_t got = fd < 0 ? -1 : 1;
-    while (got > 0 && buf_reserve(text, 4096) == 0) {
-        got = read(fd, text->ptr + text->len, 4096);
-        text->len += got > 0 ? (size_t)got : 0;
-    }
-    int r = got < 0 ? err_errno(err, -errno, "cannot read '%s'", path) : 0;
-    if (r == 0 && buf_status(text) < 0)
-        r = err_set(err, buf_status(text), "'%s' is larger than %d bytes", path,
-                    PRESET_FILE_BYTES_MAX);
-    if (fd >= 0)
-        (void)close(fd);
-    return r;
-}
-
 static int load_file(const char *path, struct preset *ret_preset, struct err *err)
 {
     struct buf text;
     buf_init(&text, PRESET_FILE_BYTES_MAX);
-    int r = read_file(path, &text, err);
+    int r = file_read(path, &text, err);
     if (r == 0)
         r = preset_read(buf_span(&text), path, ret_preset, err);
     buf_release(&text);

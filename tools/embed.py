@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Puts files into a program: writes the C source of NOUN_builtin.h. embed.py NOUN OUTPUT FILE…"""
+"""Puts files into a program: writes the C source of HEADER_builtin.h. embed.py HEADER OUTPUT FILE…"""
 import pathlib
 import sys
 
@@ -15,9 +15,10 @@ def literal(data):
 
 
 def main():
-    noun, *names = sys.argv[1:]
+    header, *names = sys.argv[1:]
     output, *inputs = map(pathlib.Path, names)
-    parts = [f'/* Written by tools/embed.py. */\n#include "{noun}_builtin.h"\n\nconst struct {noun}_builtin {noun}_builtins[] = {{\n']
+    noun = pathlib.PurePath(header).name
+    parts = [f'/* Written by tools/embed.py. */\n#include "{header}_builtin.h"\n\nconst struct {noun}_builtin {noun}_builtins[] = {{\n']
     for path in sorted(inputs, key=lambda path: path.stem):
         data = path.read_bytes()
         parts.append(f'    {{"{path.stem}",\n     {{\n{literal(data)},\n      {len(data)}}}}},\n')

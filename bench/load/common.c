@@ -156,39 +156,6 @@ int64_t head_length(struct span head)
     return -1;
 }
 
-/* Exact below 64; above, 64 cells for each power of two. */
-static size_t cell_of(uint64_t ns)
-{
-    if (ns < 64)
-        return (size_t)ns;
-    unsigned power = 63 - (unsigned)__builtin_clzll(ns);
-    return MIN((size_t)(power - 5) * 64 + ((ns >> (power - 6)) & 63), (size_t)HISTOGRAM_CELLS - 1);
-}
-
-static double cell_ns(size_t cell)
-{
-    if (cell < 64)
-        return (double)cell;
-    return ((double)(64 + cell % 64) + 0.5) * (double)(1ull << (cell / 64 - 1));
-}
-
-void histogram_add(struct histogram *histogram, uint64_t ns)
-{
-    histogram->count++;
-    histogram->cells[cell_of(ns)]++;
-}
-
-double histogram_quantile(const struct histogram *histogram, double share)
-{
-    uint64_t seen = 0, wanted = (uint64_t)((double)histogram->count * share);
-    for (size_t i = 0; i < HISTOGRAM_CELLS; i++) {
-        seen += histogram->cells[i];
-        if (seen > wanted)
-            return cell_ns(i) / 1000;
-    }
-    return 0;
-}
-
 static uint64_t schedstat_ns(const char *path)
 {
     unsigned long long ns = 0;

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the three programs of the bench share: sockets on loopback, options, the head of a message, a histogram and the CPU
+ * What the three programs of the bench share: sockets on loopback, options, the head of a message and the CPU
  * time of other processes. They end with one line when something is wrong: a measurement that lacks a part is worth nothing.
  */
 #pragma once
 
+#include "base/histogram.h"
 #include "base/text.h"
 
 #include <sys/epoll.h>
@@ -44,16 +45,6 @@ size_t poller_wait(int poller, struct epoll_event events[EVENTS_MAX], uint64_t d
 size_t head_bytes(struct span message);
 /* Content-Length, or -1 without one. */
 int64_t head_length(struct span head);
-
-/* Latencies in nanoseconds, each known to 1 in 64. */
-#define HISTOGRAM_CELLS 4096
-struct histogram {
-    uint64_t count;
-    uint32_t cells[HISTOGRAM_CELLS];
-};
-void histogram_add(struct histogram *histogram, uint64_t ns);
-/* Below which `share` of all lie, in microseconds; 0 without any. */
-double histogram_quantile(const struct histogram *histogram, double share);
 
 /* Time on a processor of all threads of a process that live, in nanoseconds. Running threads lag by up to a tick. */
 uint64_t process_cpu_ns(unsigned pid);

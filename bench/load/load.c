@@ -103,10 +103,10 @@ static void print_counted(void)
     printf(
         "\"answer_p50_us\":%.2f,\"answer_p99_us\":%.2f,\"event_p50_us\":%.2f,\"event_p99_us\":%.2f,"
         "\"cpu_ns\":[",
-        histogram_quantile(&counted.answer_delays, 0.5),
-        histogram_quantile(&counted.answer_delays, 0.99),
-        histogram_quantile(&counted.event_delays, 0.5),
-        histogram_quantile(&counted.event_delays, 0.99));
+        histogram_quantile(&counted.answer_delays, 0.5) / 1000,
+        histogram_quantile(&counted.answer_delays, 0.99) / 1000,
+        histogram_quantile(&counted.event_delays, 0.5) / 1000,
+        histogram_quantile(&counted.event_delays, 0.99) / 1000);
     for (size_t i = 0; i < options.watched_count; i++)
         printf("%s%llu", i ? "," : "",
                (unsigned long long)(process_cpu_ns(options.watched[i]) - counted.cpu_ns[i]));
