@@ -19,7 +19,8 @@ struct call {
     struct list free;
     uint32_t group;
     struct offer offer;
-    uint32_t tries;
+    uint32_t tries, sent;    /* begun; those that found a connection */
+    bool admitted;           /* a 200 came, in any of them */
     uint64_t waits_until_us; /* for a token; 0: without end */
     struct chance chance;    /* of its retries */
     /* Of the try under way. */
@@ -88,6 +89,8 @@ static void call_score(struct call *call, enum score_outcome outcome)
                     .due_us = due,
                     .outcome = outcome,
                     .status = call->answer.status,
+                    .tries = call->sent,
+                    .admitted = call->admitted,
                     .streamed = call->offer.streamed,
                     .shorter = tokens<call->offer.output_tokens, .ttft_us = call->first_us> due
                                    ? call->first_us - due
@@ -227,7 +230,7 @@ static void call_try(struct call *call)
         call_not_connected(call, r);
         return;
     }
-    score_tried(calls->terms.score, call->group, call->offer.due_us);
+    call->sent++;
     write_request(call, &head_bytes);
     bool slow = group->body_bytes_s > 0;
     if (!wire_send(call->wire, buf_span(&calls->request), slow ? head_bytes : SIZE_MAX))
@@ -245,8 +248,7 @@ static void on_head(void *owner, const struct http_response *response)
     struct span advice = http_response_header(response, SPAN("retry-after"));
     struct span should = http_response_header(response, SPAN("x-should-retry"));
     call->answer.status = http_response_status(response);
-    if (call->answer.status == 200)
-        score_admitted(call->calls->terms.score, call->group, call->offer.due_us);
+    call->admitted = call->admitted || call->answer.status == 200;
     if (!span_is_null(advice_ms))
         call->answer.retry_after_ms = behaviour_read_seconds(advice_ms) / 1000;
     else if (!span_is_null(advice))
@@ -374,7 +376,8 @@ void calls_start(struct calls *calls, uint32_t group, const struct offer *offer,
     }
     call->group = group;
     call->offer = *offer;
-    call->tries = 0;
+    call->tries = call->sent = 0;
+    call->admitted = false;
     call->chance = chance_of(chance_seed(offer->seed, 1));
     calls->open[group_of(call)->side]++;
     call_try(call);

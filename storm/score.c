@@ -11,7 +11,7 @@ struct record {
     uint32_t ttft_ms;
     float
         per_token_us; /* between tokens; of whole answers what is beyond 2 s, for each token; 0: no second token */
-    uint16_t group;
+    uint8_t group, phase;
     bool completed, good_length;
 };
 
@@ -68,6 +68,20 @@ static enum score_phase phase_at(const struct scenario *scenario, uint64_t us)
     return s < scenario->attack_to_s ? PHASE_ATTACK : PHASE_AFTER;
 }
 
+/* Where a request belongs, and moves when it is not there yet. */
+static enum score_phase settle_phase(struct score *score, uint32_t group,
+                                     const struct score_end *end)
+{
+    enum score_phase phase = phase_at(score->scenario, end->due_us);
+    double ended_s = (double)(end->due_us + end->total_us) / 1e6;
+    if (phase != PHASE_CALM || !scenario_has_attack(score->scenario) ||
+        ended_s < score->scenario->attack_from_s)
+        return phase;
+    score->counts[group][PHASE_CALM].offered--;
+    score->counts[group][PHASE_ATTACK].offered++;
+    return PHASE_ATTACK;
+}
+
 static struct score_counts *counts_at(struct score *score, uint32_t group, uint64_t us)
 {
     return &score->counts[group][phase_at(score->scenario, us)];
@@ -83,16 +97,6 @@ void score_offered(struct score *score, uint32_t group, uint64_t due_us)
 {
     counts_at(score, group, due_us)->offered++;
     second_at(score, group, due_us)->offered++;
-}
-
-void score_tried(struct score *score, uint32_t group, uint64_t due_us)
-{
-    counts_at(score, group, due_us)->tries++;
-}
-
-void score_admitted(struct score *score, uint32_t group, uint64_t due_us)
-{
-    counts_at(score, group, due_us)->admitted++;
 }
 
 void score_begun(struct score *score, uint32_t group, uint64_t now_us, uint32_t input_tokens)
@@ -153,7 +157,8 @@ static double per_token_us(const struct score_end *end)
                : 0;
 }
 
-static void add_record(struct score *score, uint32_t group, const struct score_end *end)
+static void add_record(struct score *score, uint32_t group, enum score_phase phase,
+                       const struct score_end *end)
 {
     if (!make_room(score)) {
         score->unjudged++;
@@ -163,7 +168,8 @@ static void add_record(struct score *score, uint32_t group, const struct score_e
         .due_ms = (uint32_t)(end->due_us / 1000),
         .ttft_ms = end->streamed ? (uint32_t)(end->ttft_us / 1000) : 0,
         .per_token_us = (float)per_token_us(end),
-        .group = (uint16_t)group,
+        .group = (uint8_t)group,
+        .phase = (uint8_t)phase,
         .completed = end->outcome == OUTCOME_COMPLETED,
         .good_length = score->scenario->any_length || !end->shorter,
     };
@@ -171,9 +177,12 @@ static void add_record(struct score *score, uint32_t group, const struct score_e
 
 void score_ended(struct score *score, uint32_t group, const struct score_end *end)
 {
-    struct score_counts *counts = counts_at(score, group, end->due_us);
+    enum score_phase phase = settle_phase(score, group, end);
+    struct score_counts *counts = &score->counts[group][phase];
     uint32_t *of_second = counter_of(second_at(score, group, end->due_us), end->outcome);
     counts->outcomes[end->outcome]++;
+    counts->tries += end->tries;
+    counts->admitted += end->admitted;
     if (of_second)
         ++*of_second;
     if (end->outcome == OUTCOME_REFUSED)
@@ -185,7 +194,7 @@ void score_ended(struct score *score, uint32_t group, const struct score_end *en
             histogram_add(&counts->tpot_us, (uint64_t)per_token_us(end));
     }
     if (score->scenario->groups[group].side == SIDE_LEGITIMATE)
-        add_record(score, group, end);
+        add_record(score, group, phase, end);
 }
 
 /* ── judging ── */
@@ -249,7 +258,7 @@ void score_judge(struct score *score, double unloaded_us)
         const struct record *record = &score->records[i];
         uint64_t due_us = (uint64_t)record->due_ms * 1000;
         bool good = is_good(record, score->unloaded_us);
-        counts_at(score, record->group, due_us)->good += good;
+        score->counts[record->group][record->phase].good += good;
         second_at(score, record->group, due_us)->good += good;
     }
     qsort(score->records, score->records_count, sizeof(*score->records), compare);

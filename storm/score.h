@@ -2,8 +2,8 @@
 /*
  * What became of the requests: counters by group and phase, one record for each legitimate request, and what they add up to.
  *
- * A request is one thing that somebody wanted, however many tries it took. It belongs to the phase and to the second in which
- * it was due, whenever it ended:
+ * A request is one thing that somebody wanted, however many tries it took. It belongs to the second in which it was due, and to
+ * the phase; one that was due in calm and ended when the attack had begun belongs to the attack, which it felt:
  *
  *     warm [0, warm_s)   calm [warm_s, attack begins)   attack [begins, ends)   after [ends, seconds)   drain [seconds, …)
  *
@@ -71,9 +71,11 @@ struct score_end {
     uint64_t due_us;
     enum score_outcome outcome;
     unsigned status; /* of the last answer; 0: none */
+    uint32_t tries;
+    bool admitted; /* a 200 came */
     bool streamed, shorter;
     uint64_t ttft_us;  /* of completed ones */
-    uint64_t total_us; /* likewise, from due to the end */
+    uint64_t total_us; /* from due to the end */
     uint64_t first_to_last_us;
     uint32_t tokens;
 };
@@ -85,8 +87,6 @@ struct score *score_new(const struct scenario *scenario) must_check;
 void score_free(struct score *score);
 
 void score_offered(struct score *score, uint32_t group, uint64_t due_us);
-void score_tried(struct score *score, uint32_t group, uint64_t due_us);
-void score_admitted(struct score *score, uint32_t group, uint64_t due_us);
 /* The first token of an answer; the prompt has been worked on. */
 void score_begun(struct score *score, uint32_t group, uint64_t now_us, uint32_t input_tokens);
 void score_tokens(struct score *score, uint32_t group, uint64_t now_us, uint32_t tokens);

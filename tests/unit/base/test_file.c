@@ -60,8 +60,9 @@ static void what_cannot_be_read_says_why(void **state)
     struct err err = {""};
     buf_init(&text, FILE_BYTES);
     assert_int_equal(file_read("/nowhere/at/all", &text, &err), -ENOENT);
-    assert_string_equal(err.text, "cannot read '/nowhere/at/all': no such file or directory");
+    assert_string_equal(err.text, "cannot read '/nowhere/at/all': No such file or directory");
     assert_int_equal(file_read("/tmp", &text, &err), -EISDIR);
+    buf_release(&text);
     mem_fail_after(0);
     assert_int_equal(file_read(path, &text, &err), -ENOMEM);
     mem_fail_never();
