@@ -82,10 +82,11 @@ void wires_free(struct wires *wires)
 {
     if (!wires)
         return;
+    for (uint32_t i = 0; i < wires->made; i++)
+        if (wires->all[i]->state != GONE)
+            wire_close(wires->all[i]);
     for (uint32_t i = 0; i < wires->made; i++) {
         struct wire *wire = wires->all[i];
-        if (wire->state != GONE)
-            wire_close(wire);
         http_response_free(wire->response);
         sse_splitter_release(&wire->splitter);
         buf_release(&wire->answer);

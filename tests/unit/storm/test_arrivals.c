@@ -12,7 +12,7 @@ static double count_arrivals(const struct arrivals_terms *terms, double *ret_cv)
     arrivals_init(&arrivals, terms);
     while (arrivals_next(&arrivals, &us)) {
         double gap = (double)(us - before);
-        assert_true(us >= before && us < terms->to_s * 1e6);
+        assert_true(us >= before && (double)us < terms->to_s * 1e6);
         sum += gap;
         squares += gap * gap;
         before = us;

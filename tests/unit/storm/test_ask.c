@@ -43,7 +43,7 @@ static json_t *write(struct span key, char ret_head[1024])
     memcpy(ret_head, buf.ptr, head_bytes);
     ret_head[head_bytes] = '\0';
     char length[64];
-    (void)snprintf(length, sizeof(length), "Content-Length: %zu\r\n", buf.len - head_bytes);
+    (void)snprintf(length, sizeof(length), "Content-Length: %8zu\r\n", buf.len - head_bytes);
     assert_non_null(strstr(ret_head, length));
     json_t *json =
         json_loadb(buf.ptr + head_bytes, buf.len - head_bytes, JSON_REJECT_DUPLICATES, NULL);

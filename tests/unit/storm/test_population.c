@@ -16,7 +16,7 @@ static int begin(void **state)
                 "  - {name: forgers, side: attacker, keys: forged, identities: 3}\n",
                 &scenario);
     for (size_t i = 0; i < COUNT_OF(known_list); i++)
-        known_list[i] = span_of("abcdefghijklmnop" + i, 3);
+        known_list[i] = span_of(&"abcdefghijklmnop"[i], 3);
     return population_new(&scenario, &known, NULL, &population, NULL);
 }
 
