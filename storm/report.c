@@ -87,27 +87,36 @@ static void print_storm_itself(const struct report *report, FILE *file)
                       (unsigned long long)score_unjudged(report->score), SCORE_RECORDS_MAX);
 }
 
+/* What attackers got; tokens that came and were not read are not known. */
+static void print_won(const struct report *report, double share, FILE *file)
+{
+    double beyond = score_beyond_spare(report->score, report->capacity_tokens_s);
+    (void)fprintf(file, "  attackers got %.1f %% of the tokens during the attack", 100 * share);
+    if (beyond >= 0)
+        (void)fprintf(file, ", and %.1f %% of capacity beyond what was spare", 100 * beyond);
+    (void)fputc('\n', file);
+}
+
 void report_print(const struct report *report, FILE *file)
 {
     double share = score_attackers_share(report->score);
-    double beyond = score_beyond_spare(report->score, report->capacity_tokens_s);
     (void)fprintf(file, "\n%-23s %-6s %9s %9s %8s %8s %8s %8s %8s %8s %7s %7s %6s %9s\n", "GROUP",
                   "PHASE", "OFFERED", "COMPLETED", "GOOD", "REFUSED", "LEFT", "FAILED", "UNSENT",
                   "OPEN", "TTFT50", "TTFT99", "TPOT50", "TOKENS/S");
     for (uint32_t group = 0; group < report->scenario->groups_count; group++)
         for (unsigned phase = PHASE_CALM; phase < PHASE_DRAIN; phase++)
             print_row(report, group, (enum score_phase)phase, file);
-    (void)fprintf(file, "\n  unloaded: %.1f ms a token (times in the table are in ms)\n",
-                  score_unloaded_us(report->score) / 1000);
+    if (score_unloaded_us(report->score) > 0)
+        (void)fprintf(file, "\n  unloaded: %.1f ms a token (times in the table are in ms)\n",
+                      score_unloaded_us(report->score) / 1000);
+    else
+        (void)fprintf(file, "\n  no answer was streamed to its end: nothing can be good\n");
     for (uint32_t group = 0; group < report->scenario->groups_count; group++) {
         print_kept(report, group, file);
         print_statuses(report, group, file);
     }
-    if (scenario_has_attack(report->scenario) && share >= 0)
-        (void)fprintf(file, "  attackers got %.1f %% of the tokens during the attack\n",
-                      100 * share);
-    if (beyond >= 0)
-        (void)fprintf(file, "  and %.1f %% of capacity beyond what was spare\n", 100 * beyond);
+    if (share >= 0)
+        print_won(report, share, file);
     print_storm_itself(report, file);
     (void)fprintf(file, "  --seed %llu repeats what was offered (digest %016llx)\n",
                   (unsigned long long)report->options->seed, (unsigned long long)report->digest);
