@@ -92,6 +92,17 @@ static void say_what_descriptors_leave(const struct storm *storm)
             storm->limits.open_max);
 }
 
+/* Before a minute of storm, not behind it. */
+static int check_output(const char *path, struct err *err)
+{
+    FILE *file = path ? fopen(path, "ae") : NULL;
+    if (path && !file)
+        return err_errno(err, -errno, "cannot write '%s'", path);
+    if (file)
+        (void)fclose(file);
+    return 0;
+}
+
 static int find_model(struct storm *storm, struct err *err)
 {
     const struct keys *keys = &storm->plan.known;
@@ -140,6 +151,8 @@ static int prepare(struct storm *storm, struct err *err)
                            &storm->population, err);
     if (r == 0 && !(storm->score = score_new(scenario)))
         r = err_set(err, -ENOMEM, "out of memory");
+    if (r == 0)
+        r = check_output(storm->options->output_path, err);
     if (r == 0)
         r = find_model(storm, err);
     if (r < 0)

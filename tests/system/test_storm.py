@@ -236,6 +236,7 @@ def test_nobody_there_any_more_is_a_failure(tmp_path):
     (["calm", "--factor", "many"], 2, "--factor expects a number from 0 to 100000, got 'many'"),
     (["calm", "--capacity", "0"], 2, "--capacity expects a number"),
     (["calm", "--seed", "-1"], 2, "--seed expects a whole number, got '-1'"),
+    (["calm", "--output", "/nowhere/out.json"], 1, "cannot write '/nowhere/out.json': No such file or directory"),
     (["calm", "--keys", "/nowhere/keys"], 1, "cannot read '/nowhere/keys': No such file or directory"),
 ])
 def test_wrong_usage_is_one_line(words, status, message):
