@@ -172,10 +172,30 @@ static size_t retries_left(struct pool *pool)
 static void call_often(struct pool *pool, int calls, uint64_t now_ms)
 {
     for (int i = 0; i < calls; i++) {
-        struct backend *backend = pool_pick(pool, 0, now_ms);
+        struct backend *backend = pool_pick_first(pool, NULL, now_ms);
         assert_non_null(backend);
         backend_report(backend, BACKEND_GOOD, now_ms);
     }
+}
+
+static void who_was_chosen_takes_the_first_try_if_it_can(void **state)
+{
+    (void)state;
+    struct pool *pool = weighted((uint32_t[]){9, 1}, 2);
+    struct backend *chosen = pool_backend(pool, 1), *other = pool_backend(pool, 0);
+    for (int i = 0; i < 3; i++) {
+        assert_ptr_equal(pool_pick_first(pool, chosen, 1), chosen);
+        assert_true(backend_takes_calls(chosen, 1));
+    }
+    assert_int_equal(view_of(pool, 1).in_flight, 3);
+    for (int i = 0; i < 3; i++)
+        backend_report(chosen, BACKEND_FAILED, 1);
+    assert_false(backend_takes_calls(chosen, 1));
+    assert_ptr_equal(pool_pick_first(pool, chosen, 1), other);
+    assert_ptr_equal(pool_pick_first(pool, NULL, 1), other);
+    backend_report(other, BACKEND_CANCELLED, 1);
+    backend_report(other, BACKEND_CANCELLED, 1);
+    pool_unref(pool);
 }
 
 static void retries_are_a_share_of_the_calls(void **state)
@@ -361,6 +381,7 @@ int main(void)
         cmocka_unit_test(tried_ones_come_last),
         cmocka_unit_test(a_fallen_backend_gets_one_trial),
         cmocka_unit_test(with_all_down_there_is_none),
+        cmocka_unit_test(who_was_chosen_takes_the_first_try_if_it_can),
         cmocka_unit_test(retries_are_a_share_of_the_calls),
         cmocka_unit_test(time_gives_retries_back),
         cmocka_unit_test(no_percent_no_retries),
