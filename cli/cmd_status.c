@@ -2,6 +2,8 @@
 /* seawall status: one look, or looks until all is up. */
 #include "base/clock.h"
 #include "client.h"
+#include "gates.h"
+#include "member.h"
 #include "table.h"
 #include "words.h"
 
@@ -15,23 +17,12 @@ const struct command_option options_status[] = {
     {NULL, NULL, NULL},
 };
 
-static const char *text_or(const json_t *object, const char *name, const char *otherwise)
-{
-    const char *text = json_string_value(json_object_get(object, name));
-    return text ? text : otherwise;
-}
-
-static uint64_t number_of(const json_t *object, const char *name)
-{
-    return (uint64_t)json_integer_value(json_object_get(object, name));
-}
-
 /* ── is it up? ── */
 
 /* A model that the service itself has started and that has not answered yet is no trouble. */
 static const char *state_of(const json_t *backend)
 {
-    const char *state = text_or(backend, "state", "unknown");
+    const char *state = member_text(backend, "state", "unknown");
     bool loading = json_is_true(json_object_get(backend, "embedded")) && strcmp(state, "up") != 0 &&
                    json_is_null(json_object_get(backend, "last_good_s"));
     return loading ? "loading" : state;
@@ -43,7 +34,7 @@ static const char *state_in_pool(const json_t *status, const char *pool_name)
     const json_t *pools = json_object_get(status, "pools");
     for (size_t i = 0; i < json_array_size(pools); i++) {
         const json_t *pool = json_array_get(pools, i);
-        if (strcmp(text_or(pool, "name", ""), pool_name) == 0)
+        if (strcmp(member_text(pool, "name", ""), pool_name) == 0)
             return state_of(json_array_get(json_object_get(pool, "backends"), 0));
     }
     return "unknown";
@@ -53,7 +44,7 @@ static const char *model_state(const json_t *status, const json_t *model)
 {
     if (json_is_true(json_object_get(model, "up")))
         return "up";
-    const char *server = state_in_pool(status, text_or(model, "pool", "?"));
+    const char *server = state_in_pool(status, member_text(model, "pool", "?"));
     return strcmp(server, "loading") == 0 ? server : "down";
 }
 
@@ -63,7 +54,7 @@ static enum exit_status judge(const json_t *status, char ret_reason[REASON_BYTES
     const json_t *models = json_object_get(status, "models");
     if (json_array_size(models) == 0) {
         const json_t *pool = json_array_get(json_object_get(status, "pools"), 0);
-        const char *name = text_or(pool, "name", "");
+        const char *name = member_text(pool, "name", "");
         snprintf(ret_reason, REASON_BYTES, "no model is known yet%s%s%s%s%s",
                  name[0] ? ": the server of pool '" : "", name, name[0] ? "' is " : "",
                  name[0] ? state_in_pool(status, name) : "", "");
@@ -75,11 +66,13 @@ static enum exit_status judge(const json_t *status, char ret_reason[REASON_BYTES
         if (strcmp(state, "up") == 0)
             continue;
         if (strcmp(state, "loading") == 0)
-            snprintf(ret_reason, REASON_BYTES, "model '%s' is loading", text_or(model, "name", "?"));
+            snprintf(ret_reason, REASON_BYTES, "model '%s' is loading",
+                     member_text(model, "name", "?"));
         else
-            snprintf(ret_reason, REASON_BYTES, "model '%s' is not up: the server of pool '%s' is %s",
-                     text_or(model, "name", "?"), text_or(model, "pool", "?"),
-                     state_in_pool(status, text_or(model, "pool", "?")));
+            snprintf(ret_reason, REASON_BYTES,
+                     "model '%s' is not up: the server of pool '%s' is %s",
+                     member_text(model, "name", "?"), member_text(model, "pool", "?"),
+                     state_in_pool(status, member_text(model, "pool", "?")));
         return EXIT_FAILED;
     }
     return EXIT_OK;
@@ -140,8 +133,8 @@ static void print_models(const json_t *status)
     table_init(&table, titles, COUNT_OF(titles));
     for (size_t i = 0; i < json_array_size(models); i++) {
         const json_t *model = json_array_get(models, i);
-        table_cell(&table, "%s", text_or(model, "name", "?"));
-        table_cell(&table, "%s", text_or(model, "pool", "?"));
+        table_cell(&table, "%s", member_text(model, "name", "?"));
+        table_cell(&table, "%s", member_text(model, "pool", "?"));
         table_cell(&table, "%s", model_state(status, model));
     }
     table_print(&table);
@@ -150,21 +143,23 @@ static void print_models(const json_t *status)
 
 static void add_backend(struct table *table, const json_t *pool, const json_t *backend)
 {
-    table_cell(table, "%s", text_or(pool, "name", "?"));
+    table_cell(table, "%s", member_text(pool, "name", "?"));
     table_cell(table, "%s",
-               json_is_true(json_object_get(backend, "embedded")) ? "embedded"
-                                                                  : text_or(backend, "url", "?"));
+               json_is_true(json_object_get(backend, "embedded"))
+                   ? "embedded"
+                   : member_text(backend, "url", "?"));
     table_cell(table, "%s", state_of(backend));
-    table_cell(table, "%s", text_or(backend, "engine", "?"));
-    table_number(table, number_of(backend, "in_flight"));
-    table_number(table, number_of(backend, "requests"));
-    table_number(table, number_of(backend, "failures"));
+    table_cell(table, "%s", member_text(backend, "engine", "?"));
+    table_number(table, member_number(backend, "in_flight"));
+    table_number(table, member_number(backend, "limit"));
+    table_number(table, member_number(backend, "requests"));
+    table_number(table, member_number(backend, "failures"));
 }
 
 static void print_pools(const json_t *pools)
 {
     static const char *const titles[] = {"POOL", "BACKEND", "STATE",  "ENGINE",
-                                         "#NOW", "#CALLS",  "#FAILED"};
+                                         "#NOW", "#LIMIT",  "#CALLS", "#FAILED"};
     struct table table;
     table_init(&table, titles, COUNT_OF(titles));
     for (size_t p = 0; p < json_array_size(pools); p++) {
@@ -192,19 +187,21 @@ static void print_urls(const json_t *listen)
 static void print_status(const json_t *status)
 {
     const json_t *trouble = json_object_get(status, "trouble");
-    const char *lost = text_or(status, "lost", "");
-    uint64_t restarts = number_of(status, "restarts");
+    const char *lost = member_text(status, "lost", "");
+    uint64_t restarts = member_number(status, "restarts");
     char age[32];
-    words_age(number_of(status, "uptime_s"), age);
-    printf("Seawall %s, up for %s, %llu workers, %llu keys", text_or(status, "version", "?"), age,
-           (unsigned long long)number_of(status, "workers"),
-           (unsigned long long)number_of(status, "keys"));
+    words_age(member_number(status, "uptime_s"), age);
+    printf("Seawall %s, up for %s, %llu workers, %llu keys", member_text(status, "version", "?"),
+           age, (unsigned long long)member_number(status, "workers"),
+           (unsigned long long)member_number(status, "keys"));
     if (restarts > 0)
         printf(", %llu restarts", (unsigned long long)restarts);
     puts("");
     print_urls(json_object_get(status, "listen"));
     puts("");
     print_models(status);
+    puts("");
+    gates_print(json_object_get(status, "pools"));
     puts("");
     print_pools(json_object_get(status, "pools"));
     if (lost[0])

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* seawall top: what goes on now, once a second. On a terminal the page is drawn anew; else each second is a line. */
 #include "client.h"
+#include "gates.h"
+#include "member.h"
 #include "rates.h"
 #include "table.h"
 #include "words.h"
@@ -13,17 +15,6 @@ const struct command_option options_top[] = {
     {"--once", NULL, "one second, then the end"},
     {NULL, NULL, NULL},
 };
-
-static const char *text_or(const json_t *object, const char *name, const char *otherwise)
-{
-    const char *text = json_string_value(json_object_get(object, name));
-    return text ? text : otherwise;
-}
-
-static uint64_t number_of(const json_t *object, const char *name)
-{
-    return (uint64_t)json_integer_value(json_object_get(object, name));
-}
 
 static void format_ms(double ms, char ret_text[32])
 {
@@ -46,13 +37,13 @@ static void print_backends(const json_t *pools)
         const json_t *backends = json_object_get(pool, "backends");
         for (size_t b = 0; b < json_array_size(backends); b++) {
             const json_t *backend = json_array_get(backends, b);
-            table_cell(&table, "%s", text_or(pool, "name", "?"));
-            table_cell(&table, "%s", text_or(backend, "url", "?"));
-            table_cell(&table, "%s", text_or(backend, "state", "?"));
-            table_number(&table, number_of(backend, "in_flight"));
-            table_number(&table, number_of(backend, "requests"));
-            table_number(&table, number_of(backend, "failures"));
-            table_number(&table, number_of(backend, "first_byte_ms"));
+            table_cell(&table, "%s", member_text(pool, "name", "?"));
+            table_cell(&table, "%s", member_text(backend, "url", "?"));
+            table_cell(&table, "%s", member_text(backend, "state", "?"));
+            table_number(&table, member_number(backend, "in_flight"));
+            table_number(&table, member_number(backend, "requests"));
+            table_number(&table, member_number(backend, "failures"));
+            table_number(&table, member_number(backend, "first_byte_ms"));
         }
     }
     table_print(&table);
@@ -62,7 +53,7 @@ static void print_backends(const json_t *pools)
 static void print_page(const json_t *top, const struct rates *rates)
 {
     char age[32], first[32];
-    words_age(number_of(top, "uptime_s"), age);
+    words_age(member_number(top, "uptime_s"), age);
     format_ms(rates->first_token_ms, first);
     printf("up for %s\n\n", age);
     printf("requests   %10.1f /s   %llu under way, %llu streaming, %llu connections\n",
@@ -72,6 +63,8 @@ static void print_page(const json_t *top, const struct rates *rates)
     printf("tokens out %10.1f /s\n", rates->completion_tokens_s);
     printf("tokens in  %10.1f /s\n", rates->prompt_tokens_s);
     printf("first token, median: %s\n\n", first);
+    gates_print(json_object_get(top, "pools"));
+    puts("");
     print_backends(json_object_get(top, "pools"));
 }
 

@@ -73,5 +73,6 @@ enum exit_status cmd_usage(const struct invocation *call);
 enum exit_status cmd_top(const struct invocation *call);
 enum exit_status cmd_status(const struct invocation *call);
 enum exit_status cmd_storm(const struct invocation *call);
+enum exit_status cmd_explain(const struct invocation *call);
 enum exit_status cmd_reload(const struct invocation *call);
 enum exit_status cmd_check(const struct invocation *call);

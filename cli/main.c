@@ -16,6 +16,7 @@ static const struct command commands[] = {
     {"status", "", "how the service is; 0 when every model is up", options_status, cmd_status},
     {"top", "", "requests, tokens and backends, live", options_top, cmd_top},
     {"usage", "", "tokens by key, model and time", options_usage, cmd_usage},
+    {"explain", "REQUEST_ID", "what happened to one request, and why", NULL, cmd_explain},
     {"key create", "NAME", "make a key; its text is shown once", options_key_create,
      cmd_key_create},
     {"key list", "", "all keys, without their texts", NULL, cmd_key_list},

@@ -2,6 +2,7 @@
 #include "table.h"
 
 #include "base/text.h"
+#include "words.h"
 
 #include <stdarg.h>
 
@@ -22,28 +23,10 @@ static size_t width_of(struct span text)
     return width;
 }
 
-static bool is_control(struct span text, size_t len)
-{
-    unsigned char first = (unsigned char)text.ptr[0];
-    bool c1 = len == 2 && first == 0xc2 && (unsigned char)text.ptr[1] < 0xa0;
-    return first < 0x20 || first == 0x7f || c1;
-}
-
-static void append_clean(struct buf *buf, struct span text)
-{
-    size_t len;
-    for (; text.len > 0; text = span_skip(text, len)) {
-        len = text_utf8_len(text);
-        bool bad = len == 0 || is_control(text, len);
-        len = len ? len : 1;
-        buf_append(buf, bad ? SPAN("?") : span_take(text, len));
-    }
-}
-
 static void add_cell(struct table *table, struct span text)
 {
     size_t column = table->count % table->columns, before = table->cells.len;
-    append_clean(&table->cells, text);
+    words_append_clean(&table->cells, text);
     if (buf_status(&table->cells) == 0) {
         size_t width = width_of(span_skip(buf_span(&table->cells), before));
         table->widths[column] = MAX(table->widths[column], width);
@@ -80,15 +63,9 @@ void table_cell(struct table *table, const char *format, ...)
 
 void table_number(struct table *table, uint64_t value)
 {
-    char digits[24], text[32];
-    int len = snprintf(digits, sizeof(digits), "%llu", (unsigned long long)value);
-    size_t at = 0;
-    for (int i = 0; i < len; i++) {
-        if (i > 0 && (len - i) % 3 == 0)
-            text[at++] = ',';
-        text[at++] = digits[i];
-    }
-    add_cell(table, span_of(text, at));
+    char text[32];
+    words_number(value, text);
+    add_cell(table, span_str(text));
 }
 
 static void append_spaces(struct buf *buf, size_t count)

@@ -99,6 +99,36 @@ void words_url(const char *listen, char *ret_text, size_t size)
     snprintf(ret_text, size, "http://%.*s:%s", (int)host.len, host.ptr, listen + host_len);
 }
 
+void words_number(uint64_t value, char ret_text[32])
+{
+    char digits[24];
+    int len = snprintf(digits, sizeof(digits), "%llu", (unsigned long long)value);
+    for (int i = 0; i < len; i++) {
+        if (i > 0 && (len - i) % 3 == 0)
+            *ret_text++ = ',';
+        *ret_text++ = digits[i];
+    }
+    *ret_text = '\0';
+}
+
+static bool is_control(struct span text, size_t len)
+{
+    unsigned char first = (unsigned char)text.ptr[0];
+    bool c1 = len == 2 && first == 0xc2 && (unsigned char)text.ptr[1] < 0xa0;
+    return first < 0x20 || first == 0x7f || c1;
+}
+
+void words_append_clean(struct buf *buf, struct span text)
+{
+    size_t len;
+    for (; text.len > 0; text = span_skip(text, len)) {
+        len = text_utf8_len(text);
+        bool bad = len == 0 || is_control(text, len);
+        len = len ? len : 1;
+        buf_append(buf, bad ? SPAN("?") : span_take(text, len));
+    }
+}
+
 void words_escape(struct buf *buf, const char *text)
 {
     for (; *text; text++) {

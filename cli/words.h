@@ -18,5 +18,9 @@ void words_amount(double amount, char ret_text[32]);
 void words_time(const char *time, char ret_text[32]);
 /* "http://127.0.0.1:8080" of a listen address; a wildcard is spoken as this machine. */
 void words_url(const char *listen, char *ret_text, size_t size);
+/* "12345678" as "12,345,678". */
+void words_number(uint64_t value, char ret_text[32]);
+/* Appends text for a terminal: control characters and what is no UTF-8 as '?', so that nothing can move the cursor. */
+void words_append_clean(struct buf *buf, struct span text);
 /* Appends `text` as it may stand in a query. */
 void words_escape(struct buf *buf, const char *text);

@@ -15,6 +15,7 @@
  *   POST /keys/ID/rotate       {"overlap_s":0} → the new text, once
  *   POST /keys/import          {"keys":[{"key"|"sha256","name","models","expires"}]}: all or none;
  *                              refused rows are in "rows":[{"row":0,"message":…}] of the error
+ *   GET  /requests/ID          its line of the access log, as it stands there; 409 without a log
  *   GET  /usage?from=&to=&key=&model=&by=key,model,day,hour
  *   GET  /profiles?limit=      what callers earned, largest first, and sums over all
  *   GET  /profiles/show?who=   who: a key's id, name, text or SHA-256; an address; addr_…
@@ -24,12 +25,13 @@
  *                              wt,output_log],…]}]}, see identity/profile.h: struct profile_past
  *   POST /reload               {"reloaded":true}, and "at_next_start":"service.listen" where
  *                              settings were changed that wait for it
- * Errors: {"error":{"message":…}} with 400, 404, 405, 409 (exists), 413, 422 (refused
+ * Errors: {"error":{"message":…}} with 400, 404, 405, 409 (exists, no log), 413, 422 (refused
  * configuration), 503 (database).
  */
 #pragma once
 
 #include "admin/profiles_keeper.h"
+#include "admit/gate.h"
 #include "base/err.h"
 #include "identity/keyring.h"
 #include "loop/mailbox.h"
@@ -49,6 +51,12 @@ struct admin_model {
     struct span name, pool;
 };
 
+/* One pool's gate, as it stands. */
+struct admin_gate {
+    struct gate_view all;
+    struct gate_backend_view backends[GATE_BACKENDS_MAX]; /* as many as the pool has */
+};
+
 /* What the corridor offers to it. All run on the control thread. */
 struct admin_events {
     /* Keys changed: the new ring is to reach every worker (takes a reference). 0 or -ENOSPC: a
@@ -60,6 +68,8 @@ struct admin_events {
     /* For /status and /metrics. Pools stay valid during the call only. */
     size_t (*pools)(void *owner, struct pool **ret_pools, size_t max);
     size_t (*models)(void *owner, struct admin_model *ret_models, size_t max);
+    /* Of the pool at this place of what pools() has just given. */
+    void (*gate)(void *owner, size_t pool, struct admin_gate *ret_gate);
     /* Settings that were changed by reloads and take effect at the next start: their names,
      * comma-separated, and how many. */
     size_t (*waiting)(void *owner, char *ret_names, size_t size);

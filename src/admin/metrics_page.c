@@ -4,7 +4,7 @@
 #include "admin/process.h"
 #include "record/metrics.h"
 
-/* What each metric of a backend is. */
+/* What each metric of a backend is, by itself and at its pool's gate. */
 #define BACKEND_METRICS(METRIC)                                                                    \
     METRIC("seawall_backend_up", gauge, "1 while the backend takes calls (up, or not yet known)",  \
            view->state == BACKEND_UP || view->state == BACKEND_UNKNOWN)                            \
@@ -17,7 +17,38 @@
            "calls that went on to another backend after this one", view->retries)                  \
     METRIC("seawall_backend_weight", gauge, "the backend's share among its pool", view->weight)    \
     METRIC("seawall_backend_first_byte_milliseconds", gauge,                                       \
-           "time to the first byte of an answer, smoothed", view->first_byte_ms_mean)
+           "time to the first byte of an answer, smoothed", view->first_byte_ms_mean)              \
+    METRIC("seawall_backend_limit", gauge,                                                         \
+           "calls that the backend may have under way, as learned", place->limit)                  \
+    METRIC("seawall_backend_turns", gauge, "calls that the gate has let go to the backend",        \
+           place->under_way)                                                                       \
+    METRIC("seawall_backend_kv_reserved_tokens", gauge,                                            \
+           "of its KV cache, reserved for these calls", place->kv_reserved)                        \
+    METRIC("seawall_backend_kv_tokens", gauge,                                                     \
+           "of its KV cache, that may be reserved; 0: not known", place->kv_max)
+
+/* What each metric of a pool's gate is. */
+#define GATE_METRICS(METRIC)                                                                       \
+    METRIC("seawall_turns_limit", gauge, "calls that the pool's backends may have under way",      \
+           gate->limit)                                                                            \
+    METRIC("seawall_turns_kept_free", gauge, "of these, kept free for in-profile requests",        \
+           gate->reserve + gate->holds)                                                            \
+    METRIC("seawall_turns_cut_total", counter, "calls that were ended for an in-profile request",  \
+           gate->cuts)                                                                             \
+    METRIC("seawall_turns_displaced_total", counter,                                               \
+           "requests that lost their place in a full queue to a higher class", gate->displaced)    \
+    METRIC("seawall_turns_waited_out_total", counter, "requests whose turn did not come in time",  \
+           gate->waited_out)                                                                       \
+    METRIC("seawall_capacity_weighted_tokens", gauge,                                              \
+           "weighted tokens that are served in a second while somebody waits; 0: not learned yet", \
+           gate->capacity + 0.5)                                                                   \
+    METRIC("seawall_siege", gauge, "1 while the pool is under siege", gate->siege)
+
+/* … and of a class at it. */
+#define CLASS_METRICS(METRIC)                                                                      \
+    METRIC("seawall_turns_waiting", gauge, "requests that wait for their turn",                    \
+           gate->waiting[class])                                                                   \
+    METRIC("seawall_turns_running", gauge, "calls that have their turn", gate->running[class])
 
 #define SERVICE_METRICS(METRIC)                                                                    \
     METRIC("seawall_uptime_seconds", gauge, "since this gateway began to serve", facts->uptime_s)  \
@@ -36,14 +67,37 @@ struct metric_text {
 
 #define METRIC(name, kind, help, value) {name, #kind, help},
 static const struct metric_text backend_metrics[] = {BACKEND_METRICS(METRIC)};
+static const struct metric_text gate_metrics[] = {GATE_METRICS(METRIC)};
+static const struct metric_text class_metrics[] = {CLASS_METRICS(METRIC)};
 static const struct metric_text service_metrics[] = {SERVICE_METRICS(METRIC)};
 #undef METRIC
 
-static uint64_t backend_value(size_t metric, const struct backend_view *view)
+static uint64_t backend_value(size_t metric, const struct backend_view *view,
+                              const struct gate_backend_view *place)
 {
     const uint64_t values[] = {
 #define METRIC(name, kind, help, value) (uint64_t)(value),
         BACKEND_METRICS(METRIC)
+#undef METRIC
+    };
+    return values[metric];
+}
+
+static uint64_t gate_value(size_t metric, const struct gate_view *gate)
+{
+    const uint64_t values[] = {
+#define METRIC(name, kind, help, value) (uint64_t)(value),
+        GATE_METRICS(METRIC)
+#undef METRIC
+    };
+    return values[metric];
+}
+
+static uint64_t class_value(size_t metric, const struct gate_view *gate, size_t class)
+{
+    const uint64_t values[] = {
+#define METRIC(name, kind, help, value) (uint64_t)(value),
+        CLASS_METRICS(METRIC)
 #undef METRIC
     };
     return values[metric];
@@ -65,33 +119,62 @@ static void append_label(struct buf *buf, const char *name, struct span value)
     buf_append_byte(buf, '"');
 }
 
-static void append_sample(struct buf *buf, const char *name, struct span pool, struct span backend,
-                          uint64_t value)
+/* `name` is of the second label; NULL: there is none. */
+static void append_sample(struct buf *buf, const char *metric, struct span pool, const char *name,
+                          struct span label, uint64_t value)
 {
-    buf_printf(buf, "%s{", name);
+    buf_printf(buf, "%s{", metric);
     append_label(buf, "pool", pool);
-    buf_append_byte(buf, ',');
-    append_label(buf, "backend", backend);
+    if (name) {
+        buf_append_byte(buf, ',');
+        append_label(buf, name, label);
+    }
     buf_append(buf, SPAN("} "));
     buf_append_u64(buf, value);
     buf_append_byte(buf, '\n');
+}
+
+static void write_head(struct buf *buf, const struct metric_text *text)
+{
+    metrics_write_head(buf, text->name, text->kind, text->help);
 }
 
 /* All samples of one metric stand together, as the format wants it. */
 static void write_backends(struct buf *buf, const struct metrics_page_facts *facts)
 {
     for (size_t m = 0; m < COUNT_OF(backend_metrics); m++) {
-        metrics_write_head(buf, backend_metrics[m].name, backend_metrics[m].kind,
-                           backend_metrics[m].help);
+        write_head(buf, &backend_metrics[m]);
         for (size_t p = 0; p < facts->pools_count; p++) {
             struct pool *pool = facts->pools[p];
             for (size_t b = 0; b < pool_backends(pool); b++) {
                 struct backend_view view;
                 backend_view(pool_backend(pool, b), &view);
-                append_sample(buf, backend_metrics[m].name, pool_name(pool), view.url,
-                              backend_value(m, &view));
+                append_sample(buf, backend_metrics[m].name, pool_name(pool), "backend", view.url,
+                              backend_value(m, &view, &facts->gates[p].backends[b]));
             }
         }
+    }
+}
+
+static void write_gates(struct buf *buf, const struct metrics_page_facts *facts)
+{
+    for (size_t m = 0; m < COUNT_OF(gate_metrics); m++) {
+        write_head(buf, &gate_metrics[m]);
+        for (size_t p = 0; p < facts->pools_count; p++)
+            append_sample(buf, gate_metrics[m].name, pool_name(facts->pools[p]), NULL, SPAN_NULL,
+                          gate_value(m, &facts->gates[p].all));
+    }
+}
+
+static void write_classes(struct buf *buf, const struct metrics_page_facts *facts)
+{
+    for (size_t m = 0; m < COUNT_OF(class_metrics); m++) {
+        write_head(buf, &class_metrics[m]);
+        for (size_t p = 0; p < facts->pools_count; p++)
+            for (size_t class = 0; class < FAIR_CLASSES; class ++)
+                append_sample(buf, class_metrics[m].name, pool_name(facts->pools[p]), "class",
+                              fair_class_name((enum fair_class) class),
+                              class_value(m, &facts->gates[p].all, class));
     }
 }
 
@@ -102,11 +185,13 @@ void metrics_page_write(struct buf *buf, const struct metrics_page_facts *facts)
         SERVICE_METRICS(METRIC)
 #undef METRIC
     };
-    if (facts->pools_count > 0)
+    if (facts->pools_count > 0) {
+        write_classes(buf, facts);
+        write_gates(buf, facts);
         write_backends(buf, facts);
+    }
     for (size_t i = 0; i < COUNT_OF(service_metrics); i++) {
-        metrics_write_head(buf, service_metrics[i].name, service_metrics[i].kind,
-                           service_metrics[i].help);
+        write_head(buf, &service_metrics[i]);
         buf_printf(buf, "%s %llu\n", service_metrics[i].name, (unsigned long long)values[i]);
     }
     metrics_write_head(buf, "seawall_build_info", "gauge", "the version that serves");
@@ -154,10 +239,16 @@ static void write_rows(struct buf *buf, const struct metric_text *texts, size_t 
 
 void metrics_page_write_reference(struct buf *buf)
 {
-    buf_append(buf, SPAN("# Metrics of the service and its backends\n\n"
-                         "<!-- Written by `ninja docs` from src/admin/metrics_page.c. Change it there. -->\n\n"
-                         "On the same page as those of [requests](metrics.md).\n\n"));
+    buf_append(
+        buf,
+        SPAN("# Metrics of the service, its gates and its backends\n\n"
+             "<!-- Written by `ninja docs` from src/admin/metrics_page.c. Change it there. -->\n\n"
+             "On the same page as those of [requests](metrics.md).\n\n"));
     write_rows(buf, service_metrics, COUNT_OF(service_metrics), "");
+    buf_append(buf, SPAN("\n"));
+    write_rows(buf, class_metrics, COUNT_OF(class_metrics), "{pool,class}");
+    buf_append(buf, SPAN("\n"));
+    write_rows(buf, gate_metrics, COUNT_OF(gate_metrics), "{pool}");
     buf_append(buf, SPAN("\n"));
     write_rows(buf, backend_metrics, COUNT_OF(backend_metrics), "{pool,backend}");
 }

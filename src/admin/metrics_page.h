@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The part of GET /metrics that no worker counts: backends, keys, the process. Behind what the record writes, in the same form.
+ * The part of GET /metrics that no worker counts: gates, backends, keys, the process. Behind what the record writes, in the same form.
  */
 #pragma once
 
+#include "admin/admin.h"
 #include "base/buf.h"
-#include "relay/pool.h"
 
 struct metrics_page_facts {
     struct pool *const *pools;
     size_t pools_count;
+    const struct admin_gate *gates; /* one for each of the pools */
     uint64_t uptime_s;
     uint32_t restarts, workers;
     uint64_t keys;

@@ -15,18 +15,40 @@
 struct look {
     struct pool *pools[ADMIN_POOLS_MAX];
     size_t pools_count;
+    struct admin_gate *gates;   /* owned; one for each pool */
     struct admin_model *models; /* owned */
     size_t models_count;
 };
 
+/* Pools and their gates. look_release() is due also after -ENOMEM. */
+static int look_take_pools(struct admin *admin, struct look *look)
+{
+    *look = (struct look){0};
+    look->pools_count = admin->events->pools(admin->owner, look->pools, ADMIN_POOLS_MAX);
+    look->gates = mem_array(MAX(look->pools_count, (size_t)1), sizeof(*look->gates));
+    if (!look->gates)
+        return -ENOMEM;
+    for (size_t i = 0; i < look->pools_count; i++)
+        admin->events->gate(admin->owner, i, &look->gates[i]);
+    return 0;
+}
+
 static int look_take(struct admin *admin, struct look *look)
 {
+    int r = look_take_pools(admin, look);
+    if (r < 0)
+        return r;
     look->models = mem_array(ADMIN_MODELS_MAX, sizeof(*look->models));
     if (!look->models)
         return -ENOMEM;
-    look->pools_count = admin->events->pools(admin->owner, look->pools, ADMIN_POOLS_MAX);
     look->models_count = admin->events->models(admin->owner, look->models, ADMIN_MODELS_MAX);
     return 0;
+}
+
+static void look_release(struct look *look)
+{
+    mem_free(look->gates);
+    mem_free(look->models);
 }
 
 static void put_text(struct json_out *out, struct span name, struct span text)
@@ -57,7 +79,8 @@ static void put_age(struct json_out *out, struct span name, uint64_t then_ms, ui
         json_out_u64(out, now_ms > then_ms ? (now_ms - then_ms) / 1000 : 0);
 }
 
-static void put_backend(struct json_out *out, const struct backend_view *view, uint64_t now_ms)
+static void put_backend(struct json_out *out, const struct backend_view *view,
+                        const struct gate_backend_view *place, uint64_t now_ms)
 {
     json_out_open(out, '{');
     put_text(out, SPAN("url"), view->url);
@@ -72,6 +95,35 @@ static void put_backend(struct json_out *out, const struct backend_view *view, u
     put_number(out, SPAN("first_byte_ms"), view->first_byte_ms_mean);
     put_age(out, SPAN("last_good_s"), view->last_good_ms, now_ms);
     put_age(out, SPAN("last_token_s"), view->last_token_ms, now_ms);
+    put_number(out, SPAN("limit"), place->limit);
+    put_number(out, SPAN("turns"), place->under_way);
+    put_number(out, SPAN("kv_reserved"), place->kv_reserved);
+    put_number(out, SPAN("kv_max"), place->kv_max);
+    json_out_close(out, '}');
+}
+
+static void put_classes(struct json_out *out, struct span name, const uint32_t counts[FAIR_CLASSES])
+{
+    json_out_key(out, name);
+    json_out_open(out, '{');
+    for (int class = 0; class < FAIR_CLASSES; class ++)
+        put_number(out, fair_class_name((enum fair_class) class), counts[class]);
+    json_out_close(out, '}');
+}
+
+static void put_gate(struct json_out *out, const struct gate_view *gate)
+{
+    json_out_key(out, SPAN("gate"));
+    json_out_open(out, '{');
+    put_number(out, SPAN("limit"), gate->limit);
+    put_number(out, SPAN("kept_free"), gate->reserve + gate->holds);
+    put_classes(out, SPAN("running"), gate->running);
+    put_classes(out, SPAN("waiting"), gate->waiting);
+    put_number(out, SPAN("cut"), gate->cuts);
+    put_number(out, SPAN("displaced"), gate->displaced);
+    put_number(out, SPAN("waited_out"), gate->waited_out);
+    put_number(out, SPAN("capacity_wt_s"), (uint64_t)(gate->capacity + 0.5));
+    put_bool(out, SPAN("siege"), gate->siege);
     json_out_close(out, '}');
 }
 
@@ -84,12 +136,13 @@ static void put_pools(struct json_out *out, const struct look *look, uint64_t no
         json_out_open(out, '{');
         put_text(out, SPAN("name"), pool_name(pool));
         put_bool(out, SPAN("available"), pool_available(pool, now_ms));
+        put_gate(out, &look->gates[p].all);
         json_out_key(out, SPAN("backends"));
         json_out_open(out, '[');
         for (size_t b = 0; b < pool_backends(pool); b++) {
             struct backend_view view;
             backend_view(pool_backend(pool, b), &view);
-            put_backend(out, &view, now_ms);
+            put_backend(out, &view, &look->gates[p].backends[b], now_ms);
         }
         json_out_close(out, ']');
         json_out_close(out, '}');
@@ -230,17 +283,18 @@ static void answer_look(const struct ask *ask,
                         void (*put)(struct json_out *out, struct admin *admin,
                                     const struct look *look))
 {
-    struct look look = {.pools_count = 0};
+    struct look look;
     struct buf buf;
     buf_init(&buf, STATUS_BYTES_MAX);
     struct json_out out = json_out_start(&buf);
-    if (look_take(ask->admin, &look) == 0)
+    int r = look_take(ask->admin, &look);
+    if (r == 0)
         put(&out, ask->admin, &look);
-    if (buf_status(&buf) < 0 || !look.models)
+    if (r < 0 || buf_status(&buf) < 0)
         caller_answer_error(ask->caller, 503, "out of memory for the answer");
     else
         caller_answer_json(ask->caller, 200, buf_span(&buf));
-    mem_free(look.models);
+    look_release(&look);
     buf_release(&buf);
 }
 
@@ -257,25 +311,28 @@ void route_top(const struct ask *ask)
 void route_metrics(const struct ask *ask)
 {
     struct admin *admin = ask->admin;
-    struct pool *pools[ADMIN_POOLS_MAX];
     const char *trouble[TROUBLES];
-    const struct metrics_page_facts facts = {
-        .pools = pools,
-        .pools_count = admin->events->pools(admin->owner, pools, ADMIN_POOLS_MAX),
-        .uptime_s = uptime_s(admin),
-        .restarts = admin->restarts,
-        .workers = admin->workers,
-        .keys = keyring_count(admin->ring),
-        .trouble = list_trouble(admin, trouble) > 0};
+    struct look look;
+    int r = look_take_pools(admin, &look);
+    const struct metrics_page_facts facts = {.pools = look.pools,
+                                             .pools_count = look.pools_count,
+                                             .gates = look.gates,
+                                             .uptime_s = uptime_s(admin),
+                                             .restarts = admin->restarts,
+                                             .workers = admin->workers,
+                                             .keys = keyring_count(admin->ring),
+                                             .trouble = list_trouble(admin, trouble) > 0};
     struct buf buf;
     buf_init(&buf, METRICS_BYTES_MAX);
     record_hub_metrics(admin->record_hub, &buf);
-    metrics_page_write(&buf, &facts);
-    if (buf_status(&buf) < 0)
+    if (r == 0)
+        metrics_page_write(&buf, &facts);
+    if (r < 0 || buf_status(&buf) < 0)
         caller_answer_error(ask->caller, 503, "out of memory for the answer");
     else
         caller_answer(ask->caller, 200, SPAN("text/plain; version=0.0.4; charset=utf-8"),
                       buf_span(&buf));
+    look_release(&look);
     buf_release(&buf);
 }
 

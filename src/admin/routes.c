@@ -27,6 +27,7 @@ static const struct route routes[] = {
     {CALLER_API, HTTP_POST, "/profiles/forget", route_profiles_forget},
     {CALLER_API, HTTP_POST, "/profiles/import", route_profiles_import},
     {CALLER_API, HTTP_GET, "/usage", route_usage},
+    {CALLER_API, HTTP_GET, "/requests/*", route_explain},
     {CALLER_METRICS, HTTP_GET, "/metrics", route_metrics},
 };
 

@@ -40,3 +40,5 @@ void route_profiles_forget(const struct ask *ask);
 void route_profiles_import(const struct ask *ask);
 /* route_usage.c */
 void route_usage(const struct ask *ask);
+/* route_explain.c */
+void route_explain(const struct ask *ask);

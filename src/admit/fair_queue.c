@@ -583,3 +583,9 @@ struct fair_counters fair_queue_counters(const struct fair_queue *queue,
         .identity = identity ? identity->seat.counter : 0,
     };
 }
+
+struct span fair_class_name(enum fair_class class)
+{
+    static const char *const names[FAIR_CLASSES] = {"in_profile", "paid", "unknown"};
+    return span_str(class < FAIR_CLASSES ? names[class] : names[FAIR_UNKNOWN]);
+}

@@ -23,12 +23,15 @@
 #pragma once
 
 #include "base/list.h"
+#include "base/span.h"
 
 #define FAIR_REMEMBERED_MAX 65536
 #define FAIR_SHARE_OF_REST 16
 #define FAIR_PRICE_MAX (UINT64_C(1) << 40) /* wt; more counts as this, and nothing as 1 */
 
 enum fair_class { FAIR_IN_PROFILE, FAIR_PAID, FAIR_UNKNOWN, FAIR_CLASSES };
+/* "in_profile", "paid", "unknown": in the log, the metrics and the admin API. */
+struct span fair_class_name(enum fair_class class);
 
 struct fair_queue;
 struct fair_node; /* an identity within its network and class */

@@ -539,11 +539,12 @@ void gate_backend_view(const struct gate *gate, size_t index, struct gate_backen
 {
     check(index < gate->backends_count);
     const struct gate_backend *backend = &gate->backends[index];
+    uint64_t kv_max = limiter_kv_max(&backend->limiter);
     *ret_view = (struct gate_backend_view){.available = backend->available,
                                            .limit = backend_limit(gate, backend),
                                            .under_way = backend->under_way,
                                            .kv_reserved = backend->kv_reserved,
-                                           .kv_max = limiter_kv_max(&backend->limiter),
+                                           .kv_max = kv_max == UINT64_MAX ? 0 : kv_max,
                                            .tpot_ms = backend->limiter.tpot.p50 / 1000,
                                            .tpot_low_ms = backend->limiter.tpot.low / 1000,
                                            .residual_ms = backend->limiter.residual.p50 / 1000};

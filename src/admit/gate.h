@@ -120,7 +120,7 @@ double gate_rate(const struct gate *gate, enum fair_class class);
 struct gate_backend_view {
     bool available;
     uint32_t limit, under_way;
-    uint64_t kv_reserved, kv_max;
+    uint64_t kv_reserved, kv_max; /* kv_max 0: not known */
     float tpot_ms, tpot_low_ms, residual_ms;
 };
 struct gate_view {

@@ -39,14 +39,34 @@ static void place_of(const struct request *request, struct fair_place *place)
     }
 }
 
+static struct span verdict_name(enum ticket_verdict verdict)
+{
+    switch (verdict) {
+    case TICKET_DUE:
+        return SPAN("due");
+    case TICKET_EARLY:
+        return SPAN("early");
+    case TICKET_LATE:
+        return SPAN("late");
+    case TICKET_USED:
+        return SPAN("used");
+    case TICKET_FORGED:
+        break;
+    }
+    return SPAN("forged");
+}
+
 /* A ticket that is due lets its bearer pass before fresh arrivals; one that comes too early costs one hash and is told to wait. */
 static bool use_ticket(struct request *request, struct fair_place *place, uint32_t *ret_wait_ms)
 {
     *ret_wait_ms = 0;
     if (span_is_null(request->brought_ticket))
         return true;
-    switch (turnstile_check_ticket(request->model->turnstile, request->brought_ticket, place,
-                                   loop_wall_ms(request->worker->loop), ret_wait_ms)) {
+    enum ticket_verdict verdict =
+        turnstile_check_ticket(request->model->turnstile, request->brought_ticket, place,
+                               loop_wall_ms(request->worker->loop), ret_wait_ms);
+    request->record.ticket = verdict_name(verdict);
+    switch (verdict) {
     case TICKET_DUE:
         place->class = FAIR_PAID;
         return true;
@@ -103,6 +123,12 @@ enum step_result admission_send_away(struct request *request)
 
 /* ---- the step ---------------------------------------------------------------------------------------- */
 
+static void note_budget(struct record *record, const struct standing *standing)
+{
+    record->balance = (double)standing->balance;
+    record->rate = (double)standing->rate;
+}
+
 /* The standing of its caller; a trusted one pays in advance, by its own mean: what the answer costs is known at the end, and settled then. */
 static struct standing reserve_budget(struct request *request)
 {
@@ -110,11 +136,13 @@ static struct standing reserve_budget(struct request *request)
     uint64_t wall_ms = loop_wall_ms(worker->loop);
     struct standing standing = profiles_look(worker->profiles, request->identity, wall_ms);
     request->facts.identity_output_log = standing.output_log;
+    note_budget(&request->record, &standing);
     if (!standing.in_profile)
         return standing;
     uint64_t price = price_of(request->facts.prompt_tokens, 0) + (uint64_t)standing.request_wt;
     standing = profiles_reserve(worker->profiles, request->identity, price, wall_ms);
     request->reserved_wt = standing.reserved_wt;
+    note_budget(&request->record, &standing);
     return standing;
 }
 
@@ -185,9 +213,11 @@ void admission_progress(struct request *request)
 /* For the log: the turn is the request's own again. */
 static void note_turn(struct record *record, const struct turn *turn)
 {
-    static const char *const classes[] = {"in_profile", "paid", "unknown"};
-    record->class = span_str(classes[turn->place.class]);
+    record->class = fair_class_name(turn->place.class);
     record->price = price_of(turn->prompt_tokens, turn->output_expected);
+    record->price_prompt = turn->prompt_tokens;
+    record->price_answer = turn->output_expected;
+    record->siege = turn->siege;
     record->ahead = turn->ahead;
 }
 

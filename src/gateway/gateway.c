@@ -222,6 +222,15 @@ static size_t admin_models(void *owner, struct admin_model *ret_models, size_t m
     return count;
 }
 
+static void admin_gate(void *owner, size_t pool, struct admin_gate *ret_gate)
+{
+    (void)owner;
+    struct turnstile *turnstile = gateway.catalog->turnstiles[pool];
+    turnstile_view(turnstile, &ret_gate->all);
+    for (size_t i = 0; i < pool_backends(gateway.catalog->pools[pool]); i++)
+        turnstile_backend_view(turnstile, i, &ret_gate->backends[i]);
+}
+
 static size_t admin_waiting(void *owner, char *ret_names, size_t size)
 {
     (void)owner;
@@ -229,7 +238,7 @@ static size_t admin_waiting(void *owner, char *ret_names, size_t size)
 }
 
 static const struct admin_events admin_events = {admin_keys_changed, admin_reload, admin_pools,
-                                                 admin_models, admin_waiting};
+                                                 admin_models,       admin_gate,   admin_waiting};
 
 /* ---- drain --------------------------------------------------------------------------------------------- */
 

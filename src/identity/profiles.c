@@ -220,6 +220,7 @@ static struct standing standing_of(const struct profile *profile)
 {
     return (struct standing){.trusted = profile_is_trusted(profile),
                              .in_profile = profile_in(profile),
+                             .balance = (float)profile->balance,
                              .rate = (float)profile_rate(profile),
                              .request_wt = profile->request_wt,
                              .output_log = profile->output_log};

@@ -34,6 +34,7 @@ uint32_t profiles_max(const struct profiles *profiles);
 struct standing {
     bool trusted;
     bool in_profile;       /* before this request's price was taken */
+    float balance;         /* wt, before this request's price was taken; 0: not trusted */
     float rate;            /* wt/s; 0: not trusted */
     float request_wt;      /* mean; 0: unknown */
     float output_log;      /* see struct profile */

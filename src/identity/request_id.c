@@ -18,6 +18,17 @@ void request_id_new(uint64_t wall_us, char ret_text[REQUEST_ID_BYTES + 1])
     ret_text[REQUEST_ID_BYTES] = '\0';
 }
 
+int request_id_time(struct span id, uint64_t *ret_wall_us)
+{
+    uint64_t wall_us, chance;
+    if (id.len != REQUEST_ID_BYTES || !span_starts(id, SPAN("req_")) ||
+        text_unbase62(span_of(id.ptr + 4, TEXT_BASE62_U64), &wall_us) < 0 ||
+        text_unbase62(span_of(id.ptr + 4 + TEXT_BASE62_U64, TEXT_BASE62_U64), &chance) < 0)
+        return -EINVAL;
+    *ret_wall_us = wall_us;
+    return 0;
+}
+
 struct span request_id_of_client(struct span header, char room[65])
 {
     struct span given = span_trim(header);

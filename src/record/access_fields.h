@@ -27,7 +27,16 @@
     FIELD(key, key, record->key_id, "the key's id")                                                \
     FIELD(text, class, record->class,                                                              \
           "of its turn: `in_profile` (within the budget that its caller earned), `paid` (with a ticket) or `unknown`") \
+    FIELD(text, ticket, record->ticket,                                                            \
+          "what the ticket that it brought was: `due`, `early`, `late`, `used` or `forged`")       \
+    FIELD(signed, balance, (int64_t)record->balance,                                               \
+          "of the budget that its caller earned, before its price was taken, in weighted tokens")  \
+    FIELD(signed, budget_hour, hour_of(record->rate), "what that budget grows by in an hour")      \
     FIELD(number, price, record->price, "predicted when it asked for its turn, in weighted tokens") \
+    FIELD(signed, price_prompt, (int64_t)record->price_prompt, "of that, tokens of the prompt")    \
+    FIELD(signed, price_answer, (int64_t)record->price_answer,                                     \
+          "… and of the answer, which count double")                                               \
+    FIELD(flag, siege, record->siege, "it had its turn while its pool was under siege")            \
     FIELD(number, ahead, record->ahead, "requests that waited before it then")                     \
     FIELD(text, method, span_take(record->method, 16), "as sent")                                  \
     FIELD(text, path, path_of(record), "without its query and keys, cut to 128 bytes")             \
@@ -52,6 +61,7 @@
     FIELD(flag, disputed, record->disputed, "the two differ by more than rounding")                \
     FIELD(micros, head_us, SINCE(record->began_us, record->head_us), "from the first byte to the whole head") \
     FIELD(micros, body_us, SINCE(record->began_us, record->body_us), "… to the whole body")        \
+    FIELD(micros, asked_us, SINCE(record->began_us, record->asked_us), "… to when it asked for its turn") \
     FIELD(micros, queue_us, SINCE(record->asked_us, record->turn_us), "waiting for its turn, or until it was sent away") \
     FIELD(micros, connect_us, SINCE(record->picked_us, record->connected_us), "connecting to it")  \
     FIELD(micros, first_byte_us, SINCE(record->began_us, record->first_byte_us),                   \

@@ -128,6 +128,13 @@ static struct span path_of(const struct record *record)
     return span_take(path, PATH_BYTES_MAX);
 }
 
+/* At least 1 of a budget that grows. */
+static int64_t hour_of(double rate)
+{
+    double hour = rate * 3600;
+    return hour > 0 ? (int64_t)MAX(hour, 1.0) : 0;
+}
+
 /* The date up to its second is made once a second. */
 static struct span date_of(struct access_writer *writer, uint64_t wall_ms)
 {

@@ -34,13 +34,19 @@ struct access_log {
 
 /* ── opening ── */
 
+int access_log_path(const char *folder, struct span name, char ret_path[ACCESS_LOG_PATH_BYTES])
+{
+    bool absolute = span_starts(name, SPAN("/"));
+    int len =
+        snprintf(ret_path, ACCESS_LOG_PATH_BYTES, "%s%s%.*s", absolute ? "" : folder,
+                 absolute ? "" : "/", (int)MIN(name.len, (size_t)ACCESS_LOG_PATH_BYTES), name.ptr);
+    return name.len == 0 || len < 0 || len >= ACCESS_LOG_PATH_BYTES ? -EINVAL : 0;
+}
+
 static int open_file(const char *folder, struct span name, struct err *err)
 {
-    char path[4096];
-    bool absolute = span_starts(name, SPAN("/"));
-    int len = snprintf(path, sizeof(path), "%s%s%.*s", absolute ? "" : folder, absolute ? "" : "/",
-                       (int)MIN(name.len, sizeof(path)), name.ptr);
-    if (name.len == 0 || len < 0 || (size_t)len >= sizeof(path))
+    char path[ACCESS_LOG_PATH_BYTES];
+    if (access_log_path(folder, name, path) < 0)
         return err_set(err, -EINVAL, "the access log's name is empty or too long");
     int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, 0640);
     return fd < 0 ? err_errno(err, -errno, "cannot open the access log '%s'", path) : fd;

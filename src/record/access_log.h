@@ -21,6 +21,10 @@ struct access_log *access_log_new(const char *folder, struct span name, struct e
 /* Writes what is left of a line that was cut off by a full disk, if that goes. */
 void access_log_free(struct access_log *log);
 
+#define ACCESS_LOG_PATH_BYTES 4096
+/* The path of such a file. 0, or -EINVAL: the name is empty or too long. */
+int access_log_path(const char *folder, struct span name, char ret_path[ACCESS_LOG_PATH_BYTES]) must_check;
+
 /* Opens `name` in place of what was; the next write goes there. 0, or -errno with *err and nothing has changed. */
 int access_log_reopen(struct access_log *log, struct span name, struct err *err) must_check;
 bool access_log_is_on(const struct access_log *log);

@@ -34,6 +34,7 @@ struct record_hub {
 
     struct helper *log_thread;
     struct access_log *log;
+    char log_place[ACCESS_LOG_PATH_BYTES]; /* as record_hub_log() tells it */
     struct err log_trouble;   /* of the last block */
     uint64_t lines_dropped;   /* by the log's thread */
     uint64_t workers_dropped; /* by the workers, as of the last tick */
@@ -103,9 +104,25 @@ bool hub_wants_lines(const struct record_hub *hub)
     return access_log_is_on(hub->log);
 }
 
+static void note_log_place(struct record_hub *hub, struct span name)
+{
+    if (span_eq(name, SPAN("-")) || span_eq(name, SPAN("off")))
+        snprintf(hub->log_place, sizeof(hub->log_place), "%.*s", (int)name.len, name.ptr);
+    else
+        check(access_log_path(hub->folder, name, hub->log_place) == 0); /* it was opened */
+}
+
+const char *record_hub_log(const struct record_hub *hub)
+{
+    return hub->log_place;
+}
+
 int record_hub_reopen(struct record_hub *hub, struct span access_log, struct err *err)
 {
-    return access_log_reopen(hub->log, access_log, err);
+    int r = access_log_reopen(hub->log, access_log, err);
+    if (r == 0)
+        note_log_place(hub, access_log);
+    return r;
 }
 
 /* ── the day's salt ── */
@@ -301,6 +318,7 @@ static int open_all(struct record_hub *hub, const struct record_hub_spec *spec,
     hub->log = access_log_new(spec->folder, spec->access_log, err);
     if (!hub->log)
         return -EIO;
+    note_log_place(hub, spec->access_log);
     hub->ledger =
         ledger_writer_new(spec->store_helper, spec->store, spec->folder, booted_s(), ret_lost);
     if (!hub->ledger)

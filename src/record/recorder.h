@@ -38,6 +38,8 @@ struct record_hub *record_hub_new(const struct record_hub_spec *spec, struct err
 void record_hub_free(struct record_hub *hub);
 /* Opens the log file again (after a rotation) and changes where it goes. 0, or -errno with *err and nothing has changed. */
 int record_hub_reopen(struct record_hub *hub, struct span access_log, struct err *err) must_check;
+/* Where its lines go now: the path of a file, "-" (standard output) or "off". Valid until the next reopening. */
+const char *record_hub_log(const struct record_hub *hub);
 /* Ledger rows that are in no database yet. For `seawall usage`. Rows that workers hold (half a second) do not count. */
 uint64_t record_hub_unflushed(const struct record_hub *hub);
 /* Was the last write of the log / the ledger refused, and why ("" when all is well)? For /metrics and status. */

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Who goes, who waits, who is sent away, and whose call ends for somebody else: the gate as callers and engines see it."""
 import json
+import re
 import threading
 import time
 
@@ -259,3 +260,38 @@ def test_a_reload_keeps_those_who_wait(door, held):
     service.tool("reload")
     held.free.set()
     assert {end_of(wire).status for wire in [*first, third]} == {200}
+
+
+def test_status_top_and_metrics_tell_who_runs_and_who_waits(door, held):
+    service = door()
+    first = fill(service, held)
+    waiting = [begin(service) for _ in range(2)]
+    name = 'seawall_turns_waiting{pool="test",class="unknown"}'
+    service.wait_metric(name, 2)
+    metrics, state = service.metrics(), service.tool_json("status")
+    gate, backend = state["pools"][0]["gate"], state["pools"][0]["backends"][0]
+    assert metrics['seawall_turns_running{pool="test",class="unknown"}'] == metrics['seawall_turns_limit{pool="test"}'] == PLACES
+    assert metrics['seawall_turns_waiting{pool="test",class="in_profile"}'] == metrics['seawall_siege{pool="test"}'] == 0
+    label = f'{{pool="test",backend="{backend["url"]}"}}'
+    assert metrics["seawall_backend_limit" + label] == metrics["seawall_backend_turns" + label] == PLACES
+    assert gate["running"] == {"in_profile": 0, "paid": 0, "unknown": PLACES} and gate["waiting"]["unknown"] == 2
+    assert (gate["limit"], gate["siege"], backend["limit"], backend["turns"]) == (PLACES, False, PLACES, PLACES)
+    row = rf"^test +{PLACES} +{PLACES} +0 +0 +2 +0  calm$"
+    assert re.search(row, service.tool("status").stdout, re.M) and re.search(row, service.tool("top", "--once").stdout, re.M)
+    held.free.set()
+    assert {end_of(wire).status for wire in [*first, *waiting]} == {200}
+    service.wait_metric(name, 0)
+
+
+def test_who_was_sent_away_is_counted_and_explained(door, held):
+    service = door(deadlines={"turn": "300ms"})
+    fill(service, held)
+    answer = end_of(begin(service))
+    assert answer.status == 503
+    name = answer.headers["x-request-id"]
+    service.logged(id=name)
+    said = service.tool("explain", name).stdout
+    turn = re.search(r"^turn      0 requests waited before it; it was sent away after ([\d.]+) ms$", said, re.M)
+    assert float(turn.group(1)) >= 300
+    assert re.search(r"^ended     NO_TURN, status 503: no turn came in time", said, re.M) and "backend" not in said
+    assert service.metrics()['seawall_turns_waited_out_total{pool="test"}'] == 1

@@ -52,6 +52,7 @@ struct fixture {
     bool reload_waits; /* it never ends */
     struct pool *pool;
     bool has_model;
+    struct admin_gate gate; /* of the pool */
 };
 
 static inline int on_keys_changed(void *owner, struct keyring *ring)
@@ -88,6 +89,13 @@ static inline size_t on_models(void *owner, struct admin_model *ret_models, size
     return 1;
 }
 
+static inline void on_gate(void *owner, size_t pool, struct admin_gate *ret_gate)
+{
+    struct fixture *fixture = owner;
+    assert_int_equal(pool, 0);
+    *ret_gate = fixture->gate;
+}
+
 static inline size_t on_waiting(void *owner, char *ret_names, size_t size)
 {
     struct fixture *fixture = owner;
@@ -98,7 +106,7 @@ static inline size_t on_waiting(void *owner, char *ret_names, size_t size)
 }
 
 static const struct admin_events test_events = {on_keys_changed, on_reload, on_pools, on_models,
-                                                on_waiting};
+                                                on_gate, on_waiting};
 
 static inline struct pool *test_pool(const char *url)
 {

@@ -3,10 +3,24 @@
 
 #include "admin/metrics_page.h"
 
+static const struct admin_gate gate = {
+    .all = {.waiting = {1, 2, 3},
+            .running = {4, 5, 6},
+            .limit = 16,
+            .reserve = 5,
+            .holds = 2,
+            .cuts = 7,
+            .displaced = 8,
+            .waited_out = 9,
+            .capacity = 1234.6,
+            .siege = true},
+    .backends = {{.limit = 10, .under_way = 11, .kv_reserved = 12, .kv_max = 13}}};
+
 static const char *write_page(struct buf *buf, struct pool **pools, size_t count)
 {
     const struct metrics_page_facts facts = {.pools = pools,
                                              .pools_count = count,
+                                             .gates = &gate,
                                              .uptime_s = 12,
                                              .restarts = 3,
                                              .workers = 4,
@@ -59,6 +73,37 @@ static void test_backends_have_labels_that_are_escaped(void **state)
     pool_unref(pool);
 }
 
+static void test_gates_are_told_by_pool_class_and_backend(void **state)
+{
+    (void)state;
+    static const char *const lines[] = {
+        "# TYPE seawall_turns_waiting "
+        "gauge\nseawall_turns_waiting{pool=\"main\",class=\"in_profile\"} 1\n"
+        "seawall_turns_waiting{pool=\"main\",class=\"paid\"} 2\n"
+        "seawall_turns_waiting{pool=\"main\",class=\"unknown\"} 3\n",
+        "\nseawall_turns_running{pool=\"main\",class=\"unknown\"} 6\n",
+        "\nseawall_turns_limit{pool=\"main\"} 16\n",
+        "\nseawall_turns_kept_free{pool=\"main\"} 7\n",
+        "# TYPE seawall_turns_cut_total counter\nseawall_turns_cut_total{pool=\"main\"} 7\n",
+        "\nseawall_turns_displaced_total{pool=\"main\"} 8\n",
+        "\nseawall_turns_waited_out_total{pool=\"main\"} 9\n",
+        "\nseawall_capacity_weighted_tokens{pool=\"main\"} 1235\n",
+        "\nseawall_siege{pool=\"main\"} 1\n",
+        "\nseawall_backend_limit{pool=\"main\",backend=\"http://127.0.0.1:1\"} 10\n",
+        "\nseawall_backend_turns{pool=\"main\",backend=\"http://127.0.0.1:1\"} 11\n",
+        "\nseawall_backend_kv_reserved_tokens{pool=\"main\",backend=\"http://127.0.0.1:1\"} 12\n",
+        "\nseawall_backend_kv_tokens{pool=\"main\",backend=\"http://127.0.0.1:1\"} 13\n",
+    };
+    struct buf buf;
+    struct pool *pool = test_pool("http://127.0.0.1:1");
+    const char *page = write_page(&buf, &pool, 1);
+    for (size_t i = 0; i < COUNT_OF(lines); i++)
+        if (!strstr(page, lines[i]))
+            fail_msg("no '%s' in %s", lines[i], page);
+    buf_release(&buf);
+    pool_unref(pool);
+}
+
 /* HELP, TYPE, then all samples of it: as the format wants it. */
 static void test_each_metric_stands_in_one_piece(void **state)
 {
@@ -81,7 +126,7 @@ static void test_each_metric_stands_in_one_piece(void **state)
             assert_true(span_starts(line, span_str(name)));
         }
     }
-    assert_int_equal(metrics, 16);
+    assert_int_equal(metrics, 29);
     buf_release(&page);
     pool_unref(pool);
 }
@@ -102,6 +147,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_the_service_is_told),
         cmocka_unit_test(test_backends_have_labels_that_are_escaped),
+        cmocka_unit_test(test_gates_are_told_by_pool_class_and_backend),
         cmocka_unit_test(test_each_metric_stands_in_one_piece),
         cmocka_unit_test(test_states_and_engines_have_names),
     };

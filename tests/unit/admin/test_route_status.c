@@ -10,6 +10,13 @@ static int start(void **state)
     fixture_admin(&fixture);
     fixture.pool = test_pool("http://127.0.0.1:1");
     fixture.has_model = true;
+    fixture.gate = (struct admin_gate){
+        .all = {.waiting = {1, 2, 3},
+                .running = {4, 5, 6},
+                .limit = 16,
+                .reserve = 5,
+                .capacity = 99.5},
+        .backends = {{.limit = 10, .under_way = 11, .kv_reserved = 12, .kv_max = 13}}};
     serve(&fixture);
     return 0;
 }
@@ -44,6 +51,29 @@ static void test_status_says_what_runs(void **state)
     assert_string_equal(text_at(backend, "url"), "http://127.0.0.1:1");
     assert_string_equal(text_at(backend, "state"), "unknown");
     assert_true(json_is_null(json_object_get(backend, "last_good_s")));
+    reply_release(&reply);
+}
+
+static void test_status_says_who_waits_and_who_runs(void **state)
+{
+    (void)state;
+    struct reply reply;
+    fixture.gate.all.siege = true;
+    ask(&fixture, "GET", "/status", "", &reply);
+    const json_t *pool = json_array_get(json_object_get(reply.json, "pools"), 0);
+    const json_t *gate = json_object_get(pool, "gate");
+    const json_t *backend = json_array_get(json_object_get(pool, "backends"), 0);
+    assert_int_equal(number_at(gate, "limit"), 16);
+    assert_int_equal(number_at(gate, "kept_free"), 5);
+    assert_int_equal(number_at(json_object_get(gate, "waiting"), "in_profile"), 1);
+    assert_int_equal(number_at(json_object_get(gate, "waiting"), "unknown"), 3);
+    assert_int_equal(number_at(json_object_get(gate, "running"), "paid"), 5);
+    assert_int_equal(number_at(gate, "capacity_wt_s"), 100);
+    assert_true(json_is_true(json_object_get(gate, "siege")));
+    assert_int_equal(number_at(backend, "limit"), 10);
+    assert_int_equal(number_at(backend, "turns"), 11);
+    assert_int_equal(number_at(backend, "kv_reserved"), 12);
+    assert_int_equal(number_at(backend, "kv_max"), 13);
     reply_release(&reply);
 }
 
@@ -101,6 +131,7 @@ static void test_metrics_have_the_backends(void **state)
     assert_non_null(strstr(
         reply.body, "\nseawall_backend_up{pool=\"main\",backend=\"http://127.0.0.1:1\"} 1\n"));
     assert_non_null(strstr(reply.body, "\nseawall_workers 3\n"));
+    assert_non_null(strstr(reply.body, "\nseawall_turns_limit{pool=\"main\"} 16\n"));
     assert_non_null(strstr(reply.body, "\nseawall_trouble 0\n"));
     reply_release(&reply);
     close(fd);
@@ -145,6 +176,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_status_says_what_runs, start, stop),
+        cmocka_unit_test_setup_teardown(test_status_says_who_waits_and_who_runs, start, stop),
         cmocka_unit_test_setup_teardown(test_a_model_is_up_when_its_backend_has_shown_it, start,
                                         stop),
         cmocka_unit_test_setup_teardown(test_top_counts, start, stop),

@@ -90,6 +90,34 @@ static void test_listen_addresses_become_urls(void **state)
     }
 }
 
+static void test_numbers_are_grouped(void **state)
+{
+    (void)state;
+    static const struct {
+        uint64_t value;
+        const char *text;
+    } cases[] = {{0, "0"},
+                 {999, "999"},
+                 {1000, "1,000"},
+                 {123456, "123,456"},
+                 {UINT64_MAX, "18,446,744,073,709,551,615"}};
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        char text[32];
+        words_number(cases[i].value, text);
+        assert_string_equal(text, cases[i].text);
+    }
+}
+
+static void test_text_is_cleaned(void **state)
+{
+    (void)state;
+    struct buf buf;
+    buf_init(&buf, 256);
+    words_append_clean(&buf, SPAN("a\x1b[2J\n\x7f \xe6\xa8\xa1 \xff\xc2\x9b."));
+    assert_string_equal(buf_cstr(&buf), "a?[2J?? \xe6\xa8\xa1 ??.");
+    buf_release(&buf);
+}
+
 static void test_escapes(void **state)
 {
     (void)state;
@@ -127,6 +155,8 @@ int main(void)
         cmocka_unit_test(test_ages),
         cmocka_unit_test(test_times_are_shortened),
         cmocka_unit_test(test_listen_addresses_become_urls),
+        cmocka_unit_test(test_numbers_are_grouped),
+        cmocka_unit_test(test_text_is_cleaned),
         cmocka_unit_test(test_escapes),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);

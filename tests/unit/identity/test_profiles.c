@@ -88,12 +88,13 @@ static void use_on_three_days_gives_standing(void **state)
     struct standing standing = profiles_look(profiles, 7, test_at(3, 0));
     assert_true(standing.trusted && standing.in_profile);
     assert_true(standing.rate > 0 && standing.request_wt == 100);
+    assert_true(standing.balance > 0);
     assert_int_equal(standing.reserved_wt, 0);
     standing = profiles_reserve(profiles, 7, 1000, test_at(3, 0));
     assert_true(standing.in_profile);
     assert_int_equal(standing.reserved_wt, 1000);
     standing = profiles_reserve(profiles, 7, 1000, test_at(3, 0));
-    assert_true(standing.trusted && !standing.in_profile);
+    assert_true(standing.trusted && !standing.in_profile && standing.balance <= 0);
     assert_int_equal(standing.reserved_wt, 0);
     profiles_free(profiles);
 }

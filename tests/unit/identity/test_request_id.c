@@ -36,6 +36,27 @@ static void later_names_sort_later(void **state)
     }
 }
 
+static void a_name_tells_when_it_was_made(void **state)
+{
+    (void)state;
+    char text[REQUEST_ID_BYTES + 1];
+    uint64_t wall_us = 0;
+    request_id_new(1795476901042000, text);
+    assert_int_equal(request_id_time(span_str(text), &wall_us), 0);
+    assert_int_equal(wall_us, 1795476901042000);
+    static const char *const others[] = {"",
+                                         "req_",
+                                         "req_0000000000a0000000000",
+                                         "req_0000000000a0000000000bc",
+                                         "REQ_0000000000a0000000000b",
+                                         "req_000000000-a0000000000b",
+                                         "req_0000000000a00000 0000b",
+                                         "req_zzzzzzzzzzz0000000000b"};
+    for (size_t i = 0; i < COUNT_OF(others); i++)
+        assert_int_equal(request_id_time(span_str(others[i]), &wall_us), -EINVAL);
+    assert_int_equal(wall_us, 1795476901042000);
+}
+
 static void assert_cleaned(struct span header, const char *expected)
 {
     char room[65];
@@ -81,6 +102,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(names_have_time_and_chance),
         cmocka_unit_test(later_names_sort_later),
+        cmocka_unit_test(a_name_tells_when_it_was_made),
         cmocka_unit_test(clients_names_are_cleaned_and_cut),
         cmocka_unit_test(nothing_left_is_null),
     };

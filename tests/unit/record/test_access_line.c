@@ -29,7 +29,8 @@ static void empty_record_says_little(void **state)
     (void)state;
     struct record record = {.wall_ms = 0};
     assert_line(&record, 0,
-                "{\"time\":\"1970-01-01T00:00:00.000Z\",\"reason\":\"OK\",\"status\":0,\"tries\":0,"
+                "{\"time\":\"1970-01-01T00:00:00.000Z\",\"price\":0,\"ahead\":0,\"reason\":\"OK\","
+                "\"status\":0,\"tries\":0,"
                 "\"bytes_in\":0,\"bytes_out\":0,\"prompt_tokens\":0,\"completion_tokens\":0}\n");
 }
 
@@ -45,6 +46,15 @@ static void full_record_says_all(void **state)
                             .backend = SPAN("http://127.0.0.1:8000"),
                             .user_agent = SPAN("curl/8"),
                             .key_id = 62,
+                            .class = SPAN("in_profile"),
+                            .ticket = SPAN("due"),
+                            .balance = 1234.9,
+                            .rate = 0.5,
+                            .price = 138,
+                            .price_prompt = 10,
+                            .price_answer = 64,
+                            .siege = true,
+                            .ahead = 7,
                             .reason = REASON_CUT,
                             .status = 200,
                             .stream = true,
@@ -60,7 +70,8 @@ static void full_record_says_all(void **state)
                             .began_us = 1000,
                             .head_us = 1001,
                             .body_us = 1003,
-                            .queued_us = 1010,
+                            .asked_us = 1004,
+                            .turn_us = 1019,
                             .picked_us = 1025,
                             .connected_us = 1125,
                             .first_byte_us = 2000,
@@ -72,15 +83,31 @@ static void full_record_says_all(void **state)
     assert_line(
         &record, 0xabcdef,
         "{\"time\":\"2026-11-23T23:35:01.042Z\",\"id\":\"req_1\",\"client_id\":\"theirs\","
-        "\"peer\":\"0000000000abcdef\",\"key\":\"key_00000000010\",\"method\":\"POST\","
+        "\"peer\":\"0000000000abcdef\",\"key\":\"key_00000000010\",\"class\":\"in_profile\","
+        "\"ticket\":\"due\",\"balance\":1234,\"budget_hour\":1800,"
+        "\"price\":138,\"price_prompt\":10,\"price_answer\":64,\"siege\":true,\"ahead\":7,"
+        "\"method\":\"POST\","
         "\"path\":\"/v1/chat/completions\",\"endpoint\":\"chat\",\"model\":\"qwen/qwen3\","
         "\"backend\":\"http://127.0.0.1:8000\",\"agent\":\"curl/"
         "8\",\"reason\":\"CUT\",\"status\":200,"
         "\"stream\":true,\"upstream_stream\":true,\"reused\":true,\"tries\":2,\"bytes_in\":300,"
         "\"bytes_out\":18446744073709551615,\"prompt_tokens\":10,\"completion_tokens\":20,"
-        "\"difference\":-3,\"disputed\":true,\"head_us\":1,\"body_us\":3,\"queue_us\":15,"
+        "\"difference\":-3,\"disputed\":true,\"head_us\":1,\"body_us\":3,\"asked_us\":4,\"queue_"
+        "us\":15,"
         "\"connect_us\":100,\"first_byte_us\":1000,\"first_token_us\":1001,\"last_token_us\":2000,"
         "\"total_us\":3000,\"detail\":\"cut at 20\"}\n");
+}
+
+static void a_budget_may_be_overdrawn_and_small(void **state)
+{
+    (void)state;
+    struct access_writer writer = {0};
+    struct record record = {.balance = -12.5, .rate = 1e-6};
+    const char *text = write_line(&writer, &record);
+    assert_non_null(strstr(text, "\"balance\":-12,\"budget_hour\":1,"));
+    record.rate = 0;
+    text = write_line(&writer, &record);
+    assert_null(strstr(text, "budget_hour"));
 }
 
 static void date_follows_the_clock_both_ways(void **state)
@@ -239,6 +266,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(empty_record_says_little),
         cmocka_unit_test(full_record_says_all),
+        cmocka_unit_test(a_budget_may_be_overdrawn_and_small),
         cmocka_unit_test(date_follows_the_clock_both_ways),
         cmocka_unit_test(text_is_escaped),
         cmocka_unit_test(long_text_is_cut_and_queries_are_left_out),
