@@ -9,7 +9,7 @@
 #include <jansson.h>
 
 #define COLUMNS_MAX 256
-#define NUMBER_BYTES 40
+#define TEXT_BYTES 1024 /* of a string with escapes; longer ones are none of ours */
 #define NOT_THERE SIZE_MAX
 
 enum field { FIELD_WHO, FIELD_TIME, FIELD_IN, FIELD_OUT, FIELD_COUNT };
@@ -17,25 +17,41 @@ enum field { FIELD_WHO, FIELD_TIME, FIELD_IN, FIELD_OUT, FIELD_COUNT };
 /* In order of preference within a field. Without the letters that do not count. */
 static const struct known {
     enum field field;
-    const char *name;
+    struct span name;
 } known[] = {
-    {FIELD_WHO, "key"},          {FIELD_WHO, "apikey"},
-    {FIELD_WHO, "keyid"},        {FIELD_WHO, "apikeyid"},
-    {FIELD_WHO, "sha256"},       {FIELD_WHO, "keysha256"},
-    {FIELD_WHO, "hashedkey"},    {FIELD_WHO, "keyhash"},
-    {FIELD_WHO, "token"},        {FIELD_WHO, "keyname"},
-    {FIELD_WHO, "keyalias"},     {FIELD_WHO, "user"},
-    {FIELD_WHO, "userid"},       {FIELD_WHO, "username"},
-    {FIELD_WHO, "name"},         {FIELD_WHO, "enduser"},
-    {FIELD_WHO, "address"},      {FIELD_WHO, "remoteaddr"},
-    {FIELD_WHO, "clientip"},     {FIELD_WHO, "ip"},
-    {FIELD_TIME, "time"},        {FIELD_TIME, "timestamp"},
-    {FIELD_TIME, "starttime"},   {FIELD_TIME, "createdat"},
-    {FIELD_TIME, "datetime"},    {FIELD_TIME, "date"},
-    {FIELD_TIME, "endtime"},     {FIELD_IN, "tokensin"},
-    {FIELD_IN, "prompttokens"},  {FIELD_IN, "inputtokens"},
-    {FIELD_OUT, "tokensout"},    {FIELD_OUT, "completiontokens"},
-    {FIELD_OUT, "outputtokens"},
+    {FIELD_WHO, {"key", sizeof("key") - 1}},
+    {FIELD_WHO, {"apikey", sizeof("apikey") - 1}},
+    {FIELD_WHO, {"keyid", sizeof("keyid") - 1}},
+    {FIELD_WHO, {"apikeyid", sizeof("apikeyid") - 1}},
+    {FIELD_WHO, {"sha256", sizeof("sha256") - 1}},
+    {FIELD_WHO, {"keysha256", sizeof("keysha256") - 1}},
+    {FIELD_WHO, {"hashedkey", sizeof("hashedkey") - 1}},
+    {FIELD_WHO, {"keyhash", sizeof("keyhash") - 1}},
+    {FIELD_WHO, {"token", sizeof("token") - 1}},
+    {FIELD_WHO, {"keyname", sizeof("keyname") - 1}},
+    {FIELD_WHO, {"keyalias", sizeof("keyalias") - 1}},
+    {FIELD_WHO, {"user", sizeof("user") - 1}},
+    {FIELD_WHO, {"userid", sizeof("userid") - 1}},
+    {FIELD_WHO, {"username", sizeof("username") - 1}},
+    {FIELD_WHO, {"name", sizeof("name") - 1}},
+    {FIELD_WHO, {"enduser", sizeof("enduser") - 1}},
+    {FIELD_WHO, {"address", sizeof("address") - 1}},
+    {FIELD_WHO, {"remoteaddr", sizeof("remoteaddr") - 1}},
+    {FIELD_WHO, {"clientip", sizeof("clientip") - 1}},
+    {FIELD_WHO, {"ip", sizeof("ip") - 1}},
+    {FIELD_TIME, {"time", sizeof("time") - 1}},
+    {FIELD_TIME, {"timestamp", sizeof("timestamp") - 1}},
+    {FIELD_TIME, {"starttime", sizeof("starttime") - 1}},
+    {FIELD_TIME, {"createdat", sizeof("createdat") - 1}},
+    {FIELD_TIME, {"datetime", sizeof("datetime") - 1}},
+    {FIELD_TIME, {"date", sizeof("date") - 1}},
+    {FIELD_TIME, {"endtime", sizeof("endtime") - 1}},
+    {FIELD_IN, {"tokensin", sizeof("tokensin") - 1}},
+    {FIELD_IN, {"prompttokens", sizeof("prompttokens") - 1}},
+    {FIELD_IN, {"inputtokens", sizeof("inputtokens") - 1}},
+    {FIELD_OUT, {"tokensout", sizeof("tokensout") - 1}},
+    {FIELD_OUT, {"completiontokens", sizeof("completiontokens") - 1}},
+    {FIELD_OUT, {"outputtokens", sizeof("outputtokens") - 1}},
 };
 
 static const char *const field_words[FIELD_COUNT] = {
@@ -64,29 +80,29 @@ struct texts {
 
 /* ── names ── */
 
-static bool does_count(char c)
-{
-    return c != '_' && c != '-' && c != '.' && c != ' ';
-}
+#define NAME_BYTES_MAX 20 /* longer ones are not known */
 
-static bool is_name(struct span given, const char *name)
+/* The letters that count, in lower case. */
+static size_t plain_name(struct span given, char ret_name[NAME_BYTES_MAX])
 {
+    size_t len = 0;
     for (size_t i = 0; i < given.len; i++) {
         char c = given.ptr[i];
-        if (!does_count(c))
+        if (c == '_' || c == '-' || c == '.' || c == ' ')
             continue;
-        if (c >= 'A' && c <= 'Z')
-            c = (char)(c - 'A' + 'a');
-        if (c != *name++)
-            return false;
+        if (len == NAME_BYTES_MAX)
+            return 0;
+        ret_name[len++] = c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
     }
-    return *name == '\0';
+    return len;
 }
 
 static size_t find_name(struct span given)
 {
+    char name[NAME_BYTES_MAX];
+    size_t len = plain_name(given, name);
     for (size_t i = 0; i < COUNT_OF(known); i++)
-        if (is_name(given, known[i].name))
+        if (len == known[i].name.len && memcmp(name, known[i].name.ptr, len) == 0)
             return i;
     return NOT_THERE;
 }
@@ -256,52 +272,129 @@ static int judge(const struct usage_rows *rows, const struct texts *texts)
 
 /* ── JSON lines ── */
 
-/* A member's value as text; null of what is none. `room` keeps numbers. */
-static struct span text_of(const json_t *value, char room[NUMBER_BYTES])
+/* Behind the string that begins at `at`, its closing quote included; 0: it does not end. */
+static size_t end_of_string(struct span text, size_t at)
 {
-    if (json_is_string(value))
-        return span_of(json_string_value(value), json_string_length(value));
-    if (json_is_integer(value))
-        snprintf(room, NUMBER_BYTES, "%lld", (long long)json_integer_value(value));
-    else if (json_is_real(value))
-        snprintf(room, NUMBER_BYTES, "%.6f", json_real_value(value));
-    else
-        return SPAN_NULL;
-    return span_str(room);
+    for (at++; at < text.len; at++) {
+        if (text.ptr[at] == '\\')
+            at++;
+        else if (text.ptr[at] == '"')
+            return at + 1;
+    }
+    return 0;
 }
 
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t' || c == '\r';
+}
+
+/* Behind the value that begins at `at`. What is inside of objects and arrays is only skipped. 0: it does not end. */
+static size_t end_of_value(struct span text, size_t at)
+{
+    size_t depth = 0;
+    while (at < text.len) {
+        char c = text.ptr[at];
+        if (c == '"') {
+            at = end_of_string(text, at);
+            if (at == 0 || depth == 0)
+                return at;
+            continue;
+        }
+        bool opens = c == '{' || c == '[', closes = c == '}' || c == ']';
+        if (depth == 0 && (closes || c == ',' || is_blank(c)))
+            return at;
+        depth = depth + opens - closes;
+        at++;
+        if (closes && depth == 0)
+            return at;
+    }
+    return 0;
+}
+
+static void skip_blanks(struct span text, size_t *at)
+{
+    while (*at < text.len && is_blank(text.ptr[*at]))
+        (*at)++;
+}
+
+static bool take(struct span text, size_t *at, char byte)
+{
+    skip_blanks(text, at);
+    if (*at == text.len || text.ptr[*at] != byte)
+        return false;
+    (*at)++;
+    skip_blanks(text, at);
+    return true;
+}
+
+/* The next member's name, without its quotes, and its value as it is written. */
+static bool take_member(struct span text, size_t *at, struct span *ret_name, struct span *ret_value)
+{
+    size_t from = *at,
+           end = from < text.len && text.ptr[from] == '"' ? end_of_string(text, from) : 0;
+    if (end == 0)
+        return false;
+    *ret_name = span_of(text.ptr + from + 1, end - from - 2);
+    *at = end;
+    if (!take(text, at, ':'))
+        return false;
+    from = *at;
+    end = end_of_value(text, from);
+    if (end <= from)
+        return false;
+    *ret_value = span_of(text.ptr + from, end - from);
+    *at = end;
+    return true;
+}
+
+/* A string without its quotes, a number as it is; null of what says nothing. `room` keeps a string with escapes. */
+static struct span text_of(struct span value, char room[TEXT_BYTES])
+{
+    char first = value.ptr[0];
+    if (first == '-' || (first >= '0' && first <= '9'))
+        return value;
+    if (first != '"')
+        return SPAN_NULL;
+    struct span inside = span_of(value.ptr + 1, value.len - 2);
+    if (span_find_byte(inside, '\\') < 0)
+        return inside;
+    json_t *json = json_loadb(value.ptr, value.len, JSON_DECODE_ANY, NULL);
+    size_t len = json_string_length(json);
+    bool fits = json_is_string(json) && len <= TEXT_BYTES;
+    if (fits)
+        memcpy(room, json_string_value(json), len);
+    json_decref(json);
+    return fits ? span_of(room, len) : SPAN_NULL;
+}
+
+/* The members at the top; log rows carry large objects that say nothing here, so no tree is built. */
 static int read_json(const struct usage_rows *rows, struct span line)
 {
-    json_t *row = json_loadb(line.ptr, line.len, 0, NULL);
-    char rooms[FIELD_COUNT][NUMBER_BYTES];
-    size_t rank[FIELD_COUNT] = {NOT_THERE, NOT_THERE, NOT_THERE, NOT_THERE};
+    char rooms[FIELD_COUNT][TEXT_BYTES];
+    size_t rank[FIELD_COUNT] = {NOT_THERE, NOT_THERE, NOT_THERE, NOT_THERE}, at = 0;
     struct texts texts = {{SPAN_NULL}};
-    const char *name;
-    json_t *value;
-    if (!json_is_object(row)) {
-        json_decref(row);
-        return bad_row(rows, "it is no JSON object");
-    }
-    json_object_foreach(row, name, value)
-    {
-        size_t at = find_name(span_str(name));
-        if (at == NOT_THERE || at >= rank[known[at].field])
-            continue;
-        enum field field = known[at].field;
-        char room[NUMBER_BYTES];
-        struct span text = text_of(value, room);
-        if (span_trim(text).len == 0)
-            continue;
-        rank[field] = at;
-        if (text.ptr == room) {
-            memcpy(rooms[field], room, sizeof(room));
-            text.ptr = rooms[field];
+    struct span name, value;
+    bool more = take(line, &at, '{'), whole = more && take(line, &at, '}');
+    while (more && !whole && take_member(line, &at, &name, &value)) {
+        size_t place = find_name(name);
+        if (place != NOT_THERE && place < rank[known[place].field]) {
+            enum field field = known[place].field;
+            char room[TEXT_BYTES];
+            struct span text = text_of(value, room);
+            if (span_trim(text).len > 0) {
+                rank[field] = place;
+                texts.of[field] = text.ptr == room
+                                      ? span_of(memcpy(rooms[field], room, text.len), text.len)
+                                      : text;
+            }
         }
-        texts.of[field] = text;
+        more = take(line, &at, ',');
+        whole = !more && take(line, &at, '}');
     }
-    int result = judge(rows, &texts);
-    json_decref(row);
-    return result;
+    if (!whole || at != line.len)
+        return bad_row(rows, "it is no JSON object");
+    return judge(rows, &texts);
 }
 
 /* ── CSV ── */

@@ -98,6 +98,18 @@ static void json_lines_are_read(void **state)
                 "1:a,1000,2,3;3:10.0.0.1,1500,4,0;");
     assert_rows("{\"user\":\"a\",\"key\":\"b\",\"time\":1,\"tokens_in\":2}\n", "1:b,1000,2,0;");
     assert_rows("{\"user\":\"a\",\"key\":\"\",\"time\":1,\"tokens_in\":2}\n", "1:a,1000,2,0;");
+    assert_rows(
+        " { } \n{\"user\":\"a\\u00e4\\\"\",\"x\":{\"user\":[\"}\\\"\",{}]},\"y\":[],\"time\" : 1 , "
+        "\"tokens_in\":2}\r\n",
+        "1!it does not say who it was;2:a\xc3\xa4\",1000,2,0;");
+    assert_rows(
+        "{\"user\":\"a\",\"time\":1,\"tokens_in\":2}x\n{\"user\":\"a\",\n{\"user\"}\n{\"user\":}\n{"
+        ",}\n"
+        "{\"user\":\"a\\\n{\"user\":[\n{\"user\":\"a\" "
+        "\"time\":1}\n{\"user\":\"\\ud800\",\"time\":1}\n",
+        "1!it is no JSON object;2!it is no JSON object;3!it is no JSON object;4!it is no JSON "
+        "object;5!it is no JSON object;6!it is no JSON object;7!it is no JSON object;8!it is "
+        "no JSON object;9!it does not say who it was;");
     assert_rows("{\"user\":\"a\"}\nnonsense\n[1]\n{\"time\":1}\n{\"user\":\"a\",\"time\":{}}\n",
                 "1!it has no time;2!it is no JSON object;3!it is no JSON object;"
                 "4!it does not say who it was;5!it has no time;");
