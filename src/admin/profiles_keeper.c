@@ -80,7 +80,7 @@ static int each_row(void *arg, const struct store_profile *row)
     struct taking *taking = arg;
     struct profile profile;
     if (row->record_bytes == PROFILE_RECORD_BYTES &&
-        profile_record_read(row->record, &profile) == 0 && profile.id == row->id)
+        profile_record_read(row->record, &profile) == 0 && profiles_place(profile.id) == row->id)
         return take_profile(taking, &profile);
     taking->bad++;
     return 0;
@@ -108,7 +108,7 @@ static int each_record(void *arg, const struct profile *profile)
     if (!profile_is_blank(profile))
         return take_profile(taking, profile);
     (void)profiles_forget(keeper->profiles, profile->id);
-    (void)(store_profile_remove(keeper->store, profile->id, NULL) < 0);
+    (void)(store_profile_remove(keeper->store, profiles_place(profile->id), NULL) < 0);
     return 0;
 }
 
@@ -140,7 +140,7 @@ static void fill_row(struct profiles_keeper *keeper, size_t i)
 {
     const struct profile *profile = &keeper->slice[i];
     profile_record_write(profile, keeper->records[i]);
-    keeper->rows[i] = (struct store_profile){.id = profile->id,
+    keeper->rows[i] = (struct store_profile){.id = profiles_place(profile->id),
                                              .kept = profile_is_trusted(profile),
                                              .seen_s = profile->seen_s,
                                              .record = keeper->records[i],
@@ -245,7 +245,7 @@ int profiles_keeper_forget(struct profiles_keeper *keeper, uint64_t id, uint64_t
         written = profiles_file_append(keeper->path, &blank, 1, UINT32_MAX, err);
     if (written < 0)
         keeper->file_behind = true; /* written whole, it does not have it any more */
-    int removed = store_profile_remove(keeper->store, id, err);
+    int removed = store_profile_remove(keeper->store, profiles_place(id), err);
     return removed < 0 ? removed : known;
 }
 

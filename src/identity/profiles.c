@@ -343,6 +343,11 @@ size_t profiles_take_changed(struct profiles *profiles, uint32_t shard_number,
     return count;
 }
 
+uint64_t profiles_place(uint64_t id)
+{
+    return mixed(id);
+}
+
 /* Returns whether there are more. */
 static bool touch_piece(struct shard *shard, uint32_t *slot)
 {

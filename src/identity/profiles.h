@@ -59,6 +59,8 @@ int profiles_change(struct profiles *profiles, uint64_t id, bool make, uint64_t 
 /* Copies profiles of one shard that changed since they were last taken, and marks them as taken: at most PROFILES_PIECE; 0 when there is none left. The
  * store's writer goes round the shards with it. */
 size_t profiles_take_changed(struct profiles *profiles, uint32_t shard, struct profile ret_profiles[PROFILES_PIECE]);
+/* A number of its own for each id, in the order of that round: rows that are written together lie together in a table that is kept in this order. */
+uint64_t profiles_place(uint64_t id);
 /* All of them have changed, for a store that lost what it had. */
 void profiles_touch_all(struct profiles *profiles);
 

@@ -88,7 +88,7 @@ int store_usage_read(struct store *store, const struct store_usage_query *query,
 
 /* What callers earned (identity/profile.h); the record is bytes that only its room reads. */
 struct store_profile {
-    uint64_t id;
+    uint64_t id;     /* any number of its own: rows are kept in its order */
     bool kept;       /* it is trusted: goes after all that are not */
     uint64_t seen_s; /* since 1970 */
     const void *record;
