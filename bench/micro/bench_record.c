@@ -43,7 +43,7 @@ static void make_records(void)
     served.prompt_tokens = 120;
     served.completion_tokens = 400;
     served.body_us = 1000030;
-    served.queued_us = 1000050;
+    served.turn_us = 1000050;
     served.picked_us = 1000060;
     served.connected_us = 1000061;
     served.first_byte_us = 1200000;
