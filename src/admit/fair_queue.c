@@ -51,7 +51,7 @@ struct fair_queue {
     struct fair_node classes[FAIR_CLASSES];
     struct class_totals totals[FAIR_CLASSES];
     struct list remembered; /* longest not looked at first */
-    size_t remembered_count;
+    size_t remembered_count, remembered_max;
     size_t nodes;
     uint32_t waiting, running;
     uint64_t number;
@@ -357,7 +357,7 @@ static void depart(struct fair_queue *queue, struct fair_entry *entry)
     let_go(queue, leaf);
     if (queue->number % TIDY_EVERY == 0)
         fair_queue_tidy(queue, 1);
-    while (queue->remembered_count > FAIR_REMEMBERED_MAX)
+    while (queue->remembered_count > queue->remembered_max)
         forget(queue, first_remembered(queue));
 }
 
@@ -516,8 +516,9 @@ struct fair_queue *fair_queue_new(const struct fair_limits *limits)
     for (size_t i = 0; i < FAIR_CLASSES; i++)
         init_class(queue, i);
 
+    queue->remembered_max = MIN(limits->waiting_max, (uint32_t)FAIR_REMEMBERED_MAX);
     size_t buckets = 64;
-    while (buckets < limits->waiting_max && buckets < BUCKETS_MAX)
+    while (buckets < 2 * (size_t)limits->waiting_max && buckets < BUCKETS_MAX)
         buckets *= 2;
     queue->bucket_mask = buckets - 1;
     queue->buckets = mem_array(buckets, sizeof(struct fair_node *));

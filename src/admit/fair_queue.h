@@ -17,8 +17,10 @@
  * networks of a class and, by weights, for classes.
  *
  * Pure: no clock, no lock, no memory but its own. O(log n) for each call, n = what waits at one level. Bounded: `waiting_max` entries; of one identity a
- * share of what is left of these (1 / FAIR_SHARE_OF_REST: the dynamic threshold of Choudhury and Hahne, 1998), and `per_identity_max` however little is left; one node for each identity or network that waits or runs, and FAIR_REMEMBERED_MAX of those that do neither but are ahead of what waits beside them:
- * they are forgotten when the others have caught up, or when there are too many (whoever is forgotten starts as somebody new, which anybody can anyway).
+ * share of what is left of these (1 / FAIR_SHARE_OF_REST: the dynamic threshold of Choudhury and Hahne, 1998), and `per_identity_max` however little is left;
+ * one node for each identity or network that waits or runs, and of those that do neither but are ahead of what waits beside them as many as may wait, at
+ * most FAIR_REMEMBERED_MAX: they are forgotten when the others have caught up, or when there are too many (whoever is forgotten starts as somebody new, which
+ * anybody can anyway).
  */
 #pragma once
 

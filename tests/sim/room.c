@@ -460,7 +460,7 @@ static void check_all(void)
     uint32_t all = waiting[0] + waiting[1] + waiting[2];
     check(all <= WAITING_MAX);
     size_t nodes = fair_queue_nodes(world.queue);
-    check(nodes <= 2 * (all + running) + FAIR_REMEMBERED_MAX);
+    check(nodes <= 2 * (all + running + WAITING_MAX));
     world.nodes_max = MAX(world.nodes_max, nodes);
 }
 

@@ -290,12 +290,12 @@ static void what_is_remembered_has_a_maximum(void **state)
 {
     (void)state;
     assert_int_equal(push(0, FAIR_UNKNOWN, 1, 1, 5), 0);
-    for (uint64_t i = 2; i < FAIR_REMEMBERED_MAX + 100; i++) {
+    for (uint64_t i = 2; i < 1000; i++) {
         struct fair_place place = {FAIR_UNKNOWN, 1, i};
         assert_int_equal(fair_queue_pass(queue, &entries[1], &place, 1000), 0);
         fair_queue_settle(queue, &entries[1], 1000);
     }
-    assert_int_equal(fair_queue_nodes(queue), FAIR_REMEMBERED_MAX + 2);
+    assert_int_equal(fair_queue_nodes(queue), limits.waiting_max + 2);
     serve();
 }
 
@@ -430,8 +430,8 @@ static void counters_and_turns_are_those_of_the_model(void **state)
     for (uint64_t seed = 1; seed <= 3; seed++) {
         random_seed(seed);
         model_init(&model, &limits);
-        for (unsigned step = 0; step < 3000; step++) {
-            random_step(3 + (step / 500) % 6); /* full for some time, then nearly empty */
+        for (unsigned step = 0; step < 8000; step++) {
+            random_step(3 + (step / 1000) % 6); /* full for some time, then nearly empty */
             compare_counters();
             compare_next(ALL);
         }
