@@ -22,7 +22,7 @@
 #define NETWORKS 10000
 #define SPARE 1024
 
-static const struct fair_limits limits = {{8, 2, 1}, 1 << 18, 4};
+static const struct fair_limits limits = {{8, 2, 1}, 1 << 17, 4};
 
 struct crowd {
     struct fair_queue *queue;

@@ -31,6 +31,7 @@ struct fair_node {
     uint64_t running_price; /* of all that runs below it */
     uint32_t parts;         /* children; of an identity: entries that wait or run */
     uint32_t waiting;       /* entries of an identity */
+    uint32_t bucket;
     union {
         struct fair_heap heap;
         struct list entries; /* of an identity */
@@ -56,7 +57,7 @@ struct fair_queue {
     uint32_t waiting, running;
     uint64_t number;
     struct mac_key hash_key;
-    size_t bucket_mask;
+    uint32_t bucket_mask;
     struct fair_node **buckets; /* never grows: a lock is held */
 };
 
@@ -67,23 +68,13 @@ static struct fair_node *node_of(struct fair_seat *seat)
 
 /* ---- nodes --------------------------------------------------------------------------------- */
 
-/* The nodes of a place: of its identity, or of its network alone. */
-static struct fair_node **bucket_of(const struct fair_queue *queue, const struct fair_place *place,
-                                    enum level level)
+/* Of a place's identity, or of its network alone. */
+static uint32_t bucket_of(const struct fair_queue *queue, const struct fair_place *place,
+                          enum level level)
 {
     uint64_t key[3] = {(uint64_t)place->class << 8 | level, place->network,
                        level == LEVEL_IDENTITY ? place->identity : 0};
-    return &queue
-                ->buckets[mac_64(&queue->hash_key, span_of(key, sizeof(key))) & queue->bucket_mask];
-}
-
-static struct fair_place place_of(const struct fair_node *node)
-{
-    if (node->level == LEVEL_NETWORK)
-        return (struct fair_place){(enum fair_class)node->parent->id, node->id, 0};
-    struct fair_place place = place_of(node->parent);
-    place.identity = node->id;
-    return place;
+    return (uint32_t)mac_64(&queue->hash_key, span_of(key, sizeof(key))) & queue->bucket_mask;
 }
 
 static bool is_network(const struct fair_queue *queue, const struct fair_node *node,
@@ -92,19 +83,19 @@ static bool is_network(const struct fair_queue *queue, const struct fair_node *n
     return node->id == place->network && node->parent == &queue->classes[place->class];
 }
 
-static struct fair_node *find_network(const struct fair_queue *queue,
+static struct fair_node *find_network(const struct fair_queue *queue, uint32_t bucket,
                                       const struct fair_place *place)
 {
-    struct fair_node *node = *bucket_of(queue, place, LEVEL_NETWORK);
+    struct fair_node *node = queue->buckets[bucket];
     while (node && !is_network(queue, node, place))
         node = node->bucket_next;
     return node;
 }
 
-static struct fair_node *find_identity(const struct fair_queue *queue,
+static struct fair_node *find_identity(const struct fair_queue *queue, uint32_t bucket,
                                        const struct fair_place *place)
 {
-    struct fair_node *node = *bucket_of(queue, place, LEVEL_IDENTITY);
+    struct fair_node *node = queue->buckets[bucket];
     while (node && (node->id != place->identity || !is_network(queue, node->parent, place)))
         node = node->bucket_next;
     return node;
@@ -119,7 +110,8 @@ static void revive(struct fair_queue *queue, struct fair_node *node)
 }
 
 /* A new child of `parent`; NULL when out of memory. */
-static struct fair_node *node_new(struct fair_queue *queue, struct fair_node *parent, uint64_t id)
+static struct fair_node *node_new(struct fair_queue *queue, struct fair_node *parent, uint64_t id,
+                                  uint32_t bucket)
 {
     if (fair_heap_reserve(&parent->heap, parent->parts + 1) < 0)
         return NULL;
@@ -135,18 +127,16 @@ static struct fair_node *node_new(struct fair_queue *queue, struct fair_node *pa
         list_init(&node->entries);
     parent->parts++;
 
-    struct fair_place place = place_of(node);
-    struct fair_node **bucket = bucket_of(queue, &place, node->level);
-    node->bucket_next = *bucket;
-    *bucket = node;
+    node->bucket = bucket;
+    node->bucket_next = queue->buckets[bucket];
+    queue->buckets[bucket] = node;
     queue->nodes++;
     return node;
 }
 
 static void node_drop(struct fair_queue *queue, struct fair_node *node)
 {
-    struct fair_place place = place_of(node);
-    struct fair_node **at = bucket_of(queue, &place, node->level);
+    struct fair_node **at = &queue->buckets[node->bucket];
     while (*at != node)
         at = &(*at)->bucket_next;
     *at = node->bucket_next;
@@ -209,18 +199,20 @@ void fair_queue_tidy(struct fair_queue *queue, size_t nodes)
 /* Node of the place, made when there is none; NULL when out of memory. */
 static struct fair_node *identity_of(struct fair_queue *queue, const struct fair_place *place)
 {
-    struct fair_node *leaf = find_identity(queue, place);
+    uint32_t bucket = bucket_of(queue, place, LEVEL_IDENTITY);
+    struct fair_node *leaf = find_identity(queue, bucket, place);
     if (leaf) {
         revive(queue, leaf);
         return leaf;
     }
-    struct fair_node *network = find_network(queue, place);
+    uint32_t network_bucket = bucket_of(queue, place, LEVEL_NETWORK);
+    struct fair_node *network = find_network(queue, network_bucket, place);
     if (!network)
-        network = node_new(queue, &queue->classes[place->class], place->network);
+        network = node_new(queue, &queue->classes[place->class], place->network, network_bucket);
     if (!network)
         return NULL;
     revive(queue, network);
-    leaf = node_new(queue, network, place->identity);
+    leaf = node_new(queue, network, place->identity, bucket);
     if (!leaf)
         let_go(queue, network);
     return leaf;
@@ -518,9 +510,9 @@ struct fair_queue *fair_queue_new(const struct fair_limits *limits)
 
     queue->remembered_max = MIN(limits->waiting_max, (uint32_t)FAIR_REMEMBERED_MAX);
     size_t buckets = 64;
-    while (buckets < 2 * (size_t)limits->waiting_max && buckets < BUCKETS_MAX)
+    while (buckets < limits->waiting_max && buckets < BUCKETS_MAX)
         buckets *= 2;
-    queue->bucket_mask = buckets - 1;
+    queue->bucket_mask = (uint32_t)buckets - 1;
     queue->buckets = mem_array(buckets, sizeof(struct fair_node *));
     if (!queue->buckets || fair_heap_reserve(&queue->root.heap, FAIR_CLASSES) < 0) {
         fair_queue_free(queue);
@@ -576,8 +568,10 @@ size_t fair_queue_nodes(const struct fair_queue *queue)
 struct fair_counters fair_queue_counters(const struct fair_queue *queue,
                                          const struct fair_place *place)
 {
-    const struct fair_node *network = find_network(queue, place);
-    const struct fair_node *identity = find_identity(queue, place);
+    const struct fair_node *network =
+        find_network(queue, bucket_of(queue, place, LEVEL_NETWORK), place);
+    const struct fair_node *identity =
+        find_identity(queue, bucket_of(queue, place, LEVEL_IDENTITY), place);
     return (struct fair_counters){
         .class = queue->classes[place->class].seat.counter,
         .network = network ? network->seat.counter : 0,
