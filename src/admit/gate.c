@@ -13,6 +13,7 @@
 #include <math.h>
 
 #define HOLDS_MAX 64
+#define TIDY_NODES 256 /* looked at in a tick */
 #define RATE_SMOOTHING 0.02      /* of a tick: five seconds */
 #define COUNT_SMOOTHING 0.05     /* two seconds */
 #define CAPACITY_DECAY 0.99988   /* of a tick: ten minutes to the half */
@@ -475,6 +476,7 @@ void gate_tick(struct gate *gate, uint64_t now_ms)
     }
     send_away_late(gate, now_ms);
     pump(gate, now_ms);
+    fair_queue_tidy(gate->queue, TIDY_NODES);
 }
 
 void gate_know(struct gate *gate, size_t backend, bool available, const struct limiter_facts *facts)

@@ -407,5 +407,6 @@ int main(void)
         cmocka_unit_test_setup_teardown(with_one_class_nobody_is_cut, begin, end),
         cmocka_unit_test_setup_teardown(nothing_is_lost_whatever_happens, begin, end),
     };
-    return cmocka_run_group_tests_name("gate", tests, NULL, NULL);
+    cmocka_set_message_output(CM_OUTPUT_TAP);
+    return cmocka_run_group_tests(tests, NULL, NULL);
 }
