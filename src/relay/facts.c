@@ -198,7 +198,10 @@ struct asker {
     struct relay_call *call;
     enum page page; /* that is asked for, or comes next */
     uint64_t next_ms, give_up_ms;
-    bool answered; /* it said something the last time */
+    bool answered;            /* it said something the last time */
+    bool has_metrics;         /* … and that was a page of metrics */
+    bool size_asked;          /* /props was looked at for what metrics do not say */
+    struct engine_facts size; /* what it said */
     unsigned status;
     struct buf body;
 };
@@ -235,9 +238,34 @@ static void turn_page(struct asker *asker)
         asker->answered = false;
         return;
     }
-    asker->page = (asker->page + 1) % PAGES;
     if (asker->page == METRICS)
+        asker->has_metrics = false;
+    asker->page = (asker->page + 1) % PAGES;
+    if (asker->page == METRICS && !asker->has_metrics)
         asker->next_ms = loop_now_ms(asker->watch->loop) + FACTS_AGAIN_MS;
+}
+
+/* Page and facts together say all that there is: llama.cpp tells how large it is in /props alone, which does not change while it runs. */
+static void complete(struct asker *asker, struct engine_facts *facts)
+{
+    if (asker->page == PROPS) {
+        asker->size = *facts;
+        if (asker->has_metrics) {
+            asker->page = METRICS;
+            *facts = backend_facts(asker->backend);
+            facts->slots = asker->size.slots;
+            facts->kv_tokens = asker->size.kv_tokens;
+        }
+        return;
+    }
+    asker->has_metrics = true;
+    if (facts->slots > 0 || facts->kv_tokens > 0)
+        return;
+    facts->slots = asker->size.slots;
+    facts->kv_tokens = asker->size.kv_tokens;
+    if (!asker->size_asked)
+        asker->page = PROPS;
+    asker->size_asked = true;
 }
 
 static int on_head(void *owner, unsigned status, const struct http_response *head)
@@ -271,6 +299,7 @@ static void on_done(void *owner)
         return;
     }
     asker->answered = true;
+    complete(asker, &facts);
     facts.at_ms = loop_now_ms(asker->watch->loop);
     backend_set_facts(asker->backend, &facts);
 }
@@ -287,15 +316,26 @@ static void on_failed(void *owner, enum relay_failure failure, const struct err 
 
 static const struct relay_events events = {on_head, on_body, on_done, on_failed};
 
+/* Another engine may come back. */
+static void forget(struct asker *asker)
+{
+    asker->next_ms = 0;
+    asker->page = METRICS;
+    asker->answered = asker->has_metrics = asker->size_asked = false;
+    asker->size = (struct engine_facts){0};
+}
+
 static void look_after(struct asker *asker, uint64_t now_ms)
 {
     if (asker->call && now_ms >= asker->give_up_ms) {
         relay_cancel(TAKE(asker->call));
         turn_page(asker);
     }
+    if (asker->call)
+        return;
     if (!backend_takes_calls(asker->backend, now_ms))
-        asker->next_ms = 0; /* it is asked as soon as it is back */
-    else if (!asker->call && now_ms >= asker->next_ms)
+        forget(asker);
+    else if (now_ms >= asker->next_ms)
         ask(asker, now_ms);
 }
 

@@ -4,7 +4,7 @@
  * with it, it starts near the truth.
  *
  * A watch asks each backend each FACTS_EVERY_MS for `/metrics` (vLLM, SGLang, llama.cpp when told to) and, where that is no page of an engine, for `/props`
- * (llama.cpp). A backend that has neither is asked again after FACTS_AGAIN_MS; one that takes no calls is not asked, and asked at once when it is back. Nothing
+ * (llama.cpp). Of an engine whose metrics do not say how large it is, `/props` is asked for too, once. A backend that has neither is asked again after FACTS_AGAIN_MS; one that takes no calls is not asked, and asked at once when it is back. Nothing
  * here judges a backend: that is health.h's. Numbers that cannot be (negative, not finite, beyond FACTS_NUMBER_MAX) count as not said; sums over the engines
  * behind one address end there.
  */

@@ -419,6 +419,30 @@ static void one_that_is_back_is_asked_at_once(void **state)
     assert_int_equal(metrics_asked, 2);
 }
 
+static void metrics_without_a_size_have_it_from_props(void **state)
+{
+    struct watcher *watcher = *state;
+    metrics_body = llamacpp_page;
+    props_body = PROPS;
+    watch(watcher);
+    run_until_count(watcher->loop, &metrics_asked, 4);
+    assert_int_equal(props_asked, 1);
+    assert_int_equal(facts_of(watcher).running, 4);
+    assert_int_equal(facts_of(watcher).slots, 4);
+    assert_int_equal(facts_of(watcher).kv_tokens, 8192);
+}
+
+static void metrics_without_a_size_will_do(void **state)
+{
+    struct watcher *watcher = *state;
+    metrics_body = llamacpp_page;
+    watch(watcher);
+    run_until_count(watcher->loop, &metrics_asked, 4);
+    assert_int_equal(props_asked, 2); /* once more, as any page behind one that was there */
+    assert_int_equal(facts_of(watcher).running, 4);
+    assert_int_equal(facts_of(watcher).slots, 0);
+}
+
 static void a_page_that_was_there_is_asked_for_once_more(void **state)
 {
     struct watcher *watcher = *state;
@@ -508,6 +532,8 @@ int main(void)
         CASE(a_page_that_is_of_no_engine_is_none),
         CASE(one_that_has_neither_is_left_alone),
         CASE(one_that_is_back_is_asked_at_once),
+        CASE(metrics_without_a_size_have_it_from_props),
+        CASE(metrics_without_a_size_will_do),
         CASE(a_page_that_was_there_is_asked_for_once_more),
         CASE(a_page_that_does_not_come_is_not_waited_for),
         CASE(a_page_that_is_too_long_is_none),
