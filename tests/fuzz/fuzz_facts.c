@@ -13,7 +13,7 @@
 
 static void check_facts(const struct engine_facts *facts)
 {
-    check(facts->slots <= FACTS_NUMBER_MAX && facts->kv_tokens <= FACTS_NUMBER_MAX);
+    check(facts->slots <= FACTS_NUMBER_MAX && (double)facts->kv_tokens <= FACTS_NUMBER_MAX);
     check(facts->running <= FACTS_NUMBER_MAX && facts->waiting <= FACTS_NUMBER_MAX);
     check(facts->kv_used >= 0 && facts->kv_used <= 1);
     check(facts->at_ms == 0);
