@@ -241,8 +241,8 @@ static void turn_page(struct asker *asker)
     if (asker->page == METRICS)
         asker->has_metrics = false;
     asker->page = (asker->page + 1) % PAGES;
-    if (asker->page == METRICS && !asker->has_metrics)
-        asker->next_ms = loop_now_ms(asker->watch->loop) + FACTS_AGAIN_MS;
+    bool nothing = asker->page == METRICS && !asker->has_metrics;
+    asker->next_ms = nothing ? loop_now_ms(asker->watch->loop) + FACTS_AGAIN_MS : 0;
 }
 
 /* Page and facts together say all that there is: llama.cpp tells how large it is in /props alone, which does not change while it runs. */
