@@ -98,29 +98,35 @@ void gate_set_limits(struct gate *gate, const struct gate_limits *limits)
 
 /* ---- room -------------------------------------------------------------------------------------------- */
 
+/* What the operator or the engine sets: never more. */
+static uint32_t backend_cap(const struct gate *gate, const struct gate_backend *backend)
+{
+    uint32_t cap = limiter_cap(&backend->limiter);
+    return gate->limits.calls_max ? MIN(cap, gate->limits.calls_max) : cap;
+}
+
 static uint32_t backend_limit(const struct gate *gate, const struct gate_backend *backend)
 {
-    uint32_t learned = limiter_limit(&backend->limiter);
-    return gate->limits.calls_max ? MIN(learned, gate->limits.calls_max) : learned;
+    return MIN(limiter_limit(&backend->limiter), backend_cap(gate, backend));
 }
 
-/* At backends that take calls: what others still do is no reason to wait. */
-static uint32_t total_under_way(const struct gate *gate)
-{
-    uint32_t total = 0;
-    for (size_t i = 0; i < gate->backends_count; i++)
-        if (gate->backends[i].available)
-            total += gate->backends[i].under_way;
-    return total;
-}
+/* Of the backends that take calls: what others still do is no reason to wait. */
+struct totals {
+    uint32_t limit, cap, under_way;
+};
 
-static uint32_t total_limit(const struct gate *gate)
+static struct totals totals(const struct gate *gate)
 {
-    uint32_t total = 0;
-    for (size_t i = 0; i < gate->backends_count; i++)
-        if (gate->backends[i].available)
-            total += backend_limit(gate, &gate->backends[i]);
-    return total;
+    struct totals totals = {0};
+    for (size_t i = 0; i < gate->backends_count; i++) {
+        const struct gate_backend *backend = &gate->backends[i];
+        if (!backend->available)
+            continue;
+        totals.limit += backend_limit(gate, backend);
+        totals.cap += backend_cap(gate, backend);
+        totals.under_way += backend->under_way;
+    }
+    return totals;
 }
 
 static void drop_old_holds(struct gate *gate, uint64_t now_ms)
@@ -137,12 +143,21 @@ static void hold(struct gate *gate, uint64_t now_ms)
         gate->holds_until_ms[(gate->holds_at + gate->holds++) % HOLDS_MAX] = now_ms + GATE_HOLD_MS;
 }
 
-static uint32_t reserve(const struct gate *gate)
+static uint32_t reserve(const struct gate *gate, const struct totals *totals)
 {
     if (gate->limits.one_class || gate->in_profile_mean < 0.01)
         return 0;
     uint32_t wanted = (uint32_t)ceil(2 * sqrt(gate->in_profile_mean)) + 1 + gate->holds;
-    return MIN(wanted, total_limit(gate) / 2);
+    return MIN(wanted, totals->cap / 2);
+}
+
+/* Calls that a class may have under way, with those of all others. */
+static uint32_t class_limit(const struct gate *gate, enum fair_class class, const struct totals *totals)
+{
+    uint32_t kept = reserve(gate, totals);
+    if (class == FAIR_IN_PROFILE && !gate->limits.one_class)
+        return MIN(totals->limit + kept, totals->cap);
+    return MIN(totals->limit, totals->cap - kept);
 }
 
 /* What it has written or is expected to, with its prompt, in the engine's cache. */
@@ -157,15 +172,16 @@ static bool fits(const struct gate *gate, const struct gate_backend *backend, co
     uint64_t kv = kv_of(turn);
     /* One that is larger than all of it may go alone: the engine decides what it can do. */
     bool kv_left = backend->kv_reserved == 0 || (kv <= kv_max && backend->kv_reserved <= kv_max - kv);
-    return backend->available && backend->under_way < backend_limit(gate, backend) && kv_left;
+    return backend->available && backend->under_way < backend_cap(gate, backend) && kv_left;
 }
 
 /* The least loaded backend with room, or NULL. */
 static struct gate_backend *find_room(struct gate *gate, const struct turn *turn, uint64_t now_ms)
 {
     struct gate_backend *best = NULL;
+    struct totals all = totals(gate);
     bool low = turn->place.class != FAIR_IN_PROFILE && !gate->limits.one_class;
-    if (low && total_under_way(gate) + reserve(gate) >= total_limit(gate))
+    if (all.under_way >= class_limit(gate, turn->place.class, &all))
         return NULL;
     for (size_t i = 0; i < gate->backends_count; i++) {
         struct gate_backend *backend = &gate->backends[i];
@@ -508,7 +524,7 @@ uint64_t gate_workers_with_news(struct gate *gate)
 double gate_rate(const struct gate *gate, enum fair_class class)
 {
     bool learned = gate->pressed_ticks == CAPACITY_TICKS;
-    double guess = GATE_CALL_RATE_GUESS * total_limit(gate);
+    double guess = GATE_CALL_RATE_GUESS * totals(gate).limit;
     double capacity = learned ? gate->capacity : MAX(gate->capacity, guess);
     double left = capacity;
     for (int higher = 0; higher < (int)class; higher++)
@@ -523,8 +539,9 @@ double gate_rate(const struct gate *gate, enum fair_class class)
 
 void gate_view(const struct gate *gate, struct gate_view *ret_view)
 {
-    *ret_view = (struct gate_view){.limit = total_limit(gate),
-                                   .reserve = reserve(gate),
+    struct totals all = totals(gate);
+    *ret_view = (struct gate_view){.limit = all.limit,
+                                   .reserve = reserve(gate, &all),
                                    .holds = gate->holds,
                                    .cuts = gate->cuts,
                                    .displaced = gate->displaced,

@@ -16,8 +16,9 @@
  * Rules, in the order in which they are asked:
  *
  *   room       a backend that takes calls, has fewer under way than its limit and KV left for this one (limiter.h); the least loaded of them
- *   reserve    classes below in-profile leave R = ⌈2√n⌉ + 1 calls free, n = in-profile calls under way (smoothed), and at most half of all. For
- *              GATE_HOLD_MS after a cut its place is kept free too, so that the same place is not won and lost again
+ *   reserve    R = ⌈2√n⌉ + 1 places, n = in-profile calls under way (smoothed), that classes below in-profile do not get. Where engines say how many calls they run at
+ *              once it is taken from these, at most half of them; the learned limit is soft, so in-profile calls go R beyond it instead. For
+ *              GATE_HOLD_MS after a cut its place is kept too, so that the same place is not won and lost again
  *   order      the fair queue's (fair_queue.h)
  *   cut        an in-profile request that finds no room cuts the newest call of the lowest class; one cut for each that waits
  *   waiting    at most wait_ms_max, in a siege siege_wait_ms_max for classes below in-profile; a queue that is full loses the newest of a lower class first

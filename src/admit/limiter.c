@@ -45,6 +45,11 @@ static double cap_of(const struct limiter *limiter)
     return slots > 0 ? MIN(slots + slots / 10, (uint32_t)LIMITER_MAX) : LIMITER_MAX;
 }
 
+uint32_t limiter_cap(const struct limiter *limiter)
+{
+    return (uint32_t)cap_of(limiter);
+}
+
 static double within(const struct limiter *limiter, double limit)
 {
     double cap = cap_of(limiter);

@@ -33,10 +33,10 @@
 
 #define LIMITER_TICK_MS 200
 #define LIMITER_MIN 2
-#define LIMITER_START 8            /* calls at once, of an engine that says nothing */
+#define LIMITER_START 32           /* calls at once, of an engine that says nothing */
 #define LIMITER_MAX 4096
 #define LIMITER_KV_SHARE 0.9
-#define LIMITER_TPOT_TOLERANCE 1.2
+#define LIMITER_TPOT_TOLERANCE 1.5
 #define LIMITER_RESIDUAL_SLACK_US 250000.0
 #define LIMITER_SAMPLES 64         /* of each signal, between two ticks */
 #define LIMITER_FACTS_OLD_MS 1000  /* facts that are older say nothing */
@@ -89,6 +89,8 @@ void limiter_tokens(struct limiter *limiter, uint32_t tokens, uint64_t us);
  * limiter_limit() changed. */
 bool limiter_tick(struct limiter *limiter, uint32_t under_way, uint64_t now_ms);
 
+/* What the engine itself runs at once: the limit never passes it. LIMITER_MAX where it does not say. */
+uint32_t limiter_cap(const struct limiter *limiter);
 /* Calls; at least 1. */
 uint32_t limiter_limit(const struct limiter *limiter);
 /* KV tokens that may be reserved; UINT64_MAX: no limit. */
