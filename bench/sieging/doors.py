@@ -6,7 +6,6 @@ A door is a context: `url` is where the storm goes.
 """
 import json
 import os
-import pathlib
 import subprocess
 
 from harness import machine
@@ -146,6 +145,7 @@ class Seawall(Door):
     def teach(self):
         self.tool("profile", "import", self.known.history_path)
 
+
 class Fair(Seawall):
     """Seawall's own queue alone: fair by network and caller, nobody first, nobody cut."""
 
@@ -153,17 +153,6 @@ class Fair(Seawall):
 
     def teach(self):
         pass
-
-
-class Portkey(Door):
-    """The AI gateway of that name, in a folder where npm has put it."""
-
-    FOLDER = os.environ.get("PORTKEY_FOLDER", "")
-
-    def command(self):
-        if not pathlib.Path(self.FOLDER, "node_modules").is_dir():
-            raise Trouble("PORTKEY_FOLDER names no folder with @portkey-ai/gateway in it (npm install @portkey-ai/gateway)")
-        return ["node", pathlib.Path(self.FOLDER, "node_modules/@portkey-ai/gateway/build/start-server.js"), f"--port={self.port}", "--headless"]
 
 
 KINDS = {"none": NoDoor, "nginx": Nginx, "haproxy": Haproxy, "fair": Fair, "seawall": Seawall}
