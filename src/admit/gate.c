@@ -390,6 +390,16 @@ void gate_progress(struct gate *gate, struct turn *turn, uint64_t output_tokens,
     reserve_more(gate, turn);
 }
 
+/* An answer that came as a whole: its first token was not seen, but what is left of its time beside the prompt's is its pace. */
+static void digest_whole(struct gate *gate, const struct turn *turn, uint64_t output_tokens, uint64_t now_ms)
+{
+    struct limiter *limiter = &gate->backends[turn->backend].limiter;
+    uint64_t us = (now_ms - turn->started_ms) * 1000, prompt_us = limiter_ttft_us(limiter, turn->prompt_tokens);
+    gate->served[turn->place.class] += (double)price_of(turn->prompt_tokens, output_tokens);
+    us = us > prompt_us ? us - prompt_us : 0;
+    limiter_tokens(limiter, (uint32_t)MIN(output_tokens, (uint64_t)UINT32_MAX), MAX(us, output_tokens * LIMITER_TPOT_MIN_US));
+}
+
 void gate_end(struct gate *gate, struct turn *turn, uint64_t prompt_tokens, uint64_t output_tokens, uint64_t now_ms)
 {
     enum fair_class class = turn->place.class;
@@ -406,7 +416,10 @@ void gate_end(struct gate *gate, struct turn *turn, uint64_t prompt_tokens, uint
     case TURN_RUNNING:
     case TURN_CUT: {
         struct gate_backend *backend = &gate->backends[turn->backend];
-        gate_progress(gate, turn, output_tokens, now_ms);
+        if (turn->first_ms)
+            gate_progress(gate, turn, output_tokens, now_ms);
+        else if (output_tokens > 0)
+            digest_whole(gate, turn, output_tokens, now_ms);
         fair_queue_settle(gate->queue, &turn->entry, price_of(prompt_tokens, output_tokens));
         backend->kv_reserved -= turn->kv;
         backend->under_way--;

@@ -6,7 +6,6 @@
 
 #define LOAD_MAX 1000000.0f /* calls in an engine; more is nonsense */
 #define KV_TOKENS_MAX (UINT64_C(1) << 40)
-#define TPOT_MIN_US 20        /* shorter: events that came in one read, not an engine's pace */
 #define TIME_MAX_US 600000000 /* longer is as bad */
 #define PROMPT_MAX 100000000.0
 #define GRADIENT_MIN 0.5
@@ -164,7 +163,7 @@ void limiter_first_token(struct limiter *limiter, uint64_t prompt_tokens, uint64
 
 void limiter_tokens(struct limiter *limiter, uint32_t tokens, uint64_t us)
 {
-    if (tokens > 0 && us / tokens >= TPOT_MIN_US)
+    if (tokens > 0 && us / tokens >= LIMITER_TPOT_MIN_US)
         add_sample(&limiter->tpot, (double)us / tokens);
 }
 

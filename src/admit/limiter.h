@@ -41,6 +41,7 @@
 #define LIMITER_SAMPLES 64         /* of each signal, between two ticks */
 #define LIMITER_FACTS_OLD_MS 1000  /* facts that are older say nothing */
 #define LIMITER_WAITING_MAX 2      /* in the engine's own queue: more, and it is fed nothing of low class */
+#define LIMITER_TPOT_MIN_US 20     /* shorter: events that came in one read, not an engine's pace */
 #define LIMITER_LITTLE 4           /* calls under way that no engine notices */
 #define LIMITER_USED 0.75
 #define LIMITER_LEAST 0.7

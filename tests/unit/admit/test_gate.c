@@ -326,6 +326,27 @@ static void without_in_profile_callers_there_is_no_siege(void **state)
     assert_int_equal(turns[10].state, TURN_WAITING);
 }
 
+/* Calls whose tokens nobody sees before their end: the limit must not stay where it began. */
+static void whole_answers_teach_the_limit_too(void **state)
+{
+    (void)state;
+    struct gate_limits learned = limits;
+    learned.calls_max = 0;
+    learned.fair.waiting_max = TURNS;
+    gate_set_limits(gate, &learned);
+    uint32_t first = view().limit;
+    for (int second = 0; second < 20; second++) {
+        for (size_t i = 0; i < TURNS; i++)
+            (void)ask(i, FAIR_UNKNOWN);
+        now += 1000;
+        gate_tick(gate, now);
+        for (size_t i = 0; i < TURNS; i++)
+            done(i);
+        gate_tick(gate, now += GATE_TICK_MS);
+    }
+    assert_true(view().limit > first);
+}
+
 static void with_one_class_nobody_is_cut(void **state)
 {
     (void)state;
@@ -404,6 +425,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_backend_that_takes_no_calls_gets_none, begin, end),
         cmocka_unit_test_setup_teardown(a_siege_shortens_answers_and_waits_of_the_unknown, begin, end),
         cmocka_unit_test_setup_teardown(without_in_profile_callers_there_is_no_siege, begin, end),
+        cmocka_unit_test_setup_teardown(whole_answers_teach_the_limit_too, begin, end),
         cmocka_unit_test_setup_teardown(with_one_class_nobody_is_cut, begin, end),
         cmocka_unit_test_setup_teardown(nothing_is_lost_whatever_happens, begin, end),
     };
