@@ -50,10 +50,10 @@ class Nginx(Door):
     debian = True
     CONFIG = """\
 worker_processes 1;
-worker_rlimit_nofile 60000;
+worker_rlimit_nofile 19500;
 pid nginx.pid;
 error_log error.log crit;
-events {{ worker_connections 50000; multi_accept on; }}
+events {{ worker_connections 19000; multi_accept on; }}
 http {{
     access_log off;
     client_body_buffer_size 256k;
@@ -89,7 +89,7 @@ class Haproxy(Door):
     CONFIG = """\
 global
     nbthread 1
-    maxconn 50000
+    maxconn 9000
 defaults
     mode http
     timeout connect 5s
@@ -123,7 +123,7 @@ class Seawall(Door):
     def command(self):
         config = {"service": {"listen": [f"127.0.0.1:{self.port}"], "metrics": f"127.0.0.1:{machine.free_port()}", "workers": 1,
                               "keys": "optional"},
-                  "limits": {"connections": 50000, **self.LIMITS},
+                  "limits": {"connections": 9000, **self.LIMITS},
                   "pools": [{"name": "engine", "backends": [{"url": self.engine.url}], "probe": "models"}],
                   "models": [{"name": self.engine.MODEL, "pool": "engine", "engine_fields": ["ignore_eos"]}]}
         (self.folder / "seawall.yaml").write_text(json.dumps(config, indent=1))
