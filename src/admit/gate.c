@@ -21,6 +21,7 @@
 
 struct gate_backend {
     struct limiter limiter;
+    uint32_t weight;
     bool available;
     uint32_t under_way, under_way_most; /* now, and since the last tick */
     uint64_t kv_reserved;
@@ -47,6 +48,7 @@ struct gate {
     bool siege;
     uint64_t cuts, displaced, waited_out;
 
+    size_t looked_first; /* the backend that won the last tie, and one */
     size_t backends_count;
     struct gate_backend backends[];
 };
@@ -76,6 +78,7 @@ struct gate *gate_new(const struct gate_limits *limits, size_t backends, uint32_
     }
     for (size_t i = 0; i < backends; i++) {
         gate->backends[i].available = true;
+        gate->backends[i].weight = 1;
         limiter_init(&gate->backends[i].limiter);
     }
     return gate;
@@ -96,6 +99,12 @@ void gate_set_limits(struct gate *gate, const struct gate_limits *limits)
     fair_queue_set_bounds(gate->queue, limits->fair.waiting_max, limits->fair.per_identity_max);
 }
 
+void gate_set_weight(struct gate *gate, size_t backend, uint32_t weight)
+{
+    check(backend < gate->backends_count && weight > 0);
+    gate->backends[backend].weight = weight;
+}
+
 /* ---- room -------------------------------------------------------------------------------------------- */
 
 /* What the operator or the engine sets: never more. */
@@ -112,7 +121,7 @@ static uint32_t backend_limit(const struct gate *gate, const struct gate_backend
 
 /* Of the backends that take calls: what others still do is no reason to wait. */
 struct totals {
-    uint32_t limit, cap, under_way;
+    uint32_t backends, limit, cap, under_way;
 };
 
 static struct totals totals(const struct gate *gate)
@@ -122,6 +131,7 @@ static struct totals totals(const struct gate *gate)
         const struct gate_backend *backend = &gate->backends[i];
         if (!backend->available)
             continue;
+        totals.backends++;
         totals.limit += backend_limit(gate, backend);
         totals.cap += backend_cap(gate, backend);
         totals.under_way += backend->under_way;
@@ -175,6 +185,22 @@ static bool fits(const struct gate *gate, const struct gate_backend *backend, co
     return backend->available && backend->under_way < backend_cap(gate, backend) && kv_left;
 }
 
+static bool is_below_limit(const struct gate *gate, const struct gate_backend *backend)
+{
+    return backend->under_way < backend_limit(gate, backend);
+}
+
+/* One that is below its limit before one that is not; then the least (under way + 1) / (limit × weight). */
+static bool is_better(const struct gate *gate, const struct gate_backend *backend, const struct gate_backend *best)
+{
+    bool below = is_below_limit(gate, backend);
+    if (below != is_below_limit(gate, best))
+        return below;
+    uint64_t share = (uint64_t)backend_limit(gate, backend) * backend->weight;
+    uint64_t best_share = (uint64_t)backend_limit(gate, best) * best->weight;
+    return (backend->under_way + 1) * best_share < (best->under_way + 1) * share;
+}
+
 /* The least loaded backend with room, or NULL. */
 static struct gate_backend *find_room(struct gate *gate, const struct turn *turn, uint64_t now_ms)
 {
@@ -184,14 +210,23 @@ static struct gate_backend *find_room(struct gate *gate, const struct turn *turn
     if (all.under_way >= class_limit(gate, turn->place.class, &all))
         return NULL;
     for (size_t i = 0; i < gate->backends_count; i++) {
-        struct gate_backend *backend = &gate->backends[i];
+        struct gate_backend *backend = &gate->backends[(gate->looked_first + i) % gate->backends_count];
         if (!fits(gate, backend, turn) || (low && limiter_holds_low(&backend->limiter, now_ms)))
             continue;
-        if (!best || (uint64_t)backend->under_way * backend_limit(gate, best) <
-                         (uint64_t)best->under_way * backend_limit(gate, backend))
+        if (!best || is_better(gate, backend, best))
             best = backend;
     }
+    if (best)
+        gate->looked_first = (size_t)(best - gate->backends) + 1;
     return best;
+}
+
+/* For one that has just come: NULL when it has to wait. */
+static struct gate_backend *find_room_at_once(struct gate *gate, const struct turn *turn, uint64_t now_ms)
+{
+    if (totals(gate).backends == 0)
+        return &gate->backends[0];
+    return fair_queue_waiting(gate->queue, turn->place.class) == 0 ? find_room(gate, turn, now_ms) : NULL;
 }
 
 /* ---- states ------------------------------------------------------------------------------------------ */
@@ -335,8 +370,7 @@ enum turn_state gate_ask(struct gate *gate, struct turn *turn, const struct gate
     turn->ahead = waiting_ahead(gate, class);
     drop_old_holds(gate, now_ms);
 
-    struct gate_backend *backend =
-        fair_queue_waiting(gate->queue, class) == 0 ? find_room(gate, turn, now_ms) : NULL;
+    struct gate_backend *backend = find_room_at_once(gate, turn, now_ms);
     int result;
     if (backend) {
         result = fair_queue_pass(gate->queue, &turn->entry, &turn->place, price);

@@ -15,7 +15,9 @@
  *
  * Rules, in the order in which they are asked:
  *
- *   room       a backend that takes calls, has fewer under way than its limit and KV left for this one (limiter.h); the least loaded of them
+ *   room       a backend that takes calls, has fewer under way than its limit and KV left for this one (limiter.h); of those the least (under way + 1) /
+ *              (limit × weight), ties by turn. Where no backend takes calls there is nothing to wait for: who asks then goes on, and whoever makes the call finds
+ *              nobody; those who wait already go on waiting, since it may come back
  *   reserve    R = ⌈2√n⌉ + 1 places, n = in-profile calls under way (smoothed), that classes below in-profile do not get. Where engines say how many calls they run at
  *              once it is taken from these, at most half of them; the learned limit is soft, so in-profile calls go R beyond it instead. For
  *              GATE_HOLD_MS after a cut its place is kept too, so that the same place is not won and lost again
@@ -84,12 +86,14 @@ struct gate_limits {
     bool one_class;              /* every request is of one class and none is cut: plain fair queueing */
 };
 
-/* NULL when out of memory. All backends take calls until gate_know() says otherwise. */
+/* NULL when out of memory. All backends take calls until gate_know() says otherwise, and weigh the same until gate_set_weight() does. */
 struct gate *gate_new(const struct gate_limits *limits, size_t backends, uint32_t workers) must_check;
 /* No turn may be known to it. */
 void gate_free(struct gate *gate);
 /* The weights stay. */
 void gate_set_limits(struct gate *gate, const struct gate_limits *limits);
+/* The operator's: a backend of weight 2 gets twice the calls of one with 1, while both are below their limits. 1 and more. */
+void gate_set_weight(struct gate *gate, size_t backend, uint32_t weight);
 
 struct gate_ask {
     struct fair_place place;

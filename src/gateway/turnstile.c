@@ -27,6 +27,11 @@ struct turnstile *turnstile_new(struct pool *pool, const struct gate_limits *lim
         mem_free(turnstile);
         return NULL;
     }
+    for (size_t i = 0; i < pool_backends(pool); i++) {
+        struct backend_view view;
+        backend_view(pool_backend(pool, i), &view);
+        gate_set_weight(turnstile->gate, i, view.weight);
+    }
     atomic_init(&turnstile->references, 1);
     turnstile->pool = pool_ref(pool);
     (void)pthread_mutex_init(&turnstile->lock, NULL); /* a default mutex cannot fail here */

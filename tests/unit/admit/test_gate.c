@@ -268,7 +268,56 @@ static void a_backend_that_takes_no_calls_gets_none(void **state)
     assert_int_equal(ask(4, FAIR_UNKNOWN), TURN_RUNNING);
     assert_int_equal(turns[4].backend, 1);
     gate_know(gate, 1, false, NULL);
-    assert_int_equal(ask(5, FAIR_IN_PROFILE), TURN_WAITING);
+    assert_int_equal(view().limit, 0);
+}
+
+static void where_nobody_takes_calls_nobody_is_told_to_wait(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < SLOTS; i++)
+        assert_int_equal(ask(i, FAIR_UNKNOWN), TURN_RUNNING);
+    assert_int_equal(ask(5, FAIR_UNKNOWN), TURN_WAITING);
+    gate_know(gate, 0, false, NULL);
+    assert_int_equal(ask(6, FAIR_UNKNOWN), TURN_RUNNING);
+    assert_int_equal(ask(7, FAIR_IN_PROFILE), TURN_RUNNING);
+    assert_int_equal(turns[5].state, TURN_WAITING);
+    done(6);
+    done(7);
+    gate_know(gate, 0, true, NULL);
+    assert_int_equal(ask(8, FAIR_UNKNOWN), TURN_WAITING);
+    done(0);
+    assert_int_equal(turns[5].state, TURN_RUNNING);
+}
+
+static void idle_backends_take_turns(void **state)
+{
+    (void)state;
+    uint32_t calls[2] = {0};
+    gate_know(gate, 1, true, NULL);
+    for (int i = 0; i < 10; i++) {
+        assert_int_equal(ask(0, FAIR_UNKNOWN), TURN_RUNNING);
+        calls[turns[0].backend]++;
+        done(0);
+    }
+    assert_int_equal(calls[0], 5);
+    assert_int_equal(calls[1], 5);
+}
+
+static void weights_share_until_limits_are_reached(void **state)
+{
+    (void)state;
+    uint32_t calls[2] = {0};
+    gate_know(gate, 1, true, NULL);
+    gate_set_weight(gate, 0, 3);
+    for (size_t i = 0; i < 2 * SLOTS; i++) {
+        assert_int_equal(ask(i, FAIR_UNKNOWN), TURN_RUNNING);
+        calls[turns[i].backend]++;
+        if (i == SLOTS - 1) {
+            assert_int_equal(calls[0], 3);
+            assert_int_equal(calls[1], 1);
+        }
+    }
+    assert_int_equal(calls[0], SLOTS);
 }
 
 /* Calls run and are seen to write, so that there is a capacity to hold what waits against. */
@@ -387,7 +436,7 @@ static void nothing_is_lost_whatever_happens(void **state)
             gate_tick(gate, now);
             break;
         case 7:
-            gate_know(gate, random_below(2), random_below(4) > 0, NULL);
+            gate_know(gate, 0, random_below(4) > 0, NULL);
             break;
         }
         struct gate_view seen = view();
@@ -423,6 +472,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(the_cache_is_not_promised_twice, begin, end),
         cmocka_unit_test_setup_teardown(what_is_larger_than_the_cache_goes_alone, begin, end),
         cmocka_unit_test_setup_teardown(a_backend_that_takes_no_calls_gets_none, begin, end),
+        cmocka_unit_test_setup_teardown(where_nobody_takes_calls_nobody_is_told_to_wait, begin, end),
+        cmocka_unit_test_setup_teardown(idle_backends_take_turns, begin, end),
+        cmocka_unit_test_setup_teardown(weights_share_until_limits_are_reached, begin, end),
         cmocka_unit_test_setup_teardown(a_siege_shortens_answers_and_waits_of_the_unknown, begin, end),
         cmocka_unit_test_setup_teardown(without_in_profile_callers_there_is_no_siege, begin, end),
         cmocka_unit_test_setup_teardown(whole_answers_teach_the_limit_too, begin, end),
