@@ -286,7 +286,8 @@ static void turn_done(struct job *job)
 
 void profiles_keeper_tick(struct profiles_keeper *keeper, uint64_t now_ms)
 {
-    if (keeper->runs || keeper->stopped || now_ms < keeper->written_ms + KEEPER_WRITE_MS)
+    uint32_t wait_ms = keeper->trouble.text[0] ? KEEPER_RETRY_MS : KEEPER_WRITE_MS;
+    if (keeper->runs || keeper->stopped || now_ms < keeper->written_ms + wait_ms)
         return;
     keeper->written_ms = now_ms;
     if (now_ms >= keeper->trimmed_ms + KEEPER_TRIM_MS) {

@@ -8,8 +8,8 @@
  *            their turn at the store thread between
  *   end      profiles_keeper_stop(): all that is left in one job
  *
- * A database that refuses a turn is tried again in the next, and gets all profiles when it answers; so does one that was made anew. One that could not be read
- * at the start is read when it answers, and what it knows is merged into what was learned meanwhile. A crash loses what was learned since the last turn.
+ * A database or file that refuses a turn is tried again KEEPER_RETRY_MS later, and gets all profiles when it takes them; so does a database that was made anew, at
+ * once. One that could not be read at the start is read when it answers, and what it knows is merged into what was learned meanwhile. A crash loses what was learned since the last turn.
  *
  * Belongs to the control thread; jobs run on the helper.
  */
@@ -20,6 +20,7 @@
 #include "store/store.h"
 
 #define KEEPER_WRITE_MS 30000U
+#define KEEPER_RETRY_MS 5000U   /* while something refuses */
 #define KEEPER_TRIM_MS 3600000U /* rows above the table's maximum are removed */
 #define KEEPER_SLICE 4096
 
