@@ -117,15 +117,17 @@ static void count(struct metrics_counters *counters, const struct record *record
     METRIC_OBSERVE(counters, duration_ms, us_between(record->began_us, record->ended_us));
 }
 
-/* Ended early, by the client or by a cap: what came is charged. */
-static bool was_cut(enum reason reason)
+/* Ended early, by the client, by a cap or for another call: what came is charged. */
+static bool was_cut(const struct record *record)
 {
-    return reason == REASON_CUT || reason == REASON_CLIENT_GONE || reason == REASON_CLIENT_STALLED;
+    enum reason reason = record->reason;
+    return reason == REASON_CUT || reason == REASON_CLIENT_GONE || reason == REASON_CLIENT_STALLED ||
+           (reason == REASON_GAVE_WAY && record->charged);
 }
 
 static struct store_usage usage_of(const struct record *record)
 {
-    bool cut = was_cut(record->reason);
+    bool cut = was_cut(record);
     int64_t difference = record->completion_difference;
     struct store_usage usage = {.key_id = record->key_id,
                                 .hour_ms = record->wall_ms - record->wall_ms % HOUR_MS,

@@ -88,6 +88,7 @@ static void ledger_says_how_calls_ended(void **state)
         bool failed, cut;
     } ends[] = {{REASON_OK, false, false},         {REASON_CUT, false, true},
                 {REASON_CLIENT_GONE, false, true}, {REASON_CLIENT_STALLED, false, true},
+                {REASON_GAVE_WAY, false, true},
                 {REASON_BAD_ANSWER, true, false},  {REASON_IDLE_TIMEOUT, true, false},
                 {REASON_NO_BACKEND, true, false}};
     struct service service;
@@ -101,6 +102,10 @@ static void ledger_says_how_calls_ended(void **state)
         record.completion_difference = i % 2 ? -7 : 7;
         record_one(recorder, &record);
     }
+    struct record nothing_came = served_record(98);
+    nothing_came.reason = REASON_GAVE_WAY;
+    nothing_came.charged = false;
+    record_one(recorder, &nothing_came);
     struct record refused = served_record(99);
     refused.called = false;
     record_one(recorder, &refused);
@@ -117,6 +122,8 @@ static void ledger_says_how_calls_ended(void **state)
         assert_int_equal(usage.hour_ms % 3600000, 0);
         assert_in_range(served_record(1).wall_ms - usage.hour_ms, 0, 3599999);
     }
+    assert_int_equal(usage_in_file(98).failed, 1);
+    assert_int_equal(usage_in_file(98).cut, 0);
     assert_int_equal(usage_in_file(99).requests, 0);
 }
 
