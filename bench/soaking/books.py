@@ -10,8 +10,9 @@ from .scene import KEEP_ALIVE_S
 
 LOG_LATE_S = 2.5  # a gateway that is killed takes the lines of its last second, or of a bit more on a busy machine
 CUT = {"CUT", "CLIENT_GONE", "CLIENT_STALLED"}
-# Refused by the door although the model was known already: no engine was asked.
-BEFORE_ENGINES = {"MODEL_NOT_ALLOWED", "BAD_FIELD", "UNKNOWN_FIELD", "UNPROCESSABLE", "OVERLOADED", "INTERNAL"}
+# Refused by the door, or sent away by the gate, although the model was known already: no engine was asked.
+BEFORE_ENGINES = {"MODEL_NOT_ALLOWED", "BAD_FIELD", "UNKNOWN_FIELD", "UNPROCESSABLE", "OVERLOADED", "INTERNAL", "TOO_MANY_WAITING", "TOO_EARLY",
+                  "NO_TURN", "GAVE_WAY"}
 LOST = re.compile(r"the last life ended without notice: (?:(\d+) calls? (?:was|were) under way)?(?:; )?"
                   r"(?:(at least )?(\d+) finished requests? with (\d+) tokens? had not reached the ledger)?")
 
@@ -69,13 +70,14 @@ class Sums(NamedTuple):
 
 
 def was_called(line):
-    """Did an engine's turn begin? Then it is in the ledger."""
-    return "model" in line and ("backend" in line or line["reason"] not in BEFORE_ENGINES)
+    """Did its turn at an engine begin? Then it is in the ledger. Who left while it waited has no `queue_us`."""
+    return "model" in line and ("backend" in line or (line["reason"] not in BEFORE_ENGINES and "queue_us" in line))
 
 
 def sums_of(line):
     reason = line["reason"]
-    return Sums(1, reason != "OK" and reason not in CUT, reason in CUT, line["prompt_tokens"], line["completion_tokens"])
+    cut = reason in CUT or (reason == "GAVE_WAY" and line["status"] == 200 and line["prompt_tokens"] > 0)
+    return Sums(1, reason != "OK" and not cut, cut, line["prompt_tokens"], line["completion_tokens"])
 
 
 def sum_by_key(lines):

@@ -16,7 +16,7 @@ class Ended(Exception):
 class Call:
     """What one client asked for and what it got."""
     __slots__ = ("name", "kind", "key", "accepts", "began", "ended", "status", "id", "outcome", "events", "usage", "stream",
-                 "head_sent", "silent", "idle_since", "error_event", "tokens_max", "valid", "exact")
+                 "head_sent", "silent", "idle_since", "error_event", "tokens_max", "valid", "exact", "ticket")
 
     def __init__(self, name, kind, key, accepts, valid=False, stream=False, tokens_max=0):
         self.name, self.kind, self.key, self.accepts = name, kind, key, accepts
@@ -31,6 +31,7 @@ class Call:
         self.idle_since = None        # since when its connection had waited for it; None: a new one
         self.error_event = False
         self.exact = False            # all events of the answer were seen
+        self.ticket = None            # the one it brings; then the one that it was given
 
     def end(self, outcome):
         self.outcome = outcome
@@ -127,7 +128,7 @@ async def read_head(wire, call):
         if status >= 200:
             break
     headers = {name.lower(): value for name, value in (line.split(": ", 1) for line in lines)}
-    call.status, call.id = status, headers.get("x-request-id")
+    call.status, call.id, call.ticket = status, headers.get("x-request-id"), headers.get("seawall-ticket")
     return headers
 
 
@@ -183,6 +184,8 @@ def request(method, path, call, body=None, headers=(), length=True):
     lines = [f"{method} {path} HTTP/1.1", "Host: soak", f"X-Request-Id: {call.name}"]
     if call.key:
         lines.append(f"Authorization: Bearer {call.key.text}")
+    if call.ticket:
+        lines.append(f"Seawall-Ticket: {call.ticket}")
     lines += headers
     if body is not None:
         lines.append("Content-Type: application/json")

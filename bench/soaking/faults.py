@@ -135,6 +135,13 @@ class Trouble:
         for key, accepts in promised:
             await self.key_gives(key, accepts, "promised meanwhile", "promise: ")
 
+    # ── budgets: who has one goes first, and calls of others end for it ──
+
+    async def change_budget(self):
+        key = self.rng.choice(self.scene.keys)
+        words = self.rng.choice((("grant", key.id, "1000"), ("grant", key.id, "1000"), ("forget", key.id)))
+        self.told("profile commands work", await self.scene.tool("profile", *words))
+
     # ── the database ──
 
     async def lock_database(self):
@@ -176,7 +183,7 @@ class Trouble:
 
 
 FAULTS = ((Trouble.kill_engine, 3), (Trouble.arm_fault, 8), (Trouble.reload, 2), (Trouble.rotate, 0.5),
-          (Trouble.story_of_a_key, 1.5), (Trouble.import_keys, 0.5), (Trouble.lock_database, 1))
+          (Trouble.story_of_a_key, 1.5), (Trouble.import_keys, 0.5), (Trouble.change_budget, 3), (Trouble.lock_database, 1))
 
 
 def key_of(text):

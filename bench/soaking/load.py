@@ -7,7 +7,7 @@ import json
 from .client import BROKEN, GONE, STUCK, WHOLE, Call, Ended, Wire, read_answer, request
 from .scene import BODY_BYTES_MAX, HEAD_BYTES_MAX, SEND_STALL_S
 
-ENGINES_MAY_FAIL = {200, 502, 503, 504}
+MAY_FAIL = {200, 429, 502, 503, 504}  # engines may; and who finds no turn is sent away
 STUCK_S = 120.0      # for a whole request: engines have 8 s to begin, answers are short, and the machine may be busy
 THINK_S = 0.06       # between two things, on average
 LONG_TOKENS = 1500   # about 300 KiB of events: more than the sockets' buffers take
@@ -18,6 +18,7 @@ class Client:
         self.scene, self.number = scene, number
         self.rng = scene.rng.__class__(f"{scene.seed} {number}")
         self.wire = None  # kept open between requests
+        self.tickets = {}  # by the key that was sent away with it
 
     # ── the life of one ──
 
@@ -48,7 +49,11 @@ class Client:
         return call
 
     def good_call(self, kind, **more):
-        return self.call(kind, ENGINES_MAY_FAIL, valid=True, **more)
+        """Half of those that have a ticket bring it, most too early."""
+        call = self.call(kind, MAY_FAIL, valid=True, **more)
+        if self.rng.random() < 0.5:
+            call.ticket = self.tickets.pop(call.key, None)
+        return call
 
     def text(self, size=None):
         size = size or self.rng.choice((5, 40, 400, 4000))
@@ -78,6 +83,8 @@ class Client:
             call.end(BROKEN)
         except TimeoutError:
             call.end(STUCK)
+        if call.status and call.ticket:
+            self.tickets[call.key] = call.ticket
         if call.outcome != WHOLE:
             self.hang_up()
 

@@ -25,12 +25,18 @@ RATE_GRACE_S = 5.0   # bodies may be as slow as they like for this long
 LIFE_ROUNDS = 24     # a kill and a takeover begin each such span
 GAUGES = ("seawall_connections_open", "seawall_requests_open", "seawall_streams_open", "seawall_body_memory_bytes",
           "seawall_ledger_rows_waiting", "seawall_record_trouble")
+GAUGES_OF_TURNS = ("seawall_turns_waiting{", "seawall_turns_running{", "seawall_backend_turns{", "seawall_backend_kv_reserved_tokens{")  # of each pool
 GAUGE_MAX = 1 << 40  # more is a number below zero
 NEVER = ("seawall_access_log_dropped_total", "seawall_ledger_rows_dropped_total", "seawall_connections_refused_total")
 
 # Lines of level error that trouble explains.
 ERRORS = ((r"; the ledger waits in memory", "lock"), (r"a change of keys failed: ", "lock"),
-          (r"(last use|used|snapshot).*: cannot ", "lock"), (r"the gateway ended \(signal 9\)", "kill"))
+          (r"(last use|used|snapshot|profiles of callers).*: cannot ", "lock"), (r"the gateway ended \(signal 9\)", "kill"))
+
+
+def gauges_of(values):
+    """The names of all that must be back at zero in quiet."""
+    return [*GAUGES, *(name for name in values if name.startswith(GAUGES_OF_TURNS))]
 
 
 def kind_of(number):
@@ -53,7 +59,7 @@ class Soak:
         self.round = self.start_lines = 0
         self.late = 0.0      # how long this round kept us waiting for our turn, at worst
         self.total = 0
-        self.ends = collections.Counter()
+        self.ends, self.reasons = collections.Counter(), collections.Counter()
         self.lives = []      # of gateways: {"pid", "points": [(requests, bytes)], …}
         self.places = {}     # descriptors and threads of the supervisor
         self.losses_seen = 0
@@ -123,7 +129,7 @@ class Soak:
                 values = await self.scene.metrics()
             except OSError:
                 continue  # it is being replaced
-            for name in GAUGES:
+            for name in gauges_of(values):
                 self.verdict.check("gauges stay sane", 0 <= values[name] < GAUGE_MAX, f"{name} {values[name]:.0f}")
             self.say(f"{time.monotonic() - self.began:5.0f} s  round {self.round} ({kind})  "
                      f"{self.total + len(self.scene.calls)} calls  {values['seawall_connections_open']:.0f} connections  "
@@ -148,7 +154,7 @@ class Soak:
 
     async def gauges(self):
         values = await self.scene.metrics()
-        return ", ".join(f"{name} {values[name]:.0f}" for name in GAUGES if values[name])
+        return ", ".join(f"{name} {values[name]:.0f}" for name in gauges_of(values) if values[name])
 
     async def in_flight(self):
         status = await self.scene.status()
@@ -205,6 +211,7 @@ class Soak:
             self.verdict.check("nothing is dropped or refused", now[0][name] == 0, f"{name} {now[0][name]:.0f}")
         self.total += len(calls)
         self.ends.update(f"{call.outcome}, {call.status or 'no answer'}" for call in calls)
+        self.reasons.update(line["reason"] for line in lines)
 
     def new_loss(self):
         """None when no start told of one since the last look."""

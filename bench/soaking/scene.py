@@ -22,12 +22,14 @@ SEND_STALL_S = 1
 KEEP_ALIVE_S = 60
 BODY_BYTES_MAX = 1 << 20
 HEAD_BYTES_MAX = 32 << 10
+SLOTS_RUNNING = 8
 
 # Changes to a built-in preset: large prompts fit, and pass in milliseconds.
 FAST = {"model.context_tokens": CONTEXT_TOKENS, "kv.tokens": 1 << 21, "time.prefill_us": 2.0,
         "time.kv_us_per_1000": 1.0, "scheduler.step_tokens_max": 1 << 16, "answer.tokens_median": 40,
         "answer.tokens_p90": 120}
-SLOTS = {**FAST, "kv.tokens": CONTEXT_TOKENS * 8, "scheduler.running_max": 8, "time.decode_us": [[1, 5000.0], [8, 20000.0]]}
+SLOTS = {**FAST, "kv.tokens": CONTEXT_TOKENS * 8, "scheduler.running_max": SLOTS_RUNNING,
+         "time.decode_us": [[1, 5000.0], [SLOTS_RUNNING, 20000.0]]}
 SPEED = 20
 
 # What is free goes back to the kernel at once, and all threads share one heap: then the memory of a process is what it holds, not
@@ -150,6 +152,7 @@ class Scene:
         left, right, slots = (engine.url for engine in self.engines)
         fast = {"name": "fast", "backends": [{"url": left}, {"url": right, "weight": 1 + variant % 3}], "probe": "models"}
         slow = {"name": "slow", "backends": [{"url": slots}], "probe": "tokens", "upstream_stream": "always"}
+        slow["calls"] = SLOTS_RUNNING - 2  # so that turns are waited for
         for pool in (fast, slow):
             pool.update(connect="1s", first_byte="8s", idle="4s", probe_every="1s", probe_timeout="4s", retry_budget="50%",
                         breaker_pause="200ms", idle_connections=16)
@@ -157,6 +160,9 @@ class Scene:
             fast["backends"].pop()
         if variant == 3:
             slow["backends"].append({"url": left})
+            slow["calls"] = 2
+        queue = {"waiting": 16, "waiting_per_identity": 1} if variant == 3 else {"classes": variant != 1}
+        turn = {"turn": "300ms"} if variant == 3 else {}
         fields = ["ignore_eos"]
         return {"service": {"access_log": "access.log"},
                 "pools": [fast, slow, *([{"name": "third", "backends": [{"url": right}]}] if variant == 1 else [])],
@@ -164,8 +170,8 @@ class Scene:
                            {"name": "slow", "upstream_model": "smollm2", "pool": "slow", "engine_fields": fields},
                            *([{"name": "third", "upstream_model": "smollm2", "pool": "third"}] if variant == 1 else [])],
                 "limits": {"body_bytes": str(BODY_BYTES_MAX), "head_bytes": str(HEAD_BYTES_MAX), "send_queue": "64KiB",
-                           "body_memory": "64MiB"},
-                "deadlines": {"drain": f"{DRAIN_S}s", "send_stall": f"{SEND_STALL_S}s", "keep_alive": f"{KEEP_ALIVE_S}s", "head": "30s"}}
+                           "body_memory": "64MiB", **queue},
+                "deadlines": {**turn, "drain": f"{DRAIN_S}s", "send_stall": f"{SEND_STALL_S}s", "keep_alive": f"{KEEP_ALIVE_S}s", "head": "30s"}}
 
     # ── life ──
 

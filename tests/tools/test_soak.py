@@ -118,6 +118,25 @@ class Books(unittest.TestCase):
         for wrong in (books.Loss(), books.Loss(0, 1, 14), books.Loss(0, 2, 15), books.Loss(5, 1, 15)):
             self.assertEqual(len(self.failures([call], [line_of(call)], "judge_ledger", zero, zero, wrong)), 1, wrong)
 
+    def test_only_a_turn_that_began_is_in_the_ledger(self):
+        call = made_call()
+        for reason in ("TOO_MANY_WAITING", "TOO_EARLY", "NO_TURN", "GAVE_WAY", "OVERLOADED"):
+            line = line_of(call, reason=reason, queue_us=1)
+            self.assertTrue(books.was_called(line), reason)
+            del line["backend"]
+            self.assertFalse(books.was_called(line), reason)
+        waiting = line_of(call, reason="CLIENT_GONE")
+        del waiting["backend"]
+        self.assertFalse(books.was_called(waiting))
+        self.assertTrue(books.was_called({**waiting, "queue_us": 0}))  # its engine was just to be chosen
+
+    def test_a_call_that_gave_way_was_cut_when_something_had_come(self):
+        line = line_of(made_call(), reason="GAVE_WAY")
+        self.assertEqual(books.sums_of(line), books.Sums(1, 0, 1, 5, 10))
+        nothing = {**line, "status": 503, "prompt_tokens": 0, "completion_tokens": 0}
+        self.assertEqual(books.sums_of(nothing), books.Sums(1, 1, 0, 0, 0))
+        self.assertEqual(books.sums_of({**nothing, "status": 200}), books.Sums(1, 1, 0, 0, 0))  # it had heard that it waits
+
     def test_sentences_about_losses_are_read(self):
         log = ("x the last life ended without notice: 3 calls were under way; 1 finished request with 20 tokens had not reached the ledger\n"
                "x the last life ended without notice: 1 call was under way\n"
@@ -145,6 +164,13 @@ class Rounds(unittest.TestCase):
         self.assertEqual(kinds[:4], ["calm", "kill", "takeover", "trouble"])
         self.assertEqual(kinds.count("kill"), 3)
         self.assertEqual(set(kinds[3:25]), {"trouble"})
+
+    def test_turns_of_each_pool_must_end(self):
+        values = {'seawall_turns_waiting{pool="a",class="paid"}': 0, 'seawall_turns_running{pool="a",class="paid"}': 1,
+                  'seawall_turns_limit{pool="a"}': 32, "seawall_streams_open": 0}
+        found = rounds.gauges_of(values)
+        self.assertEqual(found[len(rounds.GAUGES):], list(values)[:2])
+        self.assertIn("seawall_streams_open", found)
 
 
 if __name__ == "__main__":
