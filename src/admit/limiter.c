@@ -26,9 +26,9 @@
 #define TTFT_OUTLIER 3.0  /* times what was expected */
 #define PACE_FORGETS 0.96 /* each tick: five seconds count */
 #define PACE_POINTS_MIN 8.0
-#define PACE_SPREAD 0.1   /* of x, by its mean */
-#define PACE_ERROR 0.04   /* of y, by its mean */
-#define PACE_FAR_OFF 1.5f /* times what is tolerated */
+#define PACE_SPREAD 0.1 /* of x, by its mean */
+#define PACE_ERROR 0.04 /* of y, by its mean */
+#define PACE_OFF 1.05f  /* times what is tolerated: a flood rests at 1, and is not asked */
 #define PACE_CLEARLY_GOOD 1.1f
 
 void limiter_init(struct limiter *limiter)
@@ -214,15 +214,15 @@ static void follow_low(struct limiter_signal *tpot, uint32_t load)
     }
 }
 
-/* The pace is far off: is that the load, or the engine? */
+/* The pace is off: is that the load, or the engine? */
 static void doubt_low(struct limiter *limiter, float median, uint32_t load)
 {
     struct limiter_signal *tpot = &limiter->tpot;
     float tolerated = (float)LIMITER_TPOT_TOLERANCE * tpot->low;
-    if (!limiter->slow && tpot->p50 > PACE_FAR_OFF * tolerated)
+    if (!limiter->slow && tpot->p50 > PACE_OFF * tolerated)
         limiter->pace = (struct limiter_line){0};
     limiter->slow =
-        tpot->p50 > (limiter->slow ? tolerated / PACE_CLEARLY_GOOD : PACE_FAR_OFF * tolerated);
+        tpot->p50 > (limiter->slow ? tolerated / PACE_CLEARLY_GOOD : PACE_OFF * tolerated);
     line_add(&limiter->pace, PACE_FORGETS, load, (double)median);
     double unloaded_us, slope;
     if (limiter->slow && line_solve(&limiter->pace, &unloaded_us, &slope) &&

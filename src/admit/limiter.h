@@ -17,7 +17,7 @@
  *
  * TPOT₀ is what the medians of ticks show *at the least load*, and remembers that load. It falls within a second to anything lower. It rises only by what is seen at
  * that load again (within half a minute) or with next to nothing under way (within seconds): an engine that became slower shows itself when L has come down, and a
- * siege of hours cannot teach that slow is normal. When the pace is far off, it also rises to what a line through (under way, TPOT) of the last seconds shows for no
+ * siege of hours cannot teach that slow is normal. When the pace is off, it also rises to what a line through (under way, TPOT) of the last seconds shows for no
  * load at all, as soon as enough calls have ended to draw one that fits: then fewer calls do not help, and people need not wait until next to nothing is left.
  * Medians are compared with medians, so a stream's unevenness is no slowness. e₀ only falls: an engine that reads prompts more slowly shows in a and b. Traffic is
  * never held back to measure. (Netflix' gradient2 forgets by time alone; docs/decisions/.)
@@ -76,7 +76,7 @@ struct limiter {
     double limit;
     struct limiter_line ttft; /* µs, by prompt tokens, while little was under way */
     struct limiter_line pace; /* median TPOT in µs, by calls under way, of the last seconds */
-    bool slow;                /* the pace was far off, and is not good yet */
+    bool slow;                /* the pace was off, and is not good yet */
     uint64_t ticked_ms;
 };
 

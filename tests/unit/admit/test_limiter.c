@@ -104,13 +104,24 @@ static double drive(const struct load *load, uint32_t wanted, unsigned seconds)
 
 #define FLOOD ENGINE_CALLS
 
-/* TPOT is 1.2 × that of one call where 1 + n / 200 = 1.2 × (1 + 1 / 200): at 41 calls. */
+/* Calls at which TPOT is at its tolerance, beside that of `load` calls: 1 + n / h = tolerance × (1 + load / h). */
+static double knee(uint32_t load)
+{
+    return LIMITER_TPOT_TOLERANCE * (engine.half_speed + load) - engine.half_speed;
+}
+
+static void assert_near(double limit, double expected, double less, double more)
+{
+    if (limit < less * expected || limit > more * expected)
+        fail_msg("limit %.1f, expected about %.1f", limit, expected);
+}
+
 static void finds_the_knee_from_below(void **state)
 {
     (void)state;
     drive(&chat, 2, 30);
     double limit = drive(&chat, FLOOD, 90);
-    assert_true(limit > 30 && limit < 56);
+    assert_near(limit, knee(1), 0.85, 1.15);
 }
 
 static void finds_the_knee_from_above(void **state)
@@ -119,15 +130,27 @@ static void finds_the_knee_from_above(void **state)
     drive(&chat, 2, 30);
     limiter.limit = 400;
     double limit = drive(&chat, FLOOD, 90);
-    assert_true(limit > 30 && limit < 56);
+    assert_near(limit, knee(1), 0.85, 1.35);
 }
 
-/* Nothing was ever seen but the flood: the first calls, LIMITER_START of them, are what is compared with. */
+/* Nothing was ever seen but the flood: the first calls, at most LIMITER_START of them, are what is compared with. */
 static void finds_the_knee_in_a_flood_from_the_start(void **state)
 {
     (void)state;
     double limit = drive(&chat, FLOOD, 120);
-    assert_true(limit > 35 && limit < 75);
+    assert_true(limit > 0.85 * knee(1) && limit < 1.15 * knee(LIMITER_START));
+}
+
+/* LIMITER_START is far beyond what it can do, and the flood hides that until the first calm. */
+static void a_calm_shows_what_a_flood_from_the_start_hid(void **state)
+{
+    (void)state;
+    engine.half_speed = 20;
+    double limit = drive(&chat, FLOOD, 60);
+    assert_true(limit < 1.15 * knee(LIMITER_START));
+    drive(&chat, 2, 30);
+    limit = drive(&chat, FLOOD, 90);
+    assert_near(limit, knee(1), 0.7, 1.4);
 }
 
 static void half_an_hour_of_flood_teaches_nothing_wrong(void **state)
@@ -140,6 +163,17 @@ static void half_an_hour_of_flood_teaches_nothing_wrong(void **state)
     assert_true(fabs(late - early) < 0.2 * early);
 }
 
+static void floods_that_come_and_go_teach_nothing_wrong(void **state)
+{
+    (void)state;
+    drive(&chat, 2, 30);
+    for (unsigned i = 0; i < 30; i++) {
+        drive(&chat, 20, 10);
+        drive(&chat, FLOOD, 10);
+    }
+    assert_near(drive(&chat, FLOOD, 10), knee(1), 0.85, 1.35);
+}
+
 /* Four slots, and it does not say so: what does not fit waits inside. TPOT shows nothing, the residual does. */
 static void finds_the_slots_of_a_silent_engine(void **state)
 {
@@ -149,6 +183,15 @@ static void finds_the_slots_of_a_silent_engine(void **state)
     drive(&chat, 2, 30);
     double limit = drive(&chat, FLOOD, 120);
     assert_true(limit >= 3 && limit < 8);
+}
+
+static void finds_the_slots_of_a_silent_engine_in_a_flood_from_the_start(void **state)
+{
+    (void)state;
+    engine.slots = 4;
+    engine.half_speed = 1e9;
+    double limit = drive(&chat, FLOOD, 120);
+    assert_true(limit >= 3 && limit < 10);
 }
 
 static void long_prompts_are_no_queue(void **state)
@@ -171,49 +214,54 @@ static void follows_an_engine_that_gets_slower(void **state)
     engine.tpot_us *= 3;
     drive(&chat, FLOOD, 240);
     double limit = drive(&chat, FLOOD, 90);
-    assert_true(limit > 25 && limit < 75);
+    assert_near(limit, knee(1), 0.65, 1.35);
 }
 
-/* Twice as slow, at once, while people use it: fewer calls would not help, so few are turned away to find that out. */
+/* Slower at once, while people use it: fewer calls would not help, so few are turned away to find that out. */
 static void people_go_on_when_the_engine_gets_slower(void **state)
 {
-    (void)state;
-    drive(&chat, 2, 30);
-    drive(&chat, 26, 60);
-    engine.tpot_us *= 2;
-    uint32_t least = LIMITER_MAX;
-    for (unsigned second = 0; second < 60; second++) {
-        drive(&chat, 26, 1);
-        least = MIN(least, limiter_limit(&limiter));
+    const double slower[] = {1.6, 2, 4};
+    for (size_t i = 0; i < COUNT_OF(slower); i++) {
+        begin(state);
+        drive(&chat, 2, 30);
+        drive(&chat, 26, 60);
+        engine.tpot_us *= slower[i];
+        uint32_t least = LIMITER_MAX;
+        for (unsigned second = 0; second < 60; second++) {
+            drive(&chat, 26, 1);
+            least = MIN(least, limiter_limit(&limiter));
+        }
+        assert_in_range(least, 12, LIMITER_MAX);
+        assert_in_range(limiter_limit(&limiter), 24, LIMITER_MAX);
     }
-    assert_true(least >= 12);
-    assert_true(limiter_limit(&limiter) >= 24);
 }
 
 static void follows_an_engine_that_gets_faster(void **state)
 {
     (void)state;
-    engine.half_speed = 50; /* knee at 11 */
+    engine.half_speed = 50;
     drive(&chat, 2, 30);
-    double before = drive(&chat, FLOOD, 60);
-    assert_true(before > 7 && before < 18);
-    engine.half_speed = 400; /* at 81 */
-    double after = drive(&chat, FLOOD, 120);
-    assert_true(after > 55 && after < 110);
+    double limit = drive(&chat, FLOOD, 60);
+    assert_near(limit, knee(1), 0.65, 1.35);
+    engine.half_speed = 400;
+    limit = drive(&chat, FLOOD, 120);
+    assert_near(limit, knee(1), 0.65, 1.35);
 }
 
 static void does_not_rise_unused(void **state)
 {
     (void)state;
     double limit = drive(&chat, 3, 120);
-    assert_true(limit < 10);
+    assert_true(limit <= LIMITER_START);
 }
 
 static void an_engine_s_slots_are_the_cap(void **state)
 {
     (void)state;
-    limiter_know(&limiter, &(struct limiter_facts){.slots = 16, .at_ms = 1});
+    limiter_know(&limiter, &(struct limiter_facts){.slots = 2 * LIMITER_START, .at_ms = 1});
     assert_int_equal(limiter_limit(&limiter), LIMITER_START);
+    limiter_know(&limiter, &(struct limiter_facts){.slots = 16, .at_ms = 1});
+    assert_int_equal(limiter_limit(&limiter), 17);
     engine.slots = 16;
     engine.half_speed = 1e9;
     double limit = drive(&chat, FLOOD, 60);
@@ -226,7 +274,7 @@ static bool calm_tick(uint64_t now_ms)
 {
     for (unsigned i = 0; i < 8; i++)
         limiter_tokens(&limiter, 1, 20000);
-    return limiter_tick(&limiter, 8, now_ms);
+    return limiter_tick(&limiter, LIMITER_START, now_ms);
 }
 
 static void one_slot_is_one_call(void **state)
@@ -293,7 +341,7 @@ static void a_share_of_the_cache_is_for_calls(void **state)
 static void clocks_may_jump(void **state)
 {
     (void)state;
-    calm_tick(999800); /* from 8.0 to 8.6 */
+    calm_tick(999800);
     assert_true(calm_tick(1000000));
     assert_false(calm_tick(1000100));
     assert_false(calm_tick(5));
@@ -366,8 +414,11 @@ int main(void)
         TEST(finds_the_knee_from_below),
         TEST(finds_the_knee_from_above),
         TEST(finds_the_knee_in_a_flood_from_the_start),
+        TEST(a_calm_shows_what_a_flood_from_the_start_hid),
         TEST(half_an_hour_of_flood_teaches_nothing_wrong),
+        TEST(floods_that_come_and_go_teach_nothing_wrong),
         TEST(finds_the_slots_of_a_silent_engine),
+        TEST(finds_the_slots_of_a_silent_engine_in_a_flood_from_the_start),
         TEST(long_prompts_are_no_queue),
         TEST(follows_an_engine_that_gets_slower),
         TEST(people_go_on_when_the_engine_gets_slower),
