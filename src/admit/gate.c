@@ -221,12 +221,21 @@ static struct gate_backend *find_room(struct gate *gate, const struct turn *turn
     return best;
 }
 
+/* While an in-profile request waits nobody else goes: what frees for it a place or a part of the cache was cut for it, and one of a lower class that fits in sooner would
+ * be cut in turn. */
+static unsigned classes_that_may_go(const struct gate *gate, unsigned classes)
+{
+    return fair_queue_waiting(gate->queue, FAIR_IN_PROFILE) > 0 ? classes & 1u << FAIR_IN_PROFILE : classes;
+}
+
 /* For one that has just come: NULL when it has to wait. */
 static struct gate_backend *find_room_at_once(struct gate *gate, const struct turn *turn, uint64_t now_ms)
 {
     if (totals(gate).backends == 0)
         return &gate->backends[0];
-    return fair_queue_waiting(gate->queue, turn->place.class) == 0 ? find_room(gate, turn, now_ms) : NULL;
+    enum fair_class class = turn->place.class;
+    bool in_turn = fair_queue_waiting(gate->queue, class) == 0 && classes_that_may_go(gate, 1u << class);
+    return in_turn ? find_room(gate, turn, now_ms) : NULL;
 }
 
 /* ---- states ------------------------------------------------------------------------------------------ */
@@ -310,7 +319,7 @@ static void pump(struct gate *gate, uint64_t now_ms)
     unsigned classes = (1u << FAIR_CLASSES) - 1;
     struct fair_entry *entry;
     drop_old_holds(gate, now_ms);
-    while ((entry = fair_queue_next(gate->queue, classes))) {
+    while ((entry = fair_queue_next(gate->queue, classes_that_may_go(gate, classes)))) {
         struct turn *turn = container_of(entry, struct turn, entry);
         struct gate_backend *backend = find_room(gate, turn, now_ms);
         if (!backend) {
@@ -594,6 +603,7 @@ void gate_view(const struct gate *gate, struct gate_view *ret_view)
                                    .displaced = gate->displaced,
                                    .waited_out = gate->waited_out,
                                    .capacity = gate->capacity,
+                                   .nodes = fair_queue_nodes(gate->queue),
                                    .siege = gate->siege};
     for (int class = 0; class < FAIR_CLASSES; class++) {
         ret_view->waiting[class] = fair_queue_waiting(gate->queue, (enum fair_class)class);

@@ -21,7 +21,7 @@
  *   reserve    R = ⌈2√n⌉ + 1 places, n = in-profile calls under way (smoothed), that classes below in-profile do not get. Where engines say how many calls they run at
  *              once it is taken from these, at most half of them; the learned limit is soft, so in-profile calls go R beyond it instead. For
  *              GATE_HOLD_MS after a cut its place is kept too, so that the same place is not won and lost again
- *   order      the fair queue's (fair_queue.h)
+ *   order      in-profile requests before all others; then the fair queue's (fair_queue.h)
  *   cut        an in-profile request that finds no room cuts the newest call of the lowest class; one cut for each that waits
  *   waiting    at most wait_ms_max, in a siege siege_wait_ms_max for classes below in-profile; a queue that is full loses the newest of a lower class first
  *   siege      begins when what waits below in-profile is worth GATE_SIEGE_BEGINS_S of all capacity while there are in-profile callers to protect, and ends
@@ -133,6 +133,7 @@ struct gate_view {
     uint32_t limit, reserve, holds;
     uint64_t cuts, displaced, waited_out;
     double capacity;             /* wt/s; 0: not learned yet */
+    size_t nodes;                /* identities and networks that the queue remembers */
     bool siege;
 };
 void gate_view(const struct gate *gate, struct gate_view *ret_view);

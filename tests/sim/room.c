@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A day of the room admit in seconds: queue, limiter, predictor and tickets over a small engine, with people who come and go by the hour, sieges of 10 and 100
- * times what the engine can do, and faults. What must always hold is checked at each step of 200 ms.
+ * A day of the room admit in seconds: the gate, the predictor and tickets over a small engine, with people who come and go by the hour, sieges of 10 and 100 times
+ * what the engine can do, and faults. What must always hold is checked at each step of GATE_TICK_MS.
  *
  *     sim_room [SEED]     TAP; the seed is printed. The same seed, the same day.
  *
- * The gate here is the plainest that uses these parts: no eviction, no budgets.
+ * One worker, which looks at its news once a step; one backend, which does not say how many calls it runs at once, and queues what comes beyond that.
  */
-#define ENGINE_CALLS 128
+#define ENGINE_CALLS 512
 
 #include <math.h>
 #include <stdio.h>
@@ -15,67 +15,74 @@
 #include <string.h>
 
 #include "../unit/admit/engine_model.h"
-#include "admit/fair_queue.h"
-#include "admit/limiter.h"
+#include "admit/gate.h"
 #include "admit/predictor.h"
 #include "admit/price.h"
 #include "admit/ticket.h"
 #include "base/alloc.h"
 
-#define STEP_MS 200
+#define STEP_MS GATE_TICK_MS
 #define DAY_MS UINT64_C(86400000)
 #define HOUR_MS UINT64_C(3600000)
 #define WALL_MS UINT64_C(1795476901042) /* at the start */
 #define REQUESTS 2048
 #define WAITING_MAX 1000
-#define PATIENCE_MS 30000
+#define WAIT_MS_MAX 30000
+#define SIEGE_WAIT_MS_MAX 10000
+#define PEOPLE_WAIT_MS_MAX                                                                         \
+    5000 /* nobody in profile waits longer, whatever comes: fifty cuts, one after another */
+#define ENGINE_SLOTS 128
+#define TPOT_US 100000
+#define HALF_SPEED 200
+#define ATTACK_TOKENS 200 /* that an attacker's call writes */
 #define KV_TOKENS 40000
-#define CHUNK 16 /* tokens from one charge of an overrun to the next */
-#define ALL_CLASSES 7U
+#define FINISH_STEPS_MAX 10000
 
 enum kind { PERSON, CUSTOMER, NEWCOMER, ATTACKER, GREEDY, KINDS };
 static const char *const kind_names[] = {"in profile", "paid", "newcomers", "attackers", "greedy"};
 static const enum fair_class kind_classes[] = {FAIR_IN_PROFILE, FAIR_PAID, FAIR_UNKNOWN,
                                                FAIR_UNKNOWN, FAIR_UNKNOWN};
 
-enum state { FREE, WAITS, RUNS, AWAY };
+/* BREAKS: it was cut, and the engine lets go of it until the next step. */
+enum state { FREE, AT_GATE, AT_ENGINE, BREAKS, AWAY };
 
 struct request {
-    struct fair_entry entry;
+    struct turn turn;
     enum state state;
     enum kind kind;
     struct fair_place place;
     struct predictor_facts facts;
     uint64_t output; /* what it will be */
-    uint64_t written, price, kv;
-    uint64_t since_ms; /* it waits */
+    uint64_t written, token_us;
     struct ticket ticket;
-    bool has_ticket;
 };
 
+/* Each that came or returned ends in one of the five ways; of people, those who failed come again. */
 struct tally {
-    uint64_t came, done, refused, failed, returned;
+    uint64_t came, returned, again;
+    uint64_t done, refused, failed, cut, left;
     uint64_t wait_ms_max, wait_ms_sum;
 };
 
 static struct world {
     uint64_t now_ms;
     int64_t wall_shift_ms;
-    struct fair_queue *queue;
-    struct limiter limiter;
+    struct gate *gate;
     struct predictor predictor;
     struct ticket_plan *plan;
     struct engine engine;
     struct request requests[REQUESTS];
-    uint32_t waiting[FAIR_CLASSES];
-    uint32_t running, people_running, away, peak;
-    uint64_t kv_reserved;
-    double pace; /* settled wt/s, lately */
-    uint64_t settled_wt;
-    uint64_t dearest, most_running; /* of the two greedy: for the bound of their gap */
-    uint64_t greedy_running[2];
-    double gap_max;
+    uint32_t away;
+    struct request *breaks[REQUESTS];
+    uint32_t breaks_count;
+    /* Of the two greedy: what waits, what runs (wt), what they were given since both began to wait (wt). */
+    uint32_t greedy_waiting[2];
+    uint64_t greedy_running[2], dearest, most_running;
+    double greedy_given[2], gap_max;
+    uint64_t greedy_turns; /* while both waited */
     size_t nodes_max;
+    uint32_t limit_max;
+    uint64_t siege_ms;
     struct tally tallies[KINDS];
     bool lies; /* usage of unknown calls */
 } world;
@@ -90,71 +97,81 @@ static double uniform(void)
     return ((double)random_below(1U << 30) + 0.5) / (1U << 30);
 }
 
-static unsigned bit_of(const struct request *request)
+/* ---- the two who always want more ---------------------------------------------------------- */
+
+static size_t greedy_of(const struct request *request)
 {
-    return 1U << request->place.class;
+    return request->place.identity % 2;
+}
+
+/* `more` was charged to it, or given back; `running`: by which the price of what it has running changed. */
+static void note_charge(const struct request *request, double more, int64_t running)
+{
+    if (request->kind != GREEDY)
+        return;
+    size_t i = greedy_of(request);
+    world.greedy_given[i] += more;
+    world.greedy_running[i] += (uint64_t)running;
+    world.most_running = MAX(world.most_running, world.greedy_running[i]);
+    world.dearest = MAX(world.dearest, request->turn.entry.price);
+}
+
+static void note_waiting(const struct request *request, int more)
+{
+    if (request->kind != GREEDY)
+        return;
+    uint32_t *waiting = &world.greedy_waiting[greedy_of(request)];
+    *waiting += (uint32_t)more;
+    if (*waiting == 0)
+        world.greedy_given[0] = world.greedy_given[1] = 0;
+}
+
+/* While both wait they are given the same, but for twice what fair_queue.h allows. */
+static void check_greedy(void)
+{
+    if (world.greedy_waiting[0] == 0 || world.greedy_waiting[1] == 0) {
+        world.greedy_given[0] = world.greedy_given[1] = 0;
+        return;
+    }
+    double gap = fabs(world.greedy_given[0] - world.greedy_given[1]);
+    check(gap <= 2 * (double)(world.dearest + world.most_running));
+    world.gap_max = fmax(world.gap_max, gap);
 }
 
 /* ---- what ends, and what it costs ---------------------------------------------------------- */
 
-static uint64_t *greedy_running(const struct request *request)
+/* Output tokens that the engine says it wrote. */
+static uint64_t told_by_engine(const struct request *request)
 {
-    return &world.greedy_running[request->place.identity % 2];
-}
-
-static void note_price(const struct request *request, uint64_t price)
-{
-    if (request->kind != GREEDY)
-        return;
-    world.dearest = MAX(world.dearest, price);
-    world.most_running = MAX(world.most_running, *greedy_running(request));
-}
-
-static uint64_t used_by(const struct request *request)
-{
-    uint64_t used = price_of(request->facts.prompt_tokens, request->written);
     if (!world.lies || request->place.class != FAIR_UNKNOWN || request->kind == GREEDY)
-        return used;
-    return random_below(2) ? 0 : 10 * used;
+        return request->written;
+    return random_below(2) ? 0 : 10 * request->written;
 }
 
-static void settle(struct request *request)
+static void end(struct request *request)
 {
-    uint64_t used = used_by(request);
-    if (request->kind == GREEDY)
-        *greedy_running(request) -= request->entry.price;
-    note_price(request, used);
-    fair_queue_settle(world.queue, &request->entry, used);
-    world.kv_reserved -= request->kv;
-    world.running--;
-    world.people_running -= request->place.class == FAIR_IN_PROFILE;
-    world.settled_wt += used;
+    uint64_t prompt = request->facts.prompt_tokens, output = told_by_engine(request);
+    if (request->state == AT_ENGINE || request->state == BREAKS)
+        note_charge(request, (double)price_of(prompt, output) - (double)request->turn.entry.price,
+                    -(int64_t)request->turn.entry.price);
+    else if (request->turn.state == TURN_WAITING)
+        note_waiting(request, -1);
     request->state = FREE;
+    gate_end(world.gate, &request->turn, prompt, output, world.now_ms);
 }
 
-static void on_first(void *owner, uint64_t ttft_us)
+static void progress(struct request *request, uint64_t us)
 {
-    struct request *request = owner;
-    request->written = 1;
-    limiter_first_token(&world.limiter, request->facts.prompt_tokens, ttft_us, world.running);
+    uint64_t before = request->turn.entry.price;
+    request->token_us += us;
+    gate_progress(world.gate, &request->turn, ++request->written, request->token_us / 1000);
+    int64_t more = (int64_t)(request->turn.entry.price - before);
+    note_charge(request, (double)more, more);
 }
 
-/* An overrun is charged, and its room in the cache taken, as it is written. */
 static void on_token(void *owner, uint64_t us)
 {
-    struct request *request = owner;
-    limiter_tokens(&world.limiter, 1, us);
-    if (++request->written % CHUNK != 0)
-        return;
-    uint64_t used = price_of(request->facts.prompt_tokens, request->written);
-    uint64_t before = request->entry.price;
-    fair_queue_charge(world.queue, &request->entry, used);
-    if (request->kind == GREEDY)
-        *greedy_running(request) += request->entry.price - before;
-    note_price(request, request->entry.price);
-    uint64_t kv = request->facts.prompt_tokens + request->written;
-    world.kv_reserved += kv > request->kv ? kv - request->kv : 0;
-    request->kv = MAX(request->kv, kv);
+    progress(owner, us);
 }
 
 static void on_done(void *owner)
@@ -162,128 +179,100 @@ static void on_done(void *owner)
     struct request *request = owner;
     predictor_learn(&world.predictor, &request->facts, request->written);
     world.tallies[request->kind].done++;
-    settle(request);
+    end(request);
 }
 
-static const struct engine_events engine_events = {on_first, on_token, on_done};
+static const struct engine_events engine_events = {on_token, on_token, on_done};
 
-/* ---- who goes ------------------------------------------------------------------------------ */
+/* ---- what the gate decides ----------------------------------------------------------------- */
 
-static uint32_t reserve(void)
-{
-    return (uint32_t)ceil(2 * sqrt(world.people_running)) + 1;
-}
-
-static unsigned classes_that_may_go(uint32_t reserved)
-{
-    uint32_t limit = limiter_limit(&world.limiter);
-    if (world.running >= limit)
-        return 0;
-    bool low = world.running + reserved < limit && !limiter_holds_low(&world.limiter, world.now_ms);
-    return low ? ALL_CLASSES : 1U << FAIR_IN_PROFILE;
-}
-
-static bool fits(const struct request *request)
-{
-    uint64_t kv_max = limiter_kv_max(&world.limiter);
-    return world.running == 0 ||
-           (request->kv <= kv_max && world.kv_reserved <= kv_max - request->kv);
-}
-
-/* It has its turn already. */
 static void start(struct request *request)
 {
-    request->state = RUNS;
-    request->written = 0;
-    world.running++;
-    world.people_running += request->place.class == FAIR_IN_PROFILE;
-    world.kv_reserved += request->kv;
-    if (request->kind == GREEDY)
-        *greedy_running(request) += request->entry.price;
-    note_price(request, request->entry.price);
-    check(engine_begin(&world.engine, request, request->facts.prompt_tokens, request->output));
-    uint64_t waited = world.now_ms - request->since_ms;
+    uint64_t output_max = request->turn.output_max;
+    request->state = AT_ENGINE;
+    request->token_us = world.engine.now_us;
+    note_charge(request, (double)request->turn.entry.price, (int64_t)request->turn.entry.price);
+    check(engine_begin(&world.engine, request, request->facts.prompt_tokens,
+                       output_max ? MIN(request->output, output_max) : request->output));
+    uint64_t waited = world.now_ms - request->turn.asked_ms;
     struct tally *tally = &world.tallies[request->kind];
     tally->wait_ms_max = MAX(tally->wait_ms_max, waited);
     tally->wait_ms_sum += waited;
 }
 
-static void dispatch(void)
+static void refuse(struct request *request)
 {
-    uint32_t reserved = reserve();
-    for (;;) {
-        struct fair_entry *entry = fair_queue_next(world.queue, classes_that_may_go(reserved));
-        if (!entry)
-            return;
-        struct request *request = container_of(entry, struct request, entry);
-        if (!fits(request))
-            return;
-        fair_queue_take(world.queue, entry);
-        world.waiting[request->place.class]--;
+    uint64_t price = price_of(request->facts.prompt_tokens, request->turn.output_expected);
+    double rate = gate_rate(world.gate, request->place.class);
+    world.tallies[request->kind].refused++;
+    end(request);
+    if (world.away >= REQUESTS / 4 ||
+        !ticket_issue(world.plan, request->place.class, price, rate, wall(), &request->ticket))
+        return;
+    request->state = AWAY;
+    world.away++;
+}
+
+static void ask(struct request *request)
+{
+    const struct gate_ask ask = {.place = request->place,
+                                 .prompt_tokens = request->facts.prompt_tokens,
+                                 .output_expected =
+                                     predictor_output(&world.predictor, &request->facts),
+                                 .output_max = request->facts.output_max};
+    request->state = AT_GATE;
+    request->written = 0;
+    enum turn_state state = gate_ask(world.gate, &request->turn, &ask, world.now_ms);
+    if (state == TURN_RUNNING)
         start(request);
+    else if (state == TURN_REFUSED)
+        refuse(request);
+    else
+        note_waiting(request, 1);
+}
+
+static void look_at_news(void)
+{
+    struct turn *turn;
+    while ((turn = gate_news(world.gate, 0))) {
+        struct request *request = container_of(turn, struct request, turn);
+        if (request->state == AT_GATE)
+            note_waiting(request, -1);
+        if (turn->state == TURN_RUNNING) {
+            world.greedy_turns += request->kind == GREEDY;
+            start(request);
+        } else if (turn->state == TURN_REFUSED) {
+            check(turn->refusal == GATE_WAITED || turn->refusal == GATE_QUEUE_FULL);
+            refuse(request);
+        } else {
+            check(turn->state == TURN_CUT && request->place.class != FAIR_IN_PROFILE);
+            if (request->state == AT_ENGINE)
+                engine_cut(&world.engine, request);
+            else /* its turn came and went between two looks */
+                note_charge(request, (double)turn->entry.price, (int64_t)turn->entry.price);
+            request->state = BREAKS;
+            world.breaks[world.breaks_count++] = request;
+        }
     }
+}
+
+static void end_breaks(void)
+{
+    for (uint32_t i = 0; i < world.breaks_count; i++) {
+        world.tallies[world.breaks[i]->kind].cut++;
+        end(world.breaks[i]);
+    }
+    world.breaks_count = 0;
 }
 
 /* ---- who comes ----------------------------------------------------------------------------- */
-
-static void refuse(struct request *request)
-{
-    double rate = world.pace / 5;
-    world.tallies[request->kind].refused++;
-    request->has_ticket =
-        world.away < REQUESTS / 4 && ticket_issue(world.plan, request->place.class, request->price,
-                                                  rate, wall(), &request->ticket);
-    request->state = request->has_ticket ? AWAY : FREE;
-    world.away += request->has_ticket;
-}
-
-static void give_up(struct request *request)
-{
-    fair_queue_leave(world.queue, &request->entry);
-    world.waiting[request->place.class]--;
-    refuse(request);
-}
-
-static int push(struct request *request, bool first)
-{
-    return first ? fair_queue_push_first(world.queue, &request->entry, &request->place,
-                                         request->price)
-                 : fair_queue_push(world.queue, &request->entry, &request->place, request->price);
-}
-
-static void admit(struct request *request, bool first)
-{
-    request->since_ms = world.now_ms;
-    if (world.waiting[request->place.class] == 0 && fits(request) &&
-        (classes_that_may_go(reserve()) & bit_of(request))) {
-        check(fair_queue_pass(world.queue, &request->entry, &request->place, request->price) == 0);
-        start(request);
-        return;
-    }
-    int r = push(request, first);
-    struct fair_entry *displaced;
-    if (r == -ENOSPC && (displaced = fair_queue_displaced_by(world.queue, request->place.class))) {
-        struct request *other = container_of(displaced, struct request, entry);
-        check(other->place.class > request->place.class);
-        give_up(other);
-        r = push(request, first);
-        check(r == 0);
-    }
-    if (r == 0) {
-        request->state = WAITS;
-        world.waiting[request->place.class]++;
-        return;
-    }
-    check(r == -EAGAIN || r == -ENOSPC);
-    refuse(request);
-}
 
 static void describe(struct request *request, enum kind kind, uint64_t identity)
 {
     const uint64_t networks[KINDS] = {60, 20, 100, 50, 1};
     uint64_t prompt = 20 + random_below(kind == ATTACKER ? 100 : 800);
     double mean = kind == PERSON ? 20 + (double)(identity % 7) * 15 : 60;
-    uint64_t output = kind == ATTACKER ? 200 : 1 + (uint64_t)(-mean * log(uniform()));
+    uint64_t output = kind == ATTACKER ? ATTACK_TOKENS : 1 + (uint64_t)(-mean * log(uniform()));
     request->kind = kind;
     request->place =
         (struct fair_place){kind_classes[kind], 1000 * (uint64_t)kind + identity % networks[kind],
@@ -294,9 +283,6 @@ static void describe(struct request *request, enum kind kind, uint64_t identity)
                                  .messages = 1 + random_below(9),
                                  .identity_output_log = kind == PERSON ? (float)log(mean) : 0};
     request->output = MIN(output, UINT64_C(1000));
-    uint64_t predicted = predictor_output(&world.predictor, &request->facts);
-    request->price = price_of(prompt, predicted);
-    request->kv = prompt + predicted;
 }
 
 static void arrive(enum kind kind, uint64_t identity)
@@ -309,9 +295,10 @@ static void arrive(enum kind kind, uint64_t identity)
         *request = (struct request){.state = FREE};
         describe(request, kind, identity);
         world.tallies[kind].came++;
-        admit(request, false);
+        ask(request);
         return;
     }
+    world.tallies[kind].came++;
     world.tallies[kind].refused++;
 }
 
@@ -322,24 +309,14 @@ static void arrivals(enum kind kind, double rate, uint32_t identities)
         arrive(kind, random_below(identities));
 }
 
-static unsigned waiting_of(uint64_t identity)
-{
-    unsigned count = 0;
-    for (size_t i = 0; i < REQUESTS; i++)
-        count += world.requests[i].state == WAITS && world.requests[i].place.identity == identity;
-    return count;
-}
-
-/* Two who always have as much waiting as they may. */
+/* Two who have something waiting whenever they may. */
 static void fill_greedy(void)
 {
-    for (uint64_t i = 0; i < 2; i++)
-        while (waiting_of(1000000 * (uint64_t)GREEDY + i) < 2) {
-            uint64_t before = world.waiting[FAIR_UNKNOWN];
+    for (uint64_t i = 0; i < 2; i++) {
+        uint32_t before = world.greedy_waiting[i];
+        if (before < 3)
             arrive(GREEDY, i);
-            if (world.waiting[FAIR_UNKNOWN] == before)
-                return;
-        }
+    }
 }
 
 /* Half of those with a ticket come when they were told, the others at any time; some with the ticket of somebody else. */
@@ -364,18 +341,28 @@ static void come_back(struct request *request)
     check(ticket_check(world.plan, span, request->place.class, request->place.identity, wall(),
                        &wait_ms) == TICKET_USED);
     world.tallies[request->kind].returned++;
-    admit(request, true);
+    ask(request);
+}
+
+/* Some do not wait for the end, or not for the beginning. */
+static void leave(struct request *request)
+{
+    if (request->state == AT_ENGINE)
+        engine_cut(&world.engine, request);
+    world.tallies[request->kind].left++;
+    end(request);
 }
 
 static void look_at_all(void)
 {
     for (size_t i = 0; i < REQUESTS; i++) {
         struct request *request = &world.requests[i];
+        bool patient = request->kind == PERSON;
         if (request->state == AWAY)
             come_back(request);
-        else if (request->state == WAITS && request->kind != GREEDY &&
-                 world.now_ms - request->since_ms > PATIENCE_MS)
-            give_up(request);
+        else if (request->state != FREE && request->state != BREAKS && !patient &&
+                 random_below(500) == 0)
+            leave(request);
     }
 }
 
@@ -387,37 +374,50 @@ static bool at_hour(double from, double hours)
     return hour >= from && hour < from + hours;
 }
 
+/* Attackers' calls a second that the engine can do at its knee: 1 + n / h = tolerance × (1 + 1 / h). */
+static double engine_rate(void)
+{
+    double knee = LIMITER_TPOT_TOLERANCE * (HALF_SPEED + 1) - HALF_SPEED;
+    return knee / (TPOT_US / 1e6 * (1 + knee / HALF_SPEED)) / ATTACK_TOKENS;
+}
+
 static double siege_rate(void)
 {
     if (at_hour(3, 0.33))
-        return 60; /* ten times what the engine can do */
-    return at_hour(9, 0.33) || at_hour(20, 0.1) ? 600 : 0;
+        return 10 * engine_rate();
+    return at_hour(9, 0.33) || at_hour(20, 0.1) ? 100 * engine_rate() : 0;
 }
 
-/* All calls break off; people's are sent again, in front. */
+/* All calls break off; people's are sent again. */
 static void restart_engine(void)
 {
     for (size_t i = 0; i < REQUESTS; i++) {
         struct request *request = &world.requests[i];
-        if (request->state != RUNS)
+        if (request->state != AT_ENGINE)
             continue;
         engine_cut(&world.engine, request);
-        settle(request);
         world.tallies[request->kind].failed++;
-        if (request->kind == PERSON)
-            admit(request, true);
+        end(request);
+        if (request->kind != PERSON)
+            continue;
+        world.tallies[PERSON].again++;
+        ask(request);
     }
 }
 
 static void faults(void)
 {
-    struct limiter_facts facts = {.kv_tokens = KV_TOKENS, .at_ms = world.now_ms};
+    const struct engine *engine = &world.engine;
+    struct limiter_facts facts = {.kv_tokens = KV_TOKENS,
+                                  .running = engine->in_slots,
+                                  .waiting = engine->under_way - engine->in_slots,
+                                  .at_ms = world.now_ms};
     if (at_hour(17, 1))
         facts = (struct limiter_facts){
             .slots = UINT32_MAX, .kv_tokens = UINT64_MAX, .kv_used = NAN, .at_ms = world.now_ms};
     if (!at_hour(18, 1)) /* then it says nothing */
-        limiter_know(&world.limiter, &facts);
-    world.engine.tpot_us = at_hour(5, 1) ? 200000 : 100000;
+        gate_know(world.gate, 0, true, &facts);
+    world.engine.tpot_us = at_hour(5, 1) ? 2 * TPOT_US : TPOT_US;
     world.lies = at_hour(9, 0.2);
     if (world.now_ms == 15 * HOUR_MS || world.now_ms == 9 * HOUR_MS + HOUR_MS / 10)
         restart_engine();
@@ -440,109 +440,127 @@ static void traffic(void)
     }
 }
 
-/* What holds at each step. */
-static void check_all(void)
+struct counted {
+    uint32_t waiting[FAIR_CLASSES], running[FAIR_CLASSES], all_waiting, all_running, at_engine,
+        breaks;
+    uint64_t kv;
+};
+
+static void count(const struct request *request, struct counted *counted)
 {
-    uint32_t waiting[FAIR_CLASSES] = {0}, running = 0;
-    uint64_t kv = 0;
-    for (size_t i = 0; i < REQUESTS; i++) {
-        const struct request *request = &world.requests[i];
-        waiting[request->place.class] += request->state == WAITS;
-        running += request->state == RUNS;
-        kv += request->state == RUNS ? request->kv : 0;
-        check(request->state != WAITS || request->place.class != FAIR_IN_PROFILE ||
-              world.now_ms - request->since_ms < PATIENCE_MS);
-    }
-    for (unsigned i = 0; i < FAIR_CLASSES; i++)
-        check(waiting[i] == fair_queue_waiting(world.queue, (enum fair_class)i));
-    check(running == world.running && running == world.engine.under_way);
-    check(kv == world.kv_reserved);
-    uint32_t all = waiting[0] + waiting[1] + waiting[2];
-    check(all <= WAITING_MAX);
-    size_t nodes = fair_queue_nodes(world.queue);
-    check(nodes <= 2 * (all + running + WAITING_MAX));
-    world.nodes_max = MAX(world.nodes_max, nodes);
+    const struct turn *turn = &request->turn;
+    if (request->state == FREE || request->state == AWAY)
+        return;
+    bool runs = turn->state == TURN_RUNNING || turn->state == TURN_CUT;
+    bool waits = turn->state == TURN_WAITING;
+    check(runs || waits);
+    counted->running[turn->place.class] += runs;
+    counted->waiting[turn->place.class] += waits;
+    counted->all_running += runs;
+    counted->all_waiting += waits;
+    counted->at_engine += request->state == AT_ENGINE;
+    counted->breaks += request->state == BREAKS;
+    counted->kv += runs ? turn->kv : 0;
+    uint64_t age_ms = world.now_ms - turn->asked_ms;
+    check(!waits || age_ms < (request->kind == PERSON ? PEOPLE_WAIT_MS_MAX : WAIT_MS_MAX));
 }
 
-static void check_greedy(void)
+/* What holds at each step, when the news were looked at. */
+static void check_all(void)
 {
-    double counters[2];
-    for (uint64_t i = 0; i < 2; i++) {
-        struct fair_place place = {FAIR_UNKNOWN, 1000 * (uint64_t)GREEDY,
-                                   1000000 * (uint64_t)GREEDY + i};
-        if (waiting_of(place.identity) == 0)
-            return;
-        counters[i] = fair_queue_counters(world.queue, &place).identity;
-    }
-    double gap = fabs(counters[0] - counters[1]);
-    check(gap <= (double)(world.dearest + world.most_running));
-    world.gap_max = fmax(world.gap_max, gap);
+    struct counted counted = {0};
+    for (size_t i = 0; i < REQUESTS; i++)
+        count(&world.requests[i], &counted);
+    struct gate_view view;
+    struct gate_backend_view backend;
+    gate_view(world.gate, &view);
+    gate_backend_view(world.gate, 0, &backend);
+    for (unsigned i = 0; i < FAIR_CLASSES; i++)
+        check(counted.waiting[i] == view.waiting[i] && counted.running[i] == view.running[i]);
+    check(counted.all_running == backend.under_way);
+    check(counted.all_running == counted.at_engine + counted.breaks);
+    check(counted.at_engine == world.engine.under_way);
+    check(counted.kv == backend.kv_reserved);
+    check(counted.all_waiting <= WAITING_MAX);
+    check(view.nodes <= 2 * (counted.all_waiting + counted.all_running + WAITING_MAX));
+    world.nodes_max = MAX(world.nodes_max, view.nodes);
+    world.limit_max = MAX(world.limit_max, view.limit);
+    world.siege_ms += view.siege ? STEP_MS : 0;
 }
 
 static void step(bool open)
 {
+    world.now_ms += STEP_MS;
+    end_breaks();
+    engine_step(&world.engine, STEP_MS * 1000);
     faults();
     if (open)
         traffic();
     if (world.now_ms % 1000 == 0)
         look_at_all();
-    dispatch();
-    world.peak = world.running;
-    engine_step(&world.engine, STEP_MS * 1000);
-    dispatch();
-    limiter_tick(&world.limiter, MAX(world.peak, world.running), world.now_ms);
-    world.pace += 0.02 * ((double)world.settled_wt * 1000 / STEP_MS - world.pace);
-    world.settled_wt = 0;
+    gate_tick(world.gate, world.now_ms);
+    look_at_news();
     check_all();
-    if (siege_rate() > 0)
-        check_greedy();
-    world.now_ms += STEP_MS;
+    check_greedy();
 }
 
 static void begin(uint64_t seed)
 {
+    const struct gate_limits limits = {.fair = {{8, 2, 1}, WAITING_MAX, 4},
+                                       .wait_ms_max = WAIT_MS_MAX,
+                                       .siege_wait_ms_max = SIEGE_WAIT_MS_MAX};
     random_seed(seed);
-    world.queue = fair_queue_new(&(struct fair_limits){{8, 2, 1}, WAITING_MAX, 4});
+    world.gate = gate_new(&limits, 1, 1);
     world.plan = mem_alloc(sizeof(*world.plan));
-    check(world.queue && world.plan);
+    check(world.gate && world.plan);
     ticket_plan_init(world.plan, &(struct mac_key){{1}});
-    limiter_init(&world.limiter);
     predictor_init(&world.predictor);
-    world.engine = (struct engine){.tpot_us = 100000,
-                                   .half_speed = 200,
+    world.engine = (struct engine){.tpot_us = TPOT_US,
+                                   .half_speed = HALF_SPEED,
                                    .prompt_token_us = 50,
-                                   .slots = ENGINE_CALLS,
+                                   .slots = ENGINE_SLOTS,
                                    .noise_percent = 10,
                                    .events = &engine_events};
-    world.pace = 500;
 }
 
-/* Nobody comes any more: all that was reserved is given back. */
+/* Nobody comes any more: every turn ends, and nothing is remembered of anybody. */
 static void finish(void)
 {
-    while (world.running > 0 || fair_queue_next(world.queue, ALL_CLASSES))
+    struct gate_view view;
+    unsigned steps = 0;
+    do {
+        check(steps++ < FINISH_STEPS_MAX);
         step(false);
-    check(world.kv_reserved == 0);
-    fair_queue_tidy(world.queue, SIZE_MAX);
-    check(fair_queue_nodes(world.queue) == 0);
-    fair_queue_free(world.queue);
+        gate_view(world.gate, &view);
+    } while (view.nodes > 0 || world.away > 0);
+    check(world.engine.under_way == 0);
+    for (size_t i = 0; i < KINDS; i++) {
+        const struct tally *tally = &world.tallies[i];
+        check(tally->came + tally->returned + tally->again ==
+              tally->done + tally->refused + tally->failed + tally->cut + tally->left);
+    }
+    gate_free(world.gate);
     mem_free(world.plan);
     random_unseed();
 }
 
 static void report(void)
 {
-    printf("# limit %u, nodes at most %zu, gap of the greedy at most %.0f of %llu wt\n",
-           limiter_limit(&world.limiter), world.nodes_max, world.gap_max,
-           (unsigned long long)(world.dearest + world.most_running));
-    printf("# %-10s %8s %8s %8s %8s %8s %9s %9s\n", "", "came", "done", "refused", "failed",
-           "returned", "wait mean", "wait max");
+    printf(
+        "# limit at most %u, nodes at most %zu, siege for %llu s, gap of the greedy at most %.0f "
+        "of %llu wt in %llu turns\n",
+        world.limit_max, world.nodes_max, (unsigned long long)world.siege_ms / 1000, world.gap_max,
+        2 * (unsigned long long)(world.dearest + world.most_running),
+        (unsigned long long)world.greedy_turns);
+    printf("# %-10s %8s %8s %8s %8s %8s %8s %8s %9s %9s\n", "", "came", "returned", "done",
+           "refused", "failed", "cut", "left", "wait mean", "wait max");
     for (size_t i = 0; i < KINDS; i++) {
         const struct tally *tally = &world.tallies[i];
-        printf("# %-10s %8llu %8llu %8llu %8llu %8llu %7.0fms %7llums\n", kind_names[i],
-               (unsigned long long)tally->came, (unsigned long long)tally->done,
-               (unsigned long long)tally->refused, (unsigned long long)tally->failed,
-               (unsigned long long)tally->returned,
+        printf("# %-10s %8llu %8llu %8llu %8llu %8llu %8llu %8llu %7.0fms %7llums\n", kind_names[i],
+               (unsigned long long)tally->came, (unsigned long long)tally->returned,
+               (unsigned long long)tally->done, (unsigned long long)tally->refused,
+               (unsigned long long)tally->failed, (unsigned long long)tally->cut,
+               (unsigned long long)tally->left,
                (double)tally->wait_ms_sum / (double)MAX(tally->done, UINT64_C(1)),
                (unsigned long long)tally->wait_ms_max);
     }

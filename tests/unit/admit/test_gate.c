@@ -245,6 +245,27 @@ static void the_cache_is_not_promised_twice(void **state)
     assert_int_equal(turns[2].state, TURN_RUNNING);
 }
 
+/* It waits for more of the cache than one cut frees; what fits in sooner is not let past it. */
+static void nobody_goes_while_in_profile_waits(void **state)
+{
+    (void)state;
+    struct gate_ask large = {.place = {FAIR_IN_PROFILE, 1, 1}, .prompt_tokens = 700};
+    gate_know(gate, 0, true, &(struct limiter_facts){.kv_tokens = 1000, .at_ms = now});
+    for (size_t i = 0; i < 3; i++)
+        ask(i, FAIR_UNKNOWN);
+    assert_int_equal(gate_ask(gate, &turns[10], &large, now), TURN_WAITING);
+    assert_int_equal(ask(3, FAIR_UNKNOWN), TURN_WAITING);
+    assert_int_equal(news(), 2);
+    done(2);
+    assert_int_equal(turns[3].state, TURN_WAITING);
+    assert_int_equal(ask(4, FAIR_PAID), TURN_WAITING);
+    assert_int_equal(news(), 1);
+    done(1);
+    assert_int_equal(news(), 10);
+    assert_int_equal(turns[10].state, TURN_RUNNING);
+    assert_int_equal(view().cuts, 2);
+}
+
 static void what_is_larger_than_the_cache_goes_alone(void **state)
 {
     (void)state;
@@ -470,6 +491,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_full_queue_loses_the_newest_of_a_lower_class, begin, end),
         cmocka_unit_test_setup_teardown(an_identity_may_wait_only_so_often, begin, end),
         cmocka_unit_test_setup_teardown(the_cache_is_not_promised_twice, begin, end),
+        cmocka_unit_test_setup_teardown(nobody_goes_while_in_profile_waits, begin, end),
         cmocka_unit_test_setup_teardown(what_is_larger_than_the_cache_goes_alone, begin, end),
         cmocka_unit_test_setup_teardown(a_backend_that_takes_no_calls_gets_none, begin, end),
         cmocka_unit_test_setup_teardown(where_nobody_takes_calls_nobody_is_told_to_wait, begin, end),
