@@ -182,8 +182,8 @@ class Trouble:
                                 30 * self.scene.slow, "a new gateway")
 
 
-FAULTS = ((Trouble.kill_engine, 3), (Trouble.arm_fault, 8), (Trouble.reload, 2), (Trouble.rotate, 0.5),
-          (Trouble.story_of_a_key, 1.5), (Trouble.import_keys, 0.5), (Trouble.change_budget, 3), (Trouble.lock_database, 1))
+FAULTS = ((Trouble.kill_engine, 3), (Trouble.arm_fault, 8), (Trouble.reload, 4), (Trouble.rotate, 0.5),
+          (Trouble.story_of_a_key, 1.5), (Trouble.import_keys, 0.5), (Trouble.change_budget, 4), (Trouble.lock_database, 1))
 
 
 def key_of(text):
