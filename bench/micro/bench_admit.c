@@ -100,12 +100,17 @@ static void repeat_full(void *arg, uint64_t times)
     struct crowd *at = arg;
     struct fair_place place = {FAIR_PAID, 1, UINT64_MAX};
     struct fair_entry entries[5], *refused = &entries[4];
+    uint32_t waiting = 0;
+    for (int class = 0; class < FAIR_CLASSES; class++)
+        waiting += fair_queue_waiting(at->queue, (enum fair_class)class);
+    fair_queue_set_bounds(at->queue, waiting + 4, 4); /* nearly full: an identity has its least */
     for (size_t i = 0; i < 4; i++)
         check(fair_queue_push(at->queue, &entries[i], &place, 100) == 0);
     while (times-- > 0)
         check(fair_queue_push(at->queue, refused, &place, 100) == -EAGAIN);
     for (size_t i = 0; i < 4; i++)
         fair_queue_leave(at->queue, &entries[i]);
+    fair_queue_set_bounds(at->queue, limits.waiting_max, limits.per_identity_max);
 }
 
 static void repeat_pass(void *arg, uint64_t times)

@@ -65,9 +65,9 @@ C_LINKAGE_BEGIN
     REASON(NO_BACKEND, 503, "server_error", "model_unavailable",                                   \
            "no server for this model is available now")                                            \
     REASON(OVERLOADED, 503, "server_error", "overloaded", "the service is busy")                   \
-    REASON(NO_TURN, 503, "server_error", "overloaded",                                             \
+    REASON(NO_TURN, 503, "server_error", "no_turn",                                                \
            "no turn came in time: come back after the given time")                                 \
-    REASON(GAVE_WAY, 503, "server_error", "overloaded",                                            \
+    REASON(GAVE_WAY, 503, "server_error", "gave_way",                                              \
            "the service is at its limit and others go first: come back after the given time")      \
     REASON(SHUTTING_DOWN, 503, "server_error", "shutting_down", "the service is restarting")       \
     REASON(FIRST_BYTE_TIMEOUT, 504, "server_error", "model_timeout",                               \

@@ -127,7 +127,7 @@ def test_a_call_that_gave_way_before_its_first_token_is_told_when_to_come_back(d
     mine = begin(service, regular)
     answer = end_of(newer)
     assert answer.status == 503 and int(answer.headers["retry-after"]) >= 1
-    assert answer.headers["seawall-ticket"] and json.loads(answer.body)["error"]["code"] == "overloaded"
+    assert answer.headers["seawall-ticket"] and json.loads(answer.body)["error"]["code"] == "gave_way"
     held.free.set()
     assert end_of(mine).status == 200
     line = service.logged(reason="GAVE_WAY")[0]
@@ -168,7 +168,7 @@ def test_who_waits_too_long_is_told_when_to_come_back(door, held):
     answer = end_of(begin(service))
     assert answer.status == 503 and int(answer.headers["retry-after"]) >= 1
     error = json.loads(answer.body)["error"]
-    assert error["code"] == "overloaded" and "come back" in error["message"]
+    assert error["code"] == "no_turn" and "come back" in error["message"]
     assert service.logged(reason="NO_TURN")[0]["queue_us"] >= 300_000
     assert len(held.calls) == PLACES
 
@@ -224,7 +224,7 @@ def test_a_stream_that_waits_hears_of_it(door, held):
     answer = end_of(wire)
     assert answer.status == 200 and b": keep-alive\n" in answer.body
     last = json.loads(events_of(answer.body)[-1])
-    assert last["error"]["code"] == "overloaded"
+    assert last["error"]["code"] == "no_turn"
     assert service.logged(reason="NO_TURN")
 
 
