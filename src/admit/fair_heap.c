@@ -27,7 +27,8 @@ int fair_heap_reserve(struct fair_heap *heap, uint32_t seats)
 
 static bool before(const struct fair_slot *a, const struct fair_slot *b)
 {
-    return a->counter < b->counter || (a->counter == b->counter && a->since < b->since);
+    double finish_a = a->counter + a->price, finish_b = b->counter + b->price;
+    return finish_a < finish_b || (finish_a == finish_b && a->since < b->since);
 }
 
 static void set(struct fair_heap *heap, uint32_t at, const struct fair_slot *slot)
@@ -36,9 +37,25 @@ static void set(struct fair_heap *heap, uint32_t at, const struct fair_slot *slo
     slot->seat->place = at + 1;
 }
 
+/* Finds the lowest counters again: from `at` to `top`, where slots have changed, and on towards the root until one is as it was. */
+static void note_lowest(struct fair_heap *heap, uint32_t at, uint32_t top)
+{
+    for (;; at = (at - 1) / CHILDREN) {
+        uint32_t first = at * CHILDREN + 1;
+        uint32_t end = MIN(first + CHILDREN, heap->count);
+        double old = heap->slots[at].lowest, lowest = heap->slots[at].counter;
+        for (uint32_t child = first; child < end; child++)
+            lowest = MIN(lowest, heap->slots[child].lowest);
+        heap->slots[at].lowest = lowest;
+        if (at == 0 || (at < top && lowest == old))
+            return;
+    }
+}
+
 /* Puts `slot` at the free place `at`, or above it. */
 static void rise(struct fair_heap *heap, uint32_t at, struct fair_slot slot)
 {
+    uint32_t bottom = at;
     while (at > 0) {
         uint32_t parent = (at - 1) / CHILDREN;
         if (!before(&slot, &heap->slots[parent]))
@@ -47,29 +64,32 @@ static void rise(struct fair_heap *heap, uint32_t at, struct fair_slot slot)
         at = parent;
     }
     set(heap, at, &slot);
+    note_lowest(heap, bottom, at);
 }
 
-static uint32_t lowest_child(const struct fair_heap *heap, uint32_t at)
+static uint32_t first_child(const struct fair_heap *heap, uint32_t at)
 {
-    uint32_t first = at * CHILDREN + 1;
-    uint32_t end = MIN(first + CHILDREN, heap->count), lowest = first;
-    for (uint32_t child = first + 1; child < end; child++)
-        if (before(&heap->slots[child], &heap->slots[lowest]))
-            lowest = child;
-    return lowest;
+    uint32_t start = at * CHILDREN + 1;
+    uint32_t end = MIN(start + CHILDREN, heap->count), first = start;
+    for (uint32_t child = start + 1; child < end; child++)
+        if (before(&heap->slots[child], &heap->slots[first]))
+            first = child;
+    return first;
 }
 
 /* The same downwards. */
 static void sink(struct fair_heap *heap, uint32_t at, struct fair_slot slot)
 {
+    uint32_t top = at;
     while (at * CHILDREN + 1 < heap->count) {
-        uint32_t child = lowest_child(heap, at);
+        uint32_t child = first_child(heap, at);
         if (!before(&heap->slots[child], &slot))
             break;
         set(heap, at, &heap->slots[child]);
         at = child;
     }
     set(heap, at, &slot);
+    note_lowest(heap, at, top);
 }
 
 static void settle_at(struct fair_heap *heap, uint32_t at, struct fair_slot slot)
@@ -80,10 +100,15 @@ static void settle_at(struct fair_heap *heap, uint32_t at, struct fair_slot slot
         sink(heap, at, slot);
 }
 
+static struct fair_slot slot_of(struct fair_seat *seat)
+{
+    return (struct fair_slot){seat->counter, seat->price, seat->since, seat, seat->counter};
+}
+
 void fair_heap_put(struct fair_heap *heap, struct fair_seat *seat)
 {
     check(seat->place == 0 && heap->count < heap->capacity);
-    rise(heap, heap->count++, (struct fair_slot){seat->counter, seat->since, seat});
+    rise(heap, heap->count++, slot_of(seat));
 }
 
 static uint32_t place_of(const struct fair_heap *heap, const struct fair_seat *seat)
@@ -93,11 +118,11 @@ static uint32_t place_of(const struct fair_heap *heap, const struct fair_seat *s
     return seat->place - 1;
 }
 
-void fair_heap_move(struct fair_heap *heap, struct fair_seat *seat, double counter)
+void fair_heap_move(struct fair_heap *heap, struct fair_seat *seat)
 {
     uint32_t at = place_of(heap, seat);
-    seat->counter = counter;
-    settle_at(heap, at, (struct fair_slot){counter, seat->since, seat});
+    if (heap->slots[at].counter != seat->counter || heap->slots[at].price != seat->price)
+        settle_at(heap, at, slot_of(seat));
 }
 
 void fair_heap_remove(struct fair_heap *heap, struct fair_seat *seat)
@@ -105,6 +130,9 @@ void fair_heap_remove(struct fair_heap *heap, struct fair_seat *seat)
     uint32_t at = place_of(heap, seat);
     seat->place = 0;
     struct fair_slot last = heap->slots[--heap->count];
+    if (heap->count == 0)
+        return;
+    note_lowest(heap, (heap->count - 1) / CHILDREN, heap->count);
     if (at < heap->count)
         settle_at(heap, at, last);
 }
@@ -112,4 +140,9 @@ void fair_heap_remove(struct fair_heap *heap, struct fair_seat *seat)
 struct fair_seat *fair_heap_first(const struct fair_heap *heap)
 {
     return heap->count > 0 ? heap->slots[0].seat : NULL;
+}
+
+double fair_heap_lowest(const struct fair_heap *heap)
+{
+    return heap->slots[0].lowest;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A min-heap of seats: who of one level waits, the lowest counter first, and of equal ones who came first. A seat is a member of what waits and knows
- * its place, so it can be moved and taken out from the middle. Four children to a parent, keys beside the pointers: a step down looks at two cache lines.
+ * A min-heap of seats: who of one level waits, the lowest finish = counter + price first, and of equal ones who came first. A seat is a member of what waits and knows
+ * its place, so it can be moved and taken out from the middle. Four children to a parent, keys beside the pointers: a step down looks at three cache lines.
+ * Each slot also knows the lowest counter at and below it, so the lowest of all is known at once though the order is another.
  *
  * Owns its array, never the seats. O(log n).
  */
@@ -10,15 +11,16 @@
 #include "base/macros.h"
 
 struct fair_seat {
-    double counter;
-    uint64_t since; /* of two with the same counter the lower goes first */
+    double counter, price;
+    uint64_t since; /* of two with the same finish the lower goes first */
     uint32_t place; /* in the heap, from 1; 0: in none */
 };
 
 struct fair_slot {
-    double counter;
+    double counter, price;
     uint64_t since;
     struct fair_seat *seat;
+    double lowest; /* counter, of this slot and all below it */
 };
 
 /* Zeroed: empty. */
@@ -33,13 +35,16 @@ int fair_heap_reserve(struct fair_heap *heap, uint32_t seats) must_check;
 
 /* The seat is in no heap. */
 void fair_heap_put(struct fair_heap *heap, struct fair_seat *seat);
-/* Gives a seat of this heap another counter. */
-void fair_heap_move(struct fair_heap *heap, struct fair_seat *seat, double counter);
+/* The counter or price of a seat of this heap may have changed. */
+void fair_heap_move(struct fair_heap *heap, struct fair_seat *seat);
 void fair_heap_remove(struct fair_heap *heap, struct fair_seat *seat);
 /* NULL: empty. */
 struct fair_seat *fair_heap_first(const struct fair_heap *heap);
+/* Lowest counter; the heap is not empty. */
+double fair_heap_lowest(const struct fair_heap *heap);
 
 static inline bool fair_seat_before(const struct fair_seat *a, const struct fair_seat *b)
 {
-    return a->counter < b->counter || (a->counter == b->counter && a->since < b->since);
+    double finish_a = a->counter + a->price, finish_b = b->counter + b->price;
+    return finish_a < finish_b || (finish_a == finish_b && a->since < b->since);
 }

@@ -7,6 +7,9 @@
  * Of each node: `counter` (in its seat) ≥ `base`, what it was lifted to last; counter − running / weight is what it was *served*. `served_max` of a parent
  * is the highest that was served of any child. So a child without running work that is above served_max does not exist, and only one beside which others
  * wait lower has to be remembered.
+ *
+ * The seat's `price` is that of the first entry of an identity, and of the first identity of a network; classes have none. It is set again from the leaf up
+ * whenever a counter or what waits changes.
  */
 #include "admit/fair_queue.h"
 
@@ -37,6 +40,7 @@ struct fair_node {
         struct list entries; /* of an identity */
     };
     double served_max;
+    double virtual_time; /* of a class or network, while children wait */
     struct list remembered_link;
 };
 
@@ -151,7 +155,9 @@ static void node_drop(struct fair_queue *queue, struct fair_node *node)
 /* What a child that begins to wait below `parent` is lifted to. */
 static double floor_of(const struct fair_node *parent)
 {
-    return parent->heap.count > 0 ? parent->heap.slots[0].counter : parent->served_max;
+    if (parent->heap.count == 0)
+        return parent->served_max;
+    return MAX(parent->virtual_time, fair_heap_lowest(&parent->heap));
 }
 
 static void remember(struct fair_queue *queue, struct fair_node *node)
@@ -220,43 +226,96 @@ static struct fair_node *identity_of(struct fair_queue *queue, const struct fair
 
 /* ---- counters ------------------------------------------------------------------------------ */
 
-static void set_counter(struct fair_node *node, double counter)
+static bool has_waiting(const struct fair_node *node)
 {
-    if (node->seat.place > 0)
-        fair_heap_move(&node->parent->heap, &node->seat, counter);
-    else
-        node->seat.counter = counter;
+    return node->level == LEVEL_IDENTITY ? node->waiting > 0 : node->heap.count > 0;
+}
+
+/* Price of what a node that waits would be served next, as its parent counts it. Classes go by their counters alone. */
+static double price_next(const struct fair_node *node)
+{
+    if (node->level == LEVEL_IDENTITY)
+        return (double)list_entry(node->entries.next, struct fair_entry, link)->price;
+    return node->level == LEVEL_NETWORK ? fair_heap_first(&node->heap)->price : 0;
+}
+
+/* Puts a node into its parent's heap, moves it there, or takes it out, as its counter and what waits below it say. */
+static void update_seat(struct fair_node *node)
+{
+    struct fair_node *parent = node->parent;
+    struct fair_seat *seat = &node->seat;
+    if (!has_waiting(node)) {
+        if (seat->place > 0)
+            fair_heap_remove(&parent->heap, seat);
+        return;
+    }
+    seat->price = price_next(node);
+    if (seat->place > 0) {
+        fair_heap_move(&parent->heap, seat);
+        return;
+    }
+    if (parent->heap.count == 0)
+        parent->virtual_time = parent->served_max;
+    fair_heap_put(&parent->heap, seat);
+}
+
+/* From the identity up: where a network belongs depends on the order within it. */
+static void update_seats(struct fair_node *leaf)
+{
+    for (struct fair_node *node = leaf; node->parent; node = node->parent)
+        update_seat(node);
 }
 
 static void lift(struct fair_node *node, double floor)
 {
     node->base = floor;
-    if (node->seat.counter < floor)
-        set_counter(node, floor);
+    node->seat.counter = MAX(node->seat.counter, floor);
 }
 
 /* Lifts what does not wait yet on the way from the identity up. */
-static void lift_all(struct fair_node *leaf)
+static void lift_all(struct fair_node *leaf, uint64_t number)
 {
     for (struct fair_node *node = leaf; node->parent; node = node->parent)
-        if (node->seat.place == 0)
+        if (node->seat.place == 0) {
+            node->seat.since = number;
             lift(node, floor_of(node->parent));
+        }
+}
+
+static double served_of(const struct fair_node *node)
+{
+    return node->seat.counter - (double)node->running_price / node->weight;
 }
 
 static void note_served(struct fair_node *node)
 {
-    double served = node->seat.counter - (double)node->running_price / node->weight;
-    node->parent->served_max = MAX(node->parent->served_max, served);
+    node->parent->served_max = MAX(node->parent->served_max, served_of(node));
 }
 
 /* `price` wt of work of the identity count as `used` from now on. */
 static void charge(struct fair_node *leaf, uint64_t price, uint64_t used)
 {
+    if (price == used)
+        return;
     for (struct fair_node *node = leaf; node->parent; node = node->parent) {
         double counter = node->seat.counter + ((double)used - (double)price) / node->weight;
-        if (counter != node->seat.counter)
-            set_counter(node, MAX(counter, node->base));
+        node->seat.counter = MAX(counter, node->base);
     }
+    update_seats(leaf);
+}
+
+/* `used` wt of a child's work are over: the time of those that wait beside it moves on by the share of each. Shares are counted for all in memory, who wait, run or were
+ * served ahead of their time; but for these not more than for those that wait, or strangers who come and go would make it stand still. Never behind
+ * what all that wait were served. Only what was charged while it ran counts: an engine that ends a call with a wild number may not put strangers off. */
+static void pass_time(const struct fair_node *child, uint64_t used)
+{
+    struct fair_node *parent = child->parent;
+    if (parent->level == LEVEL_ROOT || parent->heap.count == 0)
+        return;
+    uint32_t shares = MIN(parent->parts, 2 * (parent->heap.count + 1));
+    double time = parent->virtual_time + (double)used / shares;
+    double least = MIN(served_of(child), fair_heap_lowest(&parent->heap));
+    parent->virtual_time = MAX(time, least);
 }
 
 /* Classes that wait lower than the one that goes were not allowed to go. */
@@ -264,8 +323,10 @@ static void lift_passed_over(struct fair_queue *queue, const struct fair_node *c
 {
     for (size_t i = 0; i < FAIR_CLASSES; i++) {
         struct fair_node *other = &queue->classes[i];
-        if (other->seat.place > 0 && other->seat.counter < class->seat.counter)
+        if (other->seat.place > 0 && other->seat.counter < class->seat.counter) {
             lift(other, class->seat.counter);
+            update_seat(other);
+        }
     }
 }
 
@@ -275,26 +336,6 @@ static struct fair_node *class_of(struct fair_node *leaf)
 }
 
 /* ---- entries ------------------------------------------------------------------------------- */
-
-static bool has_waiting(const struct fair_node *node)
-{
-    return node->level == LEVEL_IDENTITY ? node->waiting > 0 : node->heap.count > 0;
-}
-
-static void take_seats(struct fair_node *leaf, uint64_t number)
-{
-    for (struct fair_node *node = leaf; node->parent && node->seat.place == 0;
-         node = node->parent) {
-        node->seat.since = number;
-        fair_heap_put(&node->parent->heap, &node->seat);
-    }
-}
-
-static void give_up_seats(struct fair_node *leaf)
-{
-    for (struct fair_node *node = leaf; node->parent && !has_waiting(node); node = node->parent)
-        fair_heap_remove(&node->parent->heap, &node->seat);
-}
 
 static struct class_totals *totals_of(struct fair_queue *queue, const struct fair_entry *entry)
 {
@@ -311,7 +352,6 @@ static void take_out(struct fair_queue *queue, struct fair_entry *entry)
     totals->price -= entry->price;
     entry->node->waiting--;
     queue->waiting--;
-    give_up_seats(entry->node);
 }
 
 static void begin_running(struct fair_queue *queue, struct fair_entry *entry)
@@ -367,7 +407,7 @@ int fair_queue_pass(struct fair_queue *queue, struct fair_entry *entry,
     int r = enter(queue, entry, place, price);
     if (r < 0)
         return r;
-    lift_all(entry->node);
+    lift_all(entry->node, entry->number);
     begin_running(queue, entry);
     return 0;
 }
@@ -403,8 +443,8 @@ static int push(struct fair_queue *queue, struct fair_entry *entry, const struct
     queue->waiting++;
     totals->waiting++;
     totals->price += entry->price;
-    lift_all(leaf);
-    take_seats(leaf, entry->number);
+    lift_all(leaf, entry->number);
+    update_seats(leaf);
     return 0;
 }
 
@@ -445,6 +485,7 @@ void fair_queue_take(struct fair_queue *queue, struct fair_entry *entry)
 void fair_queue_leave(struct fair_queue *queue, struct fair_entry *entry)
 {
     take_out(queue, entry);
+    update_seats(entry->node);
     depart(queue, entry);
 }
 
@@ -454,8 +495,10 @@ void fair_queue_settle(struct fair_queue *queue, struct fair_entry *entry, uint6
     for (struct fair_node *node = entry->node; node->parent; node = node->parent)
         node->running_price -= entry->price;
     charge(entry->node, entry->price, MIN(used, FAIR_PRICE_MAX));
-    for (struct fair_node *node = entry->node; node->parent; node = node->parent)
+    for (struct fair_node *node = entry->node; node->parent; node = node->parent) {
         note_served(node);
+        pass_time(node, MIN(used, entry->price));
+    }
     queue->running--;
     depart(queue, entry);
 }
@@ -536,7 +579,8 @@ void fair_queue_free(struct fair_queue *queue)
     mem_free(queue);
 }
 
-void fair_queue_set_bounds(struct fair_queue *queue, uint32_t waiting_max, uint32_t per_identity_max)
+void fair_queue_set_bounds(struct fair_queue *queue, uint32_t waiting_max,
+                           uint32_t per_identity_max)
 {
     check(waiting_max >= 1 && per_identity_max >= 1);
     queue->limits.waiting_max = waiting_max;

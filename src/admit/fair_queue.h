@@ -2,19 +2,27 @@
 /*
  * Whose turn it is: weighted virtual token counters, in three levels: class → network → identity, and first come, first served within an identity.
  *
- * Each class, each network within a class and each identity within a network has a counter of the work that it was given, divided by its weight. At each level
- * the turn goes to the waiting child with the lowest counter; of equal ones to the one that waits longest. Work is charged at the turn by its predicted price and
- * corrected when it is known, so a counter may be corrected while its owner waits again. A child that begins to wait is lifted to the lowest counter of those that
- * wait beside it, or, when none does, to the highest that was served so far: idle time is not saved up (Sheng et al., "Fairness in Serving Large Language Models",
- * OSDI 2024, section 4). Two consequences, each a rule of its own:
+ * Each class, each network within a class and each identity within a network has a counter of the work that it was given, divided by its weight (networks and
+ * identities weigh 1). Among classes the turn goes to the one that waits with the lowest counter. Among networks, and among the identities of one, it goes to the
+ * lowest *finish*: counter + price of what would be served next (weighted fair queueing: Demers, Keshav, Shenker 1989; Parekh and Gallager 1993), so that one who comes
+ * with a small request need not wait until each of many large ones had its turn. Of equal ones the one that waits longest. Work is charged at the turn by its
+ * predicted price and corrected when it is known, so a counter may be corrected while its owner waits again.
+ *
+ * A child that begins to wait is lifted, so that idle time is not saved up (Sheng et al., "Fairness in Serving Large Language Models", OSDI 2024, section 4): to the lowest
+ * counter of those that wait beside it or, among networks and identities, to their *virtual time* if that is more; when none waits, to the highest that was
+ * served so far. The virtual time is what each would have had by now, had they shared all the work that is over: strangers without number, each with a small request,
+ * begin later and later, and one with a large request gets its turn. Two consequences, each a rule of its own:
  *
  *     - A refund takes nobody below what it was lifted to when it last began to wait, or an overpriced call that ends late would be a way to save up.
  *     - A class that waits and is passed over because it may not go now (fair_queue_next() was not asked for it, or another class passes) is lifted to the class
  *       that goes: after a siege the unknown do not present the bill for it to everybody else.
  *
- * For two identities of one network that both wait throughout, the counters differ by at most U = price of a request + price of what one of them has running, and
- * what they were given in any time by at most 2 U: the bound of that paper, with the running work as its M, which may turn out dearer or cheaper. The same holds for
- * networks of a class and, by weights, for classes.
+ * Let P be the dearest request, R what one child has running at most (which may turn out dearer or cheaper), n the children that wait at a level at one time.
+ *
+ *     - For two identities of one network that both wait throughout, the counters differ by at most U = P + R, and what they were given in any time by at most
+ *       2 U: the bound of the paper. The same holds for networks of a class and, by weights, for classes.
+ *     - What a child would be served next has its turn before work of 4 (n + 1) (2 P + R) of the children beside it is over, whoever comes meanwhile; a newcomer's
+ *       request of price p, while the same n wait throughout at one price, after n p of it and one request.
  *
  * Pure: no clock, no lock, no memory but its own. O(log n) for each call, n = what waits at one level. Bounded: `waiting_max` entries; of one identity a
  * share of what is left of these (1 / FAIR_SHARE_OF_REST: the dynamic threshold of Choudhury and Hahne, 1998), and `per_identity_max` however little is left;

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <assert.h>
+#include <math.h>
 #include <string.h>
 
 #include "admit/fair_queue.h"
@@ -15,8 +16,9 @@
 #define MODEL_ENTRIES 400
 
 struct model_node {
-    double counter, base, served_max, weight;
+    double counter, base, served_max, virtual_time, weight;
     uint64_t since, running;
+    bool known; /* an identity that the real one has in memory */
 };
 
 enum model_state { MODEL_FREE, MODEL_WAITS, MODEL_RUNS };
@@ -83,19 +85,52 @@ static inline unsigned model_count(const struct model *model, const unsigned *pa
     return count;
 }
 
-/* The lowest counter of those that wait below the node, else what was served at most. */
-static inline double model_floor(struct model *model, const unsigned *path, unsigned depth)
+/* Children of a class or network that the real queue has in memory. */
+static inline unsigned model_parts(const struct model *model, const unsigned *path, unsigned depth)
 {
-    struct model_node *lowest = NULL;
+    unsigned networks = 0, identities = 0;
+    for (unsigned n = 0; n < MODEL_NETWORKS; n++) {
+        unsigned known = 0;
+        for (unsigned i = 0; i < MODEL_IDENTITIES; i++)
+            known += model->identities[path[0]][n][i].known;
+        networks += known > 0;
+        if (depth == 2 && n == path[1])
+            identities = known;
+    }
+    return depth == 2 ? identities : networks;
+}
+
+/* Children of a class or network below which something waits. */
+static inline unsigned model_waiting_below(struct model *model, const unsigned *path,
+                                           unsigned depth)
+{
+    unsigned count = 0, child[3] = {path[0], depth == 2 ? path[1] : 0, 0};
+    for (child[depth] = 0; child[depth] < (depth == 1 ? MODEL_NETWORKS : MODEL_IDENTITIES);
+         child[depth]++)
+        count += model_count(model, child, depth + 1, MODEL_WAITS) > 0;
+    return count;
+}
+
+/* The lowest counter of those that wait below the node; INFINITY: nobody does. */
+static inline double model_lowest(struct model *model, const unsigned *path, unsigned depth)
+{
+    double lowest = INFINITY;
     for (size_t i = 0; i < MODEL_ENTRIES; i++) {
         struct model_entry *entry = &model->entries[i];
-        if (entry->state != MODEL_WAITS || !model_below(entry, path, depth))
-            continue;
-        struct model_node *node = model_node(model, entry->path, depth + 1);
-        if (!lowest || node->counter < lowest->counter)
-            lowest = node;
+        if (entry->state == MODEL_WAITS && model_below(entry, path, depth))
+            lowest = fmin(lowest, model_node(model, entry->path, depth + 1)->counter);
     }
-    return lowest ? lowest->counter : model_node(model, path, depth)->served_max;
+    return lowest;
+}
+
+/* What a child is lifted to: the lowest that waits or the time, whichever is more; else what was served at most. */
+static inline double model_floor(struct model *model, const unsigned *path, unsigned depth)
+{
+    const struct model_node *node = model_node(model, path, depth);
+    double lowest = model_lowest(model, path, depth);
+    if (lowest == INFINITY)
+        return node->served_max;
+    return depth > 0 ? fmax(lowest, node->virtual_time) : lowest;
 }
 
 static inline void model_lift(struct model_node *node, double floor)
@@ -114,7 +149,12 @@ static inline void model_arrive(struct model *model, size_t at, const unsigned *
         struct model_node *node = model_node(model, path, depth);
         model_lift(node, model_floor(model, path, depth - 1));
         node->since = model->number;
+        if (model_count(model, path, depth - 1, MODEL_WAITS) == 0) {
+            struct model_node *parent = model_node(model, path, depth - 1);
+            parent->virtual_time = parent->served_max;
+        }
     }
+    model_node(model, path, 3)->known = true;
     memcpy(entry->path, path, sizeof(entry->path));
     entry->state = MODEL_WAITS;
     entry->price = price;
@@ -159,17 +199,6 @@ static inline void model_go(struct model *model, size_t at)
     model_charge(model, entry->path, 0, entry->price);
 }
 
-static inline void model_settle(struct model *model, size_t at, uint64_t used)
-{
-    struct model_entry *entry = &model->entries[at];
-    entry->state = MODEL_FREE;
-    for (unsigned depth = 3; depth > 0; depth--)
-        model_node(model, entry->path, depth)->running -= entry->price;
-    model_charge(model, entry->path, entry->price, used);
-    for (unsigned depth = 3; depth > 0; depth--)
-        model_served(model, entry->path, depth);
-}
-
 static inline void model_overrun(struct model *model, size_t at, uint64_t used)
 {
     struct model_entry *entry = &model->entries[at];
@@ -181,31 +210,83 @@ static inline void model_overrun(struct model *model, size_t at, uint64_t used)
     entry->price = used;
 }
 
-static inline bool model_before(struct model *model, const struct model_entry *a,
-                                const struct model_entry *b)
+/* The first of an identity; MODEL_ENTRIES: nothing of it waits. */
+static inline size_t model_head(const struct model *model, const unsigned *path)
 {
-    for (unsigned depth = 1; depth <= 3; depth++) {
-        const struct model_node *x = model_node(model, a->path, depth);
-        const struct model_node *y = model_node(model, b->path, depth);
-        if (x == y)
-            continue;
-        return x->counter < y->counter || (x->counter == y->counter && x->since < y->since);
-    }
-    return a->order < b->order;
-}
-
-/* Whose turn it is; MODEL_ENTRIES: nobody's. */
-static inline size_t model_next(struct model *model, unsigned classes)
-{
-    size_t next = MODEL_ENTRIES;
+    size_t head = MODEL_ENTRIES;
     for (size_t i = 0; i < MODEL_ENTRIES; i++) {
         const struct model_entry *entry = &model->entries[i];
-        if (entry->state != MODEL_WAITS || !(classes & 1U << entry->path[0]))
-            continue;
-        if (next == MODEL_ENTRIES || model_before(model, entry, &model->entries[next]))
-            next = i;
+        if (entry->state == MODEL_WAITS && model_below(entry, path, 3) &&
+            (head == MODEL_ENTRIES || entry->order < model->entries[head].order))
+            head = i;
     }
-    return next;
+    return head;
+}
+
+/* Whose turn it is below a node; MODEL_ENTRIES: nobody's. Classes go by counters, networks and identities by these and the price of what they would be served. */
+static inline size_t model_first(struct model *model, const unsigned *path, unsigned depth,
+                                 unsigned classes)
+{
+    static const unsigned children[] = {FAIR_CLASSES, MODEL_NETWORKS, MODEL_IDENTITIES};
+    if (depth == 3)
+        return model_head(model, path);
+    size_t first = MODEL_ENTRIES;
+    double first_key = 0;
+    uint64_t first_since = 0;
+    unsigned below[3] = {0};
+    memcpy(below, path, depth * sizeof(*path));
+    for (below[depth] = 0; below[depth] < children[depth]; below[depth]++) {
+        if (depth == 0 && !(classes & 1U << below[0]))
+            continue;
+        size_t at = model_first(model, below, depth + 1, classes);
+        if (at == MODEL_ENTRIES)
+            continue;
+        const struct model_node *node = model_node(model, below, depth + 1);
+        double key = node->counter + (depth == 0 ? 0 : (double)model->entries[at].price);
+        if (first == MODEL_ENTRIES || key < first_key ||
+            (key == first_key && node->since < first_since)) {
+            first = at;
+            first_key = key;
+            first_since = node->since;
+        }
+    }
+    return first;
+}
+
+/* Moves the time of a class or network on by the share of each in `used`. */
+static inline void model_pass_time(struct model *model, const unsigned *path, unsigned depth,
+                                   uint64_t used)
+{
+    struct model_node *node = model_node(model, path, depth);
+    if (model_count(model, path, depth, MODEL_WAITS) == 0)
+        return;
+    unsigned most = 2 * (model_waiting_below(model, path, depth) + 1);
+    unsigned parts = model_parts(model, path, depth);
+    double time = node->virtual_time + (double)used / (parts < most ? parts : most);
+
+    const struct model_node *child = model_node(model, path, depth + 1);
+    double lowest = model_lowest(model, path, depth);
+    double served = child->counter - (double)child->running;
+    double least = served < lowest ? served : lowest;
+    node->virtual_time = time > least ? time : least;
+}
+
+static inline void model_settle(struct model *model, size_t at, uint64_t used)
+{
+    struct model_entry *entry = &model->entries[at];
+    entry->state = MODEL_FREE;
+    for (unsigned depth = 3; depth > 0; depth--)
+        model_node(model, entry->path, depth)->running -= entry->price;
+    model_charge(model, entry->path, entry->price, used);
+    for (unsigned depth = 3; depth > 0; depth--)
+        model_served(model, entry->path, depth);
+    for (unsigned depth = 2; depth > 0; depth--)
+        model_pass_time(model, entry->path, depth, used < entry->price ? used : entry->price);
+}
+
+static inline size_t model_next(struct model *model, unsigned classes)
+{
+    return model_first(model, (const unsigned[3]){0}, 0, classes);
 }
 
 /* The real queue has no such node any more. True when that is right: it is idle and owes nothing. */

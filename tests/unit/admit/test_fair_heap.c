@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <math.h>
 #include <cmocka.h>
 
 #include "admit/fair_heap.h"
@@ -14,13 +15,22 @@
 static struct fair_seat seats[SEATS];
 
 /* The seat that a search through all of them finds. */
-static struct fair_seat *lowest(void)
+static struct fair_seat *first(void)
 {
     struct fair_seat *best = NULL;
     for (size_t i = 0; i < SEATS; i++)
         if (seats[i].place > 0 && (!best || fair_seat_before(&seats[i], best)))
             best = &seats[i];
     return best;
+}
+
+static double lowest_counter(void)
+{
+    double counter = INFINITY;
+    for (size_t i = 0; i < SEATS; i++)
+        if (seats[i].place > 0)
+            counter = fmin(counter, seats[i].counter);
+    return counter;
 }
 
 static void the_first_is_the_lowest_whatever_happens(void **state)
@@ -32,20 +42,25 @@ static void the_first_is_the_lowest_whatever_happens(void **state)
     memset(seats, 0, sizeof(seats));
     for (int step = 0; step < 50000; step++) {
         struct fair_seat *seat = &seats[random_below(SEATS)];
-        double counter = random_below(50); /* many are equal */
+        double counter = random_below(30), price = random_below(20); /* many are equal */
         if (seat->place == 0) {
             assert_int_equal(fair_heap_reserve(&heap, ++inside), 0);
             seat->counter = counter;
+            seat->price = price;
             seat->since = (uint64_t)step;
             fair_heap_put(&heap, seat);
         } else if (random_below(3) > 0) {
-            fair_heap_move(&heap, seat, counter);
+            seat->counter = counter;
+            seat->price = price;
+            fair_heap_move(&heap, seat);
         } else {
             fair_heap_remove(&heap, seat);
             inside--;
         }
         assert_int_equal(heap.count, inside);
-        assert_ptr_equal(fair_heap_first(&heap), lowest());
+        assert_ptr_equal(fair_heap_first(&heap), first());
+        if (inside > 0)
+            assert_true(fair_heap_lowest(&heap) == lowest_counter());
     }
     fair_heap_release(&heap);
     assert_null(fair_heap_first(&heap));

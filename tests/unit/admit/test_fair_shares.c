@@ -14,7 +14,7 @@
 #define RUNNING_MAX 24
 #define PRICE_MAX_WT 1000
 #define TURNS 40000
-#define FLOWS 12
+#define FLOWS 256
 
 static const struct fair_limits limits = {{8, 2, 1}, CALLS, 4};
 
@@ -22,6 +22,7 @@ static const struct fair_limits limits = {{8, 2, 1}, CALLS, 4};
 struct flow {
     struct fair_place place;
     bool throughout; /* waits all the time; else it comes and goes */
+    uint64_t price;  /* of each call; 0: anything up to PRICE_MAX_WT */
     double given;
     uint64_t running; /* price of what it has running */
 };
@@ -78,7 +79,7 @@ static int end(void **state)
 
 static struct flow *add(enum fair_class class, uint64_t network, uint64_t identity, bool throughout)
 {
-    flows[flows_count] = (struct flow){{class, network, identity}, throughout, 0, 0};
+    flows[flows_count] = (struct flow){{class, network, identity}, throughout, 0, 0, 0};
     return &flows[flows_count++];
 }
 
@@ -95,7 +96,7 @@ static void push_one(struct flow *flow)
         struct call *call = &calls[i];
         if (call->waits || call->runs)
             continue;
-        uint64_t price = 1 + random_below(PRICE_MAX_WT);
+        uint64_t price = flow->price ? flow->price : 1 + random_below(PRICE_MAX_WT);
         call->flow = flow;
         call->waits = fair_queue_push(queue, &call->entry, &flow->place, price) == 0;
         return;
@@ -235,14 +236,14 @@ static void classes_that_wait_get_their_weights(void **state)
     assert_true(fabs(given[FAIR_UNKNOWN] / share - 1.0 / 11) < 0.005);
 }
 
-/* Whoever comes seldom goes before those who always have something waiting, however many these are. */
-static void a_visitor_does_not_wait_behind_the_eager(void **state)
+/* Turns until a visitor is served, at most, who comes now and then to ten who always have something waiting. */
+static unsigned longest_visit(uint64_t price)
 {
-    (void)state;
     random_seed(14);
     for (uint64_t i = 0; i < 10; i++)
         add(FAIR_PAID, 1, i, true);
     struct flow *visitor = add(FAIR_PAID, 1, 99, false);
+    visitor->price = price;
     unsigned waited = 0, longest = 0, visits = 0;
     for (unsigned turn = 0; turn < TURNS; turn++) {
         for (size_t i = 0; i < 10; i++)
@@ -259,7 +260,121 @@ static void a_visitor_does_not_wait_behind_the_eager(void **state)
             longest = MAX(longest, ++waited);
     }
     assert_true(visits > 100);
-    assert_in_range(longest, 0, 20);
+    return longest;
+}
+
+/* Whoever comes seldom goes before those who always have something waiting, however many these are. */
+static void a_visitor_does_not_wait_behind_the_eager(void **state)
+{
+    (void)state;
+    assert_in_range(longest_visit(50), 1, 10);
+}
+
+/* One who asks for the most waits until each of the others was given as much: 10 × 1000 wt at 500 wt a turn, and what one was ahead when the visitor came. */
+static void a_visitor_who_asks_for_much_waits_as_long_as_that_is_worth(void **state)
+{
+    (void)state;
+    assert_in_range(longest_visit(PRICE_MAX_WT), 10, 40);
+}
+
+static size_t idle_call(void)
+{
+    size_t at = 0;
+    while (calls[at].waits || calls[at].runs)
+        at++;
+    return at;
+}
+
+/* Serves the next, whose work is over at once. */
+static struct call *serve(void)
+{
+    struct fair_entry *entry = fair_queue_next(queue, 7);
+    assert_non_null(entry);
+    struct call *call = container_of(entry, struct call, entry);
+    fair_queue_take(queue, entry);
+    fair_queue_settle(queue, entry, entry->price);
+    call->waits = false;
+    return call;
+}
+
+static size_t push_at(uint64_t network, uint64_t identity, uint64_t price)
+{
+    size_t at = idle_call();
+    struct fair_place place = {FAIR_UNKNOWN, network, identity};
+    calls[at].waits = fair_queue_push(queue, &calls[at].entry, &place, price) == 0;
+    assert_true(calls[at].waits);
+    return at;
+}
+
+#define LONG_WT 2500
+#define NEWCOMER_WT 700
+#define SHORT_WT 10
+#define BESIDE 20 /* others that wait at any time */
+
+/* Work that others are given before a long request has its turn, while those of people whom nobody knows never cease: all short, or some of them longer. */
+static uint64_t work_before_the_long(bool networks, uint32_t longer_wt)
+{
+    uint64_t stranger = 1, work = 0;
+    for (; stranger <= BESIDE; stranger++)
+        push_at(networks ? stranger : 0, stranger, SHORT_WT);
+    size_t wanted = push_at(0, 0, LONG_WT);
+    for (;;) {
+        uint64_t price = random_below(2) ? longer_wt : SHORT_WT;
+        push_at(networks ? stranger : 0, stranger, price);
+        stranger++;
+        const struct call *call = serve();
+        if (call == &calls[wanted])
+            return work;
+        work += call->entry.price;
+        assert_true(work < 100 * BESIDE * LONG_WT);
+    }
+}
+
+/* The bound of fair_queue.h, with nothing running. */
+static void a_long_request_does_not_starve(void **state)
+{
+    (void)state;
+    random_seed(15);
+    uint64_t bound = 4 * (BESIDE + 2) * 2 * LONG_WT;
+    const uint32_t longer_wt[] = {SHORT_WT, 100, LONG_WT / 2, LONG_WT - SHORT_WT};
+    for (unsigned i = 0; i < 2 * COUNT_OF(longer_wt); i++) {
+        uint64_t work = work_before_the_long(i % 2, longer_wt[i / 2]);
+        assert_in_range(work, LONG_WT, bound);
+        while (fair_queue_next(queue, 7))
+            serve();
+    }
+}
+
+/* A flood from 200 networks that always have the dearest waiting, and a newcomer now and then: none waits longer than 200 equal shares would take for what it
+ * asks, and most go at once. */
+static void a_newcomer_does_not_wait_for_a_round_of_the_flood(void **state)
+{
+    (void)state;
+    uint64_t network_of[CALLS] = {0};
+    const struct call *newcomer = NULL;
+    unsigned waited = 0, longest = 0, visits = 0, all = 0;
+    for (uint64_t i = 0; i < 200; i++)
+        network_of[push_at(i, i, LONG_WT)] = i;
+    for (unsigned turn = 0; turn < TURNS; turn++) {
+        if (!newcomer && turn % 20 == 0) {
+            newcomer = &calls[push_at(1000 + turn, 1000 + turn, NEWCOMER_WT)];
+            waited = 0;
+        }
+        const struct call *call = serve();
+        if (call == newcomer) {
+            newcomer = NULL;
+            visits++;
+            all += waited;
+            longest = MAX(longest, waited);
+        } else {
+            waited++;
+            uint64_t network = network_of[call - calls];
+            network_of[push_at(network, network, LONG_WT)] = network;
+        }
+    }
+    assert_true(visits > 500);
+    assert_true(all < 20 * visits);
+    assert_in_range(longest, 0, 200 * NEWCOMER_WT / LONG_WT);
 }
 
 int main(void)
@@ -270,6 +385,9 @@ int main(void)
         TEST(two_networks_that_wait_get_the_same),
         TEST(classes_that_wait_get_their_weights),
         TEST(a_visitor_does_not_wait_behind_the_eager),
+        TEST(a_visitor_who_asks_for_much_waits_as_long_as_that_is_worth),
+        TEST(a_long_request_does_not_starve),
+        TEST(a_newcomer_does_not_wait_for_a_round_of_the_flood),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);
     return cmocka_run_group_tests(tests, NULL, NULL);
