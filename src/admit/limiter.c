@@ -51,8 +51,8 @@ uint32_t limiter_cap(const struct limiter *limiter)
 
 static double within(const struct limiter *limiter, double limit)
 {
-    double cap = cap_of(limiter);
-    return fmin(fmax(limit, LIMITER_MIN), cap);
+    double least = fmax(LIMITER_MIN, fmin(limiter->facts.slots, LIMITER_SLOTS_KEPT));
+    return fmin(fmax(limit, least), cap_of(limiter));
 }
 
 static uint32_t sane_load(uint32_t calls)
@@ -76,7 +76,7 @@ void limiter_know(struct limiter *limiter, const struct limiter_facts *facts)
 
 uint64_t limiter_kv_max(const struct limiter *limiter)
 {
-    uint64_t tokens = limiter->facts.kv_tokens;
+    uint64_t tokens = limiter->facts.slots > 0 ? 0 : limiter->facts.kv_tokens;
     return tokens > 0 ? (uint64_t)((double)tokens * LIMITER_KV_SHARE) : UINT64_MAX;
 }
 

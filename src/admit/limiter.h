@@ -22,10 +22,11 @@
  * Medians are compared with medians, so a stream's unevenness is no slowness. e₀ only falls: an engine that reads prompts more slowly shows in a and b. Traffic is
  * never held back to measure. (Netflix' gradient2 forgets by time alone; docs/decisions/.)
  *
- * The cap is 1.1 × the number of calls that the engine says it runs at once; where it says nothing there is none.
+ * The cap is 1.1 × the number of calls that the engine says it runs at once; where it says nothing there is none. The limit does not fall below that number either, up
+ * to LIMITER_SLOTS_KEPT: on a processor two calls may be half as fast as one, and people would wait for places that stand empty.
  *
  * KV: what calls have reserved (prompt + what they wrote or are expected to write) may be LIMITER_KV_SHARE of the cache, so that the engine never preempts. Where
- * an engine does not tell its cache's size there is no such limit.
+ * an engine does not tell its cache's size there is no such limit, nor where it has slots, each with a part of the cache of its own.
  */
 #pragma once
 
@@ -33,6 +34,7 @@
 
 #define LIMITER_TICK_MS 200
 #define LIMITER_MIN 2
+#define LIMITER_SLOTS_KEPT 16      /* of an engine with slots: its operator chose them, and they are used however slow they make each other */
 #define LIMITER_START 32           /* calls at once, of an engine that says nothing */
 #define LIMITER_MAX 4096
 #define LIMITER_KV_SHARE 0.9

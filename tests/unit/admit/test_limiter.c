@@ -255,6 +255,22 @@ static void does_not_rise_unused(void **state)
     assert_true(limit <= LIMITER_START);
 }
 
+/* Two calls are half as fast as one, four half of that: an engine on a processor. It still gets what it has places for. */
+static void an_engine_s_slots_are_used_however_slow(void **state)
+{
+    (void)state;
+    limiter_init(&limiter);
+    limiter_know(&limiter, &(struct limiter_facts){.slots = 4, .kv_tokens = 8192, .at_ms = 1});
+    for (uint64_t tick = 1; tick < 200; tick++) {
+        uint32_t load = tick < 20 ? 1 : 4;
+        for (int i = 0; i < 8; i++)
+            limiter_tokens(&limiter, 1, 20000 * load);
+        (void)limiter_tick(&limiter, load, tick * LIMITER_TICK_MS);
+    }
+    assert_int_equal(limiter_limit(&limiter), 4);
+    assert_true(limiter_kv_max(&limiter) == UINT64_MAX); /* each slot has its own part */
+}
+
 static void an_engine_s_slots_are_the_cap(void **state)
 {
     (void)state;
@@ -424,6 +440,7 @@ int main(void)
         TEST(people_go_on_when_the_engine_gets_slower),
         TEST(follows_an_engine_that_gets_faster),
         TEST(does_not_rise_unused),
+        TEST(an_engine_s_slots_are_used_however_slow),
         TEST(an_engine_s_slots_are_the_cap),
         TEST(one_slot_is_one_call),
         TEST(facts_that_say_nothing_limit_nothing),
