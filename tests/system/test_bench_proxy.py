@@ -11,7 +11,7 @@ PROXY = service.ROOT / "bench" / "proxy"
 
 
 def bench(*words):
-    return subprocess.run([sys.executable, str(PROXY), "--build", str(service.BUILD), *words], capture_output=True, text=True,
+    return subprocess.run([str(PROXY), "--build", str(service.BUILD), *words], capture_output=True, text=True,
                           timeout=300, check=False)
 
 
@@ -44,7 +44,7 @@ def test_names_what_it_can_measure():
 
 
 def test_whoever_ends_it_ends_what_it_started(folder):
-    process = subprocess.Popen([sys.executable, str(PROXY), "--build", str(service.BUILD), "--only", "rps64", "--peers",
+    process = subprocess.Popen([str(PROXY), "--build", str(service.BUILD), "--only", "rps64", "--peers",
                                 "seawall,floor", "--windows", "1000"], env={**os.environ, "TMPDIR": str(folder)},
                                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:

@@ -148,7 +148,7 @@ class Machine(unittest.TestCase):
 
 class Options(unittest.TestCase):
     def refused(self, *words):
-        done = subprocess.run([sys.executable, os.path.join(BENCH, "proxy"), *words], capture_output=True, text=True, check=False)
+        done = subprocess.run([os.path.join(BENCH, "proxy"), *words], capture_output=True, text=True, check=False)
         self.assertEqual(done.returncode, 2, done)
         self.assertEqual(done.stderr.count("\n"), 1, done.stderr)
         self.assertTrue(done.stderr.startswith("bench/proxy: "), done.stderr)
