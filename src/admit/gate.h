@@ -25,7 +25,7 @@
  *   cut        an in-profile request that finds no room cuts the newest call of the lowest class; one cut for each that waits
  *   waiting    at most wait_ms_max, in a siege siege_wait_ms_max for classes below in-profile; a queue that is full loses the newest of a lower class first
  *   siege      begins when what waits below in-profile is worth GATE_SIEGE_BEGINS_S of all capacity while there are in-profile callers to protect, and ends
- *              GATE_SIEGE_CALM_MS after it was last worth GATE_SIEGE_GOES_ON_S. Calls of unknown class may then write GATE_SIEGE_OUTPUT tokens. Without
+ *              GATE_SIEGE_CALM_MS after it was last worth GATE_SIEGE_GOES_ON_S. Calls of unknown class may then write GATE_SIEGE_OUTPUT tokens, all their answers (`n`) together. Without
  *              in-profile callers all are alike, and waiting is all that is asked of them
  *
  * Capacity is what was served, in wt/s, while somebody waited; nobody sets it. Until that was seen for some seconds GATE_CALL_RATE_GUESS stands in for it.

@@ -46,8 +46,8 @@ enum answer_state {
 };
 
 struct answer *answer_new(const struct answer_terms *terms) must_check;
-/* Another output_tokens_max, before the first event. 0: none. */
-void answer_set_output_max(struct answer *answer, uint64_t output_tokens_max);
+/* Another maximum, before the first event: of all choices together, each with an equal part. 0: none. */
+void answer_set_output_max(struct answer *answer, uint64_t output_tokens);
 void answer_free(struct answer *answer);
 const struct meter *answer_meter(const struct answer *answer);
 /* What was wrong with the engine's answer, in words for the operator's log only: set after -EINVAL, else "". May quote the engine. */

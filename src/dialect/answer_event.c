@@ -33,9 +33,10 @@ struct answer *answer_new(const struct answer_terms *terms)
     return answer;
 }
 
-void answer_set_output_max(struct answer *answer, uint64_t output_tokens_max)
+void answer_set_output_max(struct answer *answer, uint64_t output_tokens)
 {
-    answer->terms.output_tokens_max = output_tokens_max;
+    uint32_t choices = answer->terms.choices;
+    answer->terms.output_tokens_max = (output_tokens + choices - 1) / choices;
 }
 
 void answer_free(struct answer *answer)

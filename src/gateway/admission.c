@@ -12,15 +12,18 @@
 #define SAY_EVERY_MS 5000 /* to a client that waits */
 #define COME_BACK_S 2     /* where no time can be promised */
 
+_Static_assert(PROFILE_OUTPUT_WEIGHT == PRICE_OUTPUT, "budgets and turns are counted in the same weighted tokens");
+
 /* ---- who asks, and what for -------------------------------------------------------------------------- */
 
 void admission_note(struct request *request, const struct inference *inference)
 {
     bool writes = request->endpoint != ENDPOINT_EMBEDDING;
     uint64_t cap = request->model->caps.output_tokens_max;
+    uint64_t each = inference->output_tokens_max ? inference->output_tokens_max : cap;
     request->facts = (struct predictor_facts){
         .prompt_tokens = inference->prompt_tokens_estimate,
-        .output_max = !writes ? 0 : inference->output_tokens_max ? inference->output_tokens_max : cap,
+        .output_max = writes ? each * inference->choices : 0, /* n answers are n times the work */
         .tools = inference->has_tools};
 }
 
@@ -150,6 +153,8 @@ static enum step_result ask(struct request *request)
 {
     struct worker *worker = request->worker;
     struct turnstile *turnstile = request->model->turnstile;
+    if (!worker_turn_begins(worker, turnstile))
+        return request_refuse(request, REASON_OVERLOADED, NULL);
     struct gate_ask ask = {.worker = worker->index,
                            .prompt_tokens = request->facts.prompt_tokens,
                            .output_max = request->facts.output_max};
@@ -161,6 +166,7 @@ static enum step_result ask(struct request *request)
     else if (!use_ticket(request, &ask.place, &wait_ms)) {
         request->refusal.retry_after_s = seconds_of(wait_ms);
         request->ticket = request->brought_ticket; /* it still is good, later */
+        worker_turn_ends(worker, turnstile);
         return request_refuse(request, REASON_TOO_EARLY, NULL);
     }
     request->record.asked_us = loop_now_us(worker->loop);
@@ -168,7 +174,6 @@ static enum step_result ask(struct request *request)
     bool writes = request->endpoint != ENDPOINT_EMBEDDING;
     request->turn_state = turnstile_ask(turnstile, &request->turn, &ask, writes ? &request->facts : NULL,
                                         loop_now_ms(worker->loop), &bells);
-    worker_turn_begins(worker, turnstile);
     worker_ring(worker, bells);
     return STEP_NEXT;
 }

@@ -150,13 +150,15 @@ static void on_turn_tick(struct deadline *deadline)
         tick_soon(worker);
 }
 
-void worker_turn_begins(struct worker *worker, struct turnstile *turnstile)
+bool worker_turn_begins(struct worker *worker, struct turnstile *turnstile)
 {
     struct worker_turnstile *entry = entry_of(worker, turnstile);
-    if (entry)
-        entry->turns++;
+    if (!entry)
+        return false;
+    entry->turns++;
     if (worker->turn_tick.due_ms == 0)
         tick_soon(worker);
+    return true;
 }
 
 void worker_turn_ends(struct worker *worker, struct turnstile *turnstile)

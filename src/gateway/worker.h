@@ -118,8 +118,9 @@ uint64_t worker_share(const struct worker *worker, uint64_t limit);
 void worker_count_body_memory(struct worker *worker, size_t before, size_t now);
 /* Do bodies hold more than so many times what they may? */
 bool worker_body_memory_beyond(const struct worker *worker, unsigned times);
-/* A request of this worker enters a turnstile, or has left it. */
-void worker_turn_begins(struct worker *worker, struct turnstile *turnstile);
+/* A request of this worker enters a turnstile, or has left it. False: the worker looks after WORKER_TURNSTILES_MAX others (pools of former configurations whose
+ * calls still run), and would not hear of its turn. */
+bool worker_turn_begins(struct worker *worker, struct turnstile *turnstile) must_check;
 void worker_turn_ends(struct worker *worker, struct turnstile *turnstile);
 void worker_forget_idle_turnstiles(struct worker *worker);
 /* Tells the workers of `bells` (turnstile.h), itself too, that there is news for them. */

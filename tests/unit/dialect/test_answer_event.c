@@ -210,6 +210,20 @@ static void a_choice_beyond_its_maximum_is_cut(void **state)
                     "\"length\"}]}\n\ndata: [DONE]\n\n");
 }
 
+/* Who asks for four answers at once writes no more than who asks for one: four tokens are one each, and one more event. */
+static void a_maximum_set_later_is_shared_by_all_choices(void **state)
+{
+    (void)state;
+    terms.choices = 4;
+    answer_set_output_max(the_answer(), 4);
+    event(WORD);
+    event("{\"choices\":[{\"index\":1,\"delta\":{\"content\":\"b\"}}]}");
+    event(WORD);
+    assert_int_equal(answer_state_now, ANSWER_OPEN);
+    event(WORD);
+    assert_int_equal(answer_state_now, ANSWER_CUT);
+}
+
 static void an_answer_beyond_its_bytes_is_cut(void **state)
 {
     (void)state;
@@ -277,6 +291,7 @@ int main(void)
         TEST(the_end_brings_usage_if_it_was_asked_for),
         TEST(an_end_without_a_choice_is_no_answer),
         TEST(a_choice_beyond_its_maximum_is_cut),
+        TEST(a_maximum_set_later_is_shared_by_all_choices),
         TEST(an_answer_beyond_its_bytes_is_cut),
         TEST(a_cut_before_the_first_event_still_ends_well),
         TEST(an_end_that_is_no_cut_invents_no_reason),
