@@ -10,9 +10,6 @@ from .scene import KEEP_ALIVE_S
 
 LOG_LATE_S = 2.5  # a gateway that is killed takes the lines of its last second, or of a bit more on a busy machine
 CUT = {"CUT", "CLIENT_GONE", "CLIENT_STALLED"}
-# Refused by the door, or sent away by the gate, although the model was known already: no engine was asked.
-BEFORE_ENGINES = {"MODEL_NOT_ALLOWED", "BAD_FIELD", "UNKNOWN_FIELD", "UNPROCESSABLE", "OVERLOADED", "INTERNAL", "TOO_MANY_WAITING", "TOO_EARLY",
-                  "NO_TURN", "GAVE_WAY"}
 LOST = re.compile(r"the last life ended without notice: (?:(\d+) calls? (?:was|were) under way)?(?:; )?"
                   r"(?:(at least )?(\d+) finished requests? with (\d+) tokens? had not reached the ledger)?")
 
@@ -69,11 +66,6 @@ class Sums(NamedTuple):
         return Sums(*(a - b for a, b in zip(self, other)))
 
 
-def was_called(line):
-    """Did its turn at an engine begin? Then it is in the ledger. Who left while it waited has no `queue_us`."""
-    return "model" in line and ("backend" in line or (line["reason"] not in BEFORE_ENGINES and "queue_us" in line))
-
-
 def sums_of(line):
     reason = line["reason"]
     cut = reason in CUT or (reason == "GAVE_WAY" and line["status"] == 200 and line["prompt_tokens"] > 0)
@@ -83,7 +75,7 @@ def sums_of(line):
 def sum_by_key(lines):
     found = collections.defaultdict(Sums)
     for line in lines:
-        if was_called(line):
+        if line.get("called"):
             found[line.get("key", "none")] += sums_of(line)
     return found
 
@@ -126,6 +118,8 @@ def disagreement(call, line):
         return f"the log says status {line['status']}"
     if line.get("client_id", call.name) != call.name:
         return f"the log says client id {line['client_id']}"
+    if "backend" in line and not line.get("called"):
+        return "it has a backend and was not called"
     charged = (line["prompt_tokens"], line["completion_tokens"])
     if call.usage and call.outcome == WHOLE:
         told = (call.usage["prompt_tokens"], call.usage.get("completion_tokens", 0))
@@ -180,7 +174,7 @@ class Round:
     def judge_metrics(self, verdict, before, now):
         """Only where one gateway served all of the round: counters start with each."""
         reasons = collections.Counter(line["reason"] for line in self.lines)
-        tokens = [line for line in self.lines if was_called(line)]
+        tokens = [line for line in self.lines if line.get("called")]
         wanted = {"seawall_prompt_tokens_total": sum(line["prompt_tokens"] for line in tokens),
                   "seawall_completion_tokens_total": sum(line["completion_tokens"] for line in tokens),
                   "seawall_disputed_calls_total": sum(bool(line.get("disputed")) for line in tokens),

@@ -43,6 +43,7 @@
     FIELD(text, endpoint, span_take(record->endpoint, 16),                                         \
           "`chat`, `completion`, `embedding`, `models`, `model` or `none`")                        \
     FIELD(text, model, span_take(record->model, 128), "its public name")                           \
+    FIELD(flag, called, record->called, "it had its turn at an engine: the ledger counts it")      \
     FIELD(text, backend, span_take(record->backend, 128), "the URL of the engine that was asked last") \
     FIELD(text, agent, span_take(record->user_agent, 64), "`user-agent`, cut to 64 bytes")         \
     FIELD(text, reason, span_str(reason_info(record->reason)->name),                               \

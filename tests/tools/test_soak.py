@@ -34,7 +34,7 @@ def made_call(outcome=WHOLE, events=0, usage=None, exact=False, name="soak-1-1")
 
 
 def line_of(call, prompt=5, completion=10, reason="OK", key="key_a", **more):
-    return {"id": call.id, "client_id": call.name, "key": key, "model": "fast", "backend": "http://x", "reason": reason,
+    return {"id": call.id, "client_id": call.name, "key": key, "model": "fast", "called": True, "backend": "http://x", "reason": reason,
             "status": 200, "prompt_tokens": prompt, "completion_tokens": completion, "bytes_in": 1, "bytes_out": 2, **more}
 
 
@@ -119,16 +119,17 @@ class Books(unittest.TestCase):
             self.assertEqual(len(self.failures([call], [line_of(call)], "judge_ledger", zero, zero, wrong)), 1, wrong)
 
     def test_only_a_turn_that_began_is_in_the_ledger(self):
+        line = line_of(made_call(), reason="CLIENT_GONE")
+        self.assertEqual(books.sum_by_key([line]), {"key_a": books.Sums(1, 0, 1, 5, 10)})
+        for name in ("called", "backend"):
+            del line[name]
+        self.assertEqual(books.sum_by_key([line]), {})  # it left while it waited, or before it heard that it was sent away
+
+    def test_who_has_a_backend_was_called(self):
         call = made_call()
-        for reason in ("TOO_MANY_WAITING", "TOO_EARLY", "NO_TURN", "GAVE_WAY", "OVERLOADED"):
-            line = line_of(call, reason=reason, queue_us=1)
-            self.assertTrue(books.was_called(line), reason)
-            del line["backend"]
-            self.assertFalse(books.was_called(line), reason)
-        waiting = line_of(call, reason="CLIENT_GONE")
-        del waiting["backend"]
-        self.assertFalse(books.was_called(waiting))
-        self.assertTrue(books.was_called({**waiting, "queue_us": 0}))  # its engine was just to be chosen
+        line = line_of(call)
+        del line["called"]
+        self.assertEqual(len(self.failures([call], [line], "judge_lines")), 1)
 
     def test_a_call_that_gave_way_was_cut_when_something_had_come(self):
         line = line_of(made_call(), reason="GAVE_WAY")
