@@ -58,7 +58,7 @@ static void print_row(const char *title, const json_t *profile, const char *name
 
 static void print_days(const json_t *days)
 {
-    static const char *const titles[] = {"DAY", "#WT", "#HOURS", "#REQUESTS"};
+    static const char *const titles[] = {"DAY", "#WT", "#BUSIEST HOUR", "#HOURS", "#REQUESTS"};
     struct table table;
     char amount[32];
     if (json_array_size(days) == 0)
@@ -69,6 +69,8 @@ static void print_days(const json_t *days)
         const json_t *day = json_array_get(days, i);
         words_amount(number_of(day, "wt"), amount);
         table_cell(&table, "%s", text_or(day, "day", "?"));
+        table_cell(&table, "%s", amount);
+        words_amount(number_of(day, "busiest_wt"), amount);
         table_cell(&table, "%s", amount);
         table_number(&table, (uint64_t)number_of(day, "hours"));
         table_number(&table, (uint64_t)number_of(day, "requests"));

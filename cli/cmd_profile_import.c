@@ -12,7 +12,7 @@
 
 #define READ_BYTES (1U << 20)
 #define PART_BYTES (8U << 20)                    /* of one request */
-#define PART_BYTES_MAX (PART_BYTES + (1U << 16)) /* USAGE_PAST_DAYS_MAX days of one caller fit */
+#define PART_BYTES_MAX (PART_BYTES + (1U << 19)) /* USAGE_PAST_DAYS_MAX days of one caller fit */
 #define BAD_ROWS_TOLD_MAX 10
 #define UNKNOWN_TOLD_MAX 10
 #define LARGEST 20

@@ -11,11 +11,13 @@
 
 #define DAY_MS UINT64_C(86400000)
 #define HOUR_MS UINT64_C(3600000)
+#define HOURS 24
 #define DAYS_FIRST 8
 
 struct day {
-    uint32_t day, hours; /* a set */
-    uint64_t requests, prompt_tokens, completion_tokens;
+    uint32_t day;
+    float prompt_tokens[HOURS], completion_tokens[HOURS];
+    uint64_t requests;
     double output_log;
 };
 
@@ -144,10 +146,10 @@ static int insert_day(struct usage_fold *fold, struct caller *caller, uint32_t a
 static void count_row(struct caller *caller, uint32_t at, const struct usage_row *row)
 {
     struct day *day = &caller->days[at];
-    day->hours |= UINT32_C(1) << (row->wall_ms / HOUR_MS % 24);
+    uint64_t hour = row->wall_ms / HOUR_MS % HOURS;
+    day->prompt_tokens[hour] += (float)row->prompt_tokens;
+    day->completion_tokens[hour] += (float)row->completion_tokens;
     day->requests++;
-    day->prompt_tokens += row->prompt_tokens;
-    day->completion_tokens += row->completion_tokens;
     day->output_log += log1p((double)row->completion_tokens);
     caller->days_last = at;
     caller->rows++;
@@ -191,7 +193,7 @@ int usage_fold_add(struct usage_fold *fold, uint64_t line, const struct usage_ro
     uint32_t day = (uint32_t)(held.wall_ms / DAY_MS), at = place_of(caller, day);
     bool there = at < caller->days_count && caller->days[at].day == day;
     if (!there && fold->days == USAGE_DAYS_MAX) {
-        *ret_why = "there are more than 8,000,000 days of callers: import in parts";
+        *ret_why = "there are more than 2,000,000 days of callers: import in parts";
         return 0;
     }
     if (!there && insert_day(fold, caller, at, day) < 0)
@@ -211,6 +213,21 @@ struct usage_caller usage_fold_caller(const struct usage_fold *fold, size_t at)
     return (struct usage_caller){caller->who, caller->line, caller->rows};
 }
 
+static void write_hours(struct json_out *out, const struct day *day)
+{
+    json_out_open(out, '[');
+    for (uint32_t hour = 0; hour < HOURS; hour++) {
+        if (day->prompt_tokens[hour] + day->completion_tokens[hour] <= 0)
+            continue;
+        json_out_open(out, '[');
+        json_out_u64(out, hour);
+        json_out_u64(out, (uint64_t)day->prompt_tokens[hour]);
+        json_out_u64(out, (uint64_t)day->completion_tokens[hour]);
+        json_out_close(out, ']');
+    }
+    json_out_close(out, ']');
+}
+
 void usage_fold_write(struct usage_fold *fold, size_t at, struct buf *buf)
 {
     const struct caller *caller = fold->callers[at];
@@ -224,11 +241,9 @@ void usage_fold_write(struct usage_fold *fold, size_t at, struct buf *buf)
         const struct day *day = &caller->days[i];
         json_out_open(&out, '[');
         json_out_u64(&out, day->day);
-        json_out_u64(&out, day->hours);
         json_out_u64(&out, day->requests);
-        json_out_u64(&out, day->prompt_tokens);
-        json_out_u64(&out, day->completion_tokens);
         json_out_double(&out, day->output_log);
+        write_hours(&out, day);
         json_out_close(&out, ']');
     }
     json_out_close(&out, ']');

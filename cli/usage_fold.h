@@ -8,7 +8,7 @@
 #include "usage_rows.h"
 
 #define USAGE_CALLERS_MAX 1000000U
-#define USAGE_DAYS_MAX 8000000U /* of all callers together */
+#define USAGE_DAYS_MAX 2000000U /* of all callers together */
 #define USAGE_PAST_DAYS_MAX 400U /* older rows are passed over: trust has long lapsed */
 #define USAGE_FUTURE_MS 60000U   /* of a clock that is a little ahead */
 

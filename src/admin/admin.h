@@ -21,8 +21,8 @@
  *   GET  /profiles/show?who=   who: a key's id, name, text or SHA-256; an address; addr_…
  *   POST /profiles/grant       {"who","rate"}: wt/s; 0 takes it back
  *   POST /profiles/forget      {"who"}
- *   POST /profiles/import      {"dry_run":false,"identities":[{"who","days":[[day,hours,requests,
- *                              wt,output_log],…]}]}, see identity/profile.h: struct profile_past
+ *   POST /profiles/import      {"dry_run":false,"identities":[{"who","days":[…]}]}: what a caller
+ *                              used elsewhere, see admin/profiles_import.h
  *   POST /reload               {"reloaded":true}, and "at_next_start":"service.listen" where
  *                              settings were changed that wait for it
  * Errors: {"error":{"message":…}} with 400, 404, 405, 409 (exists, no log), 413, 422 (refused

@@ -8,7 +8,7 @@
 
 #include <math.h>
 
-#define HOURS_ALL 0xffffff
+#define HOURS 24
 
 /* ── one identity's days ── */
 
@@ -20,23 +20,35 @@ static bool read_count(const json_t *day, size_t at, uint64_t max, uint64_t *ret
     return json_is_integer(value) && number >= 0 && (uint64_t)number <= max;
 }
 
+/* In order, each once. */
+static bool read_hours(const json_t *hours, struct profile_past *past)
+{
+    size_t count = json_array_size(hours);
+    uint64_t hour, prompt, completion, next = 0;
+    for (size_t i = 0; i < count; i++) {
+        const json_t *row = json_array_get(hours, i);
+        if (json_array_size(row) != 3 || !read_count(row, 0, HOURS - 1, &hour) || hour < next ||
+            !read_count(row, 1, INT64_MAX, &prompt) ||
+            !read_count(row, 2, INT64_MAX, &completion) || prompt + completion == 0)
+            return false;
+        past->hours_wt[hour] = (double)prompt + PROFILE_OUTPUT_WEIGHT * (double)completion;
+        next = hour + 1;
+    }
+    return count > 0;
+}
+
 static bool read_day(const json_t *json, uint64_t day_max, struct profile_past *ret_past)
 {
-    uint64_t day, hours, requests, prompt, completion;
-    if (json_array_size(json) != 6 || !read_count(json, 0, day_max, &day) || day == 0 ||
-        !read_count(json, 1, HOURS_ALL, &hours) || hours == 0 ||
-        !read_count(json, 2, UINT32_MAX, &requests) || requests == 0 ||
-        !read_count(json, 3, INT64_MAX, &prompt) || !read_count(json, 4, INT64_MAX, &completion))
+    uint64_t day, requests;
+    if (json_array_size(json) != 4 || !read_count(json, 0, day_max, &day) || day == 0 ||
+        !read_count(json, 1, UINT32_MAX, &requests) || requests == 0)
         return false;
-    double output_log = json_number_value(json_array_get(json, 5));
+    double output_log = json_number_value(json_array_get(json, 2));
     *ret_past =
-        (struct profile_past){.day = (uint32_t)day,
-                              .hours = (uint32_t)hours,
-                              .requests = requests,
-                              .wt = (double)prompt + PROFILE_OUTPUT_WEIGHT * (double)completion,
-                              .output_log = output_log};
-    return json_is_number(json_array_get(json, 5)) && output_log >= 0 &&
-           output_log <= (double)requests * log1p(1e19);
+        (struct profile_past){.day = (uint32_t)day, .requests = requests, .output_log = output_log};
+    return json_is_number(json_array_get(json, 2)) && output_log >= 0 &&
+           output_log <= (double)requests * log1p(1e19) &&
+           read_hours(json_array_get(json, 3), ret_past);
 }
 
 /* 0 and the profile as if these days had been lived here, or -EINVAL. */
@@ -52,12 +64,11 @@ static int read_days(const json_t *days, uint64_t wall_ms, struct profile *ret_p
         struct profile_past past;
         if (!read_day(json_array_get(days, i), day_max, &past))
             return err_set(err, -EINVAL,
-                           "a day is [day, hours, requests, prompt, completion, output_log]");
+                           "a day is [day, requests, output_log, [[hour, prompt, completion], …]]");
         if (past.day <= last)
             return err_set(err, -EINVAL, "'days' must be in order, each once, none of the future");
         last = past.day;
-        if (past.wt > 0)
-            profile_import(ret_profile, &past);
+        profile_import(ret_profile, &past);
     }
     return 0;
 }

@@ -2,10 +2,10 @@
 /*
  * What callers used before this service stood in front: days of usage become profiles, as if they had been lived here. On the store thread.
  *
- *     {"dry_run":false,"identities":[{"who":"key_…","days":[[20785,1792,12,9000,4000,55.1],…]},…]}
+ *     {"dry_run":false,"identities":[{"who":"key_…","days":[[20785,12,55.1,[[8,9000,4000],…]],…]},…]}
  *
- * A day: days since 1970 (ascending, not in the future), set of hours in which anything was used (bit 0: from 00:00 UTC), requests, prompt tokens, completion
- * tokens, sum of ln(1 + completion tokens) over its requests. Who is not known is told; the others are learned.
+ * A day: days since 1970 (ascending, not in the future), requests, sum of ln(1 + completion tokens) over them, and the hours in which anything was used
+ * (0: from 00:00 UTC; ascending) with their prompt and completion tokens. Who is not known is told; the others are learned.
  */
 #pragma once
 

@@ -74,6 +74,7 @@ void profile_write_days(struct json_out *out, const struct profile *profile)
         json_out_open(out, '{');
         put_text(out, SPAN("day"), day);
         put_double(out, SPAN("wt"), (double)profile->days[i].wt);
+        put_double(out, SPAN("busiest_wt"), (double)profile->days[i].busiest_wt);
         put_number(out, SPAN("hours"), profile->days[i].hours);
         put_number(out, SPAN("requests"), profile->days[i].requests);
         json_out_close(out, '}');

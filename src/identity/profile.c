@@ -28,8 +28,8 @@ double profile_rate(const struct profile *profile)
 
 double profile_burst(const struct profile *profile)
 {
-    return PROFILE_BURST_REQUESTS *
-           (profile->request_wt > 0 ? profile->request_wt : PROFILE_REQUEST_WT);
+    double request_wt = profile->request_wt > 0 ? profile->request_wt : PROFILE_REQUEST_WT;
+    return fmax(PROFILE_BURST_REQUESTS * request_wt, PROFILE_BURST_S * profile_rate(profile));
 }
 
 double profile_day(const struct profile *profile)
@@ -78,20 +78,21 @@ struct means {
 static struct means means_of(const struct profile *profile)
 {
     struct means means = {.rate_lowest = INFINITY, .day_wt_lowest = INFINITY};
-    double wt = 0, hours = 0, days = 0;
+    double wt = 0, busiest_wt = 0, days = 0;
     for (size_t i = 0; i < PROFILE_DAYS; i++) {
         const struct profile_day *day = &profile->days[i];
         if (day->hours == 0)
             continue;
         wt += day->wt;
-        hours += day->hours;
+        busiest_wt += day->busiest_wt;
         days++;
-        double rate = PROFILE_RATE_FACTOR * day->wt / (day->hours * SECONDS_AN_HOUR);
+        double rate = PROFILE_RATE_FACTOR * day->busiest_wt / SECONDS_AN_HOUR;
         means.rate_lowest = fmin(means.rate_lowest, rate);
         means.day_wt_lowest = fmin(means.day_wt_lowest, PROFILE_RATE_FACTOR * day->wt);
     }
     if (days > 0) {
-        means.rate = fmin(PROFILE_RATE_FACTOR * wt / (hours * SECONDS_AN_HOUR), PROFILE_RATE_MAX);
+        means.rate =
+            fmin(PROFILE_RATE_FACTOR * busiest_wt / days / SECONDS_AN_HOUR, PROFILE_RATE_MAX);
         means.day_wt = fmin(PROFILE_RATE_FACTOR * wt / days, PROFILE_AMOUNT_MAX);
     }
     return means;
@@ -223,7 +224,17 @@ static void count_hour(struct profile *profile, uint32_t hour)
     if (day->hours > 0 && (hour == profile->hour || hour + 1 == profile->hour))
         return;
     profile->hour = hour;
+    profile->hour_wt = 0;
     day->hours = (uint16_t)MIN(day->hours + 1, HOURS_A_DAY);
+}
+
+/* In the hour that was counted last. */
+static void count_wt(struct profile *profile, double wt)
+{
+    struct profile_day *day = &profile->days[0];
+    day->wt = (float)fmin((double)day->wt + wt, PROFILE_AMOUNT_MAX);
+    profile->hour_wt = (float)fmin((double)profile->hour_wt + wt, PROFILE_AMOUNT_MAX);
+    day->busiest_wt = fmaxf(day->busiest_wt, profile->hour_wt);
 }
 
 /* A mean that a new value moves by PROFILE_REQUEST_SMOOTHING; the first one is taken as it is. */
@@ -249,7 +260,7 @@ static void learn(struct profile *profile, uint64_t wt, uint64_t completion_toke
     struct profile_day *today = &profile->days[0];
     begin_today(profile, day_of(wall_ms));
     count_hour(profile, (uint32_t)MIN(wall_ms / PROFILE_HOUR_MS, (uint64_t)UINT32_MAX));
-    today->wt = (float)fmin(today->wt + (double)wt, PROFILE_AMOUNT_MAX);
+    count_wt(profile, (double)wt);
     today->requests = (uint16_t)MIN(today->requests + 1, UINT16_MAX);
     profile->request_wt = smoothed(profile->request_wt, (double)wt, 1);
     profile->output_log = smoothed(profile->output_log, log1p((double)completion_tokens), 1);
@@ -277,23 +288,22 @@ void profile_settle(struct profile *profile, const struct profile_use *use, uint
 
 /* ── from elsewhere ── */
 
-static uint32_t last_hour(const struct profile_past *past)
-{
-    return past->day * HOURS_A_DAY + 31U - (uint32_t)__builtin_clz(past->hours);
-}
-
 void profile_import(struct profile *profile, const struct profile_past *past)
 {
-    double requests = (double)past->requests;
+    double requests = (double)past->requests, wt = 0;
     profile_advance(profile, past->day * PROFILE_DAY_MS);
     begin_today(profile, past->day);
     profile->days[0] =
-        (struct profile_day){.wt = (float)fmin(past->wt, PROFILE_AMOUNT_MAX),
-                             .hours = (uint16_t)__builtin_popcount(past->hours),
-                             .requests = (uint16_t)MIN(past->requests, (uint64_t)UINT16_MAX)};
-    profile->hour = last_hour(past);
+        (struct profile_day){.requests = (uint16_t)MIN(past->requests, (uint64_t)UINT16_MAX)};
+    for (uint32_t hour = 0; hour < HOURS_A_DAY; hour++) {
+        if (past->hours_wt[hour] <= 0)
+            continue;
+        count_hour(profile, past->day * HOURS_A_DAY + hour);
+        count_wt(profile, past->hours_wt[hour]);
+        wt += past->hours_wt[hour];
+    }
     profile->seen_s = profile->hour * (uint32_t)SECONDS_AN_HOUR;
-    profile->request_wt = smoothed(profile->request_wt, past->wt / requests, requests);
+    profile->request_wt = smoothed(profile->request_wt, wt / requests, requests);
     profile->output_log = smoothed(profile->output_log, past->output_log / requests, requests);
 }
 
@@ -314,7 +324,10 @@ void profile_merge(struct profile *profile, const struct profile *other, uint64_
     if (profile->today == 0)
         profile->today = more.today;
     merge_days(profile, &more);
-    profile->hour = MAX(profile->hour, more.hour);
+    if (more.hour > profile->hour) {
+        profile->hour = more.hour;
+        profile->hour_wt = more.hour_wt;
+    }
     profile->days_earned = (uint16_t)MAX(profile->days_earned, more.days_earned);
     profile->rate = fmaxf(profile->rate, more.rate);
     profile->day_wt = fmaxf(profile->day_wt, more.day_wt);
@@ -334,4 +347,6 @@ void profile_grant(struct profile *profile, double rate, uint64_t wall_ms)
         fill(profile);
     else
         follow_trust(profile, true);
+    profile->balance = fmin(profile->balance, profile_burst(profile));
+    profile->day_balance = fmin(profile->day_balance, profile_day(profile));
 }

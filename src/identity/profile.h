@@ -7,12 +7,11 @@
  *
  *     balance     grows by `rate` each second up to `burst`; a request is in-profile while it is positive, and takes its price
  *                 from it, so that it may fall below zero once; one that is not in-profile takes nothing
- *     rate        PROFILE_RATE_FACTOR × what it used in each hour in which it used anything, over the last seven days
- *     burst       PROFILE_BURST_REQUESTS × its mean request
+ *     rate        PROFILE_RATE_FACTOR × its busiest hour, as a mean over the last seven days, left out those without use
+ *     burst       what it is given in PROFILE_BURST_S, which is about a busiest hour; at least PROFILE_BURST_REQUESTS × its mean request
  *
- * Hours without use are left out of the mean: people work by day, and a mean over whole days would call their mornings a
- * flood. What it may use in a day is bounded by a second balance of the same kind (`day_balance`: PROFILE_RATE_FACTOR × its mean day, left out
- * the days without use), so that nobody turns three busy hours into twenty-four.
+ * The busiest hour and not the mean one, since honest callers come in waves (docs/decisions/0013). What it may use in a day is bounded by a second balance
+ * of the same kind (`day_balance`: PROFILE_RATE_FACTOR × its mean day, left out the days without use), so that nobody turns one busy hour into twenty-four.
  *
  * Earning: a day (UTC) counts when a call was settled in it that was neither aborted nor made in a siege. When the PROFILE_DAYS_TO_EARN-th
  * of them is over the identity is trusted, first at the lowest of these days' rates. At the end of each day the rate then moves towards its target: up by at most
@@ -34,6 +33,7 @@
 #define PROFILE_DAYS_TO_EARN 3
 #define PROFILE_RATE_FACTOR 2.0
 #define PROFILE_BURST_REQUESTS 6.0
+#define PROFILE_BURST_S 1800.0     /* of its rate */
 #define PROFILE_GROWTH_MAX 1.5     /* a day */
 #define PROFILE_HALF_LIFE_DAYS 14.0
 #define PROFILE_LAPSE_DAYS 105     /* seven days and seven half-lives: less than a hundredth is left */
@@ -47,15 +47,16 @@
 #define PROFILE_HOUR_MS UINT64_C(3600000)
 
 struct profile_day {
-    float wt;              /* settled in it */
+    float wt, busiest_wt;  /* settled in it, and in its busiest hour */
     uint16_t hours;        /* in which anything was; at most 24 */
     uint16_t requests;     /* stays at its maximum */
 };
 
-/* All of it is what the store keeps; a zeroed one with an id is an identity that nobody knows. Times are wall clock. 120 bytes: ten million must fit. */
+/* All of it is what the store keeps; a zeroed one with an id is an identity that nobody knows. Times are wall clock. 152 bytes: ten million must fit. */
 struct profile {
     uint64_t id;
     uint32_t hour;         /* hours since 1970 that was counted last */
+    float hour_wt;         /* settled in it */
     uint16_t today;        /* days since 1970 (UTC) that days[0] counts; 0: never used. The last one is in 2149 */
     uint16_t days_earned;  /* since it was last unknown; stays at its maximum */
     struct profile_day days[PROFILE_DAYS]; /* today first */
@@ -104,9 +105,8 @@ void profile_settle(struct profile *profile, const struct profile_use *use, uint
 /* A day of usage from elsewhere. */
 struct profile_past {
     uint32_t day;          /* since 1970 */
-    uint32_t hours;        /* bit set, bit 0: from 00:00 to 01:00 (UTC); not 0 */
     uint64_t requests;     /* not 0 */
-    double wt;
+    double hours_wt[24];   /* of each hour, from 00:00 (UTC) on; some of them are not 0 */
     double output_log;     /* sum over its requests of ln(1 + completion tokens) */
 };
 /* As if it had been settled then, in peace. In order of days, each once, into a profile that began zeroed. */

@@ -3,7 +3,7 @@
 
 #include "base/mac.h"
 
-#define VERSION 1
+#define VERSION 2
 #define CHECKSUM_AT (PROFILE_RECORD_BYTES - 8)
 
 /* Against chance, not against people: whoever can write the file can compute it. */
@@ -43,10 +43,12 @@ void profile_record_write(const struct profile *profile,
     put(&at, VERSION, 1);
     put(&at, profile->id, 8);
     put(&at, profile->hour, 4);
+    put_float(&at, profile->hour_wt);
     put(&at, profile->today, 2);
     put(&at, profile->days_earned, 2);
     for (size_t i = 0; i < PROFILE_DAYS; i++) {
         put_float(&at, profile->days[i].wt);
+        put_float(&at, profile->days[i].busiest_wt);
         put(&at, profile->days[i].hours, 2);
         put(&at, profile->days[i].requests, 2);
     }
@@ -106,10 +108,11 @@ static bool is_possible(const struct profile *profile)
 {
     bool good = profile->id != 0 && is_amount(profile->rate) && is_amount(profile->day_wt) &&
                 is_amount(profile->granted_rate) && is_amount(profile->request_wt) &&
-                is_amount(profile->output_log) && is_balance(profile->balance) &&
-                is_balance(profile->day_balance);
+                is_amount(profile->output_log) && is_amount(profile->hour_wt) &&
+                is_balance(profile->balance) && is_balance(profile->day_balance);
     for (size_t i = 0; i < PROFILE_DAYS; i++)
-        good = good && is_amount(profile->days[i].wt) && profile->days[i].hours <= 24;
+        good = good && is_amount(profile->days[i].wt) && is_amount(profile->days[i].busiest_wt) &&
+               profile->days[i].hours <= 24;
     return good;
 }
 
@@ -121,10 +124,12 @@ int profile_record_read(const unsigned char record[PROFILE_RECORD_BYTES],
         return -EBADMSG;
     struct profile profile = {.id = get(&at, 8)};
     profile.hour = (uint32_t)get(&at, 4);
+    profile.hour_wt = get_float(&at);
     profile.today = (uint16_t)get(&at, 2);
     profile.days_earned = (uint16_t)get(&at, 2);
     for (size_t i = 0; i < PROFILE_DAYS; i++) {
         profile.days[i].wt = get_float(&at);
+        profile.days[i].busiest_wt = get_float(&at);
         profile.days[i].hours = (uint16_t)get(&at, 2);
         profile.days[i].requests = (uint16_t)get(&at, 2);
     }

@@ -7,7 +7,7 @@
 
 #include "identity/profile.h"
 
-#define PROFILE_RECORD_BYTES 129 /* 1 + 120 + 8 */
+#define PROFILE_RECORD_BYTES 161 /* 1 + 152 + 8 */
 
 void profile_record_write(const struct profile *profile, unsigned char ret_record[PROFILE_RECORD_BYTES]);
 /* 0; -EBADMSG when it is damaged, of a later version or says what no profile can; *ret_profile untouched. */

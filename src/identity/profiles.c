@@ -24,7 +24,7 @@ struct slot {
     struct profile profile; /* id 0: free */
     uint32_t newer, older;  /* free ones: `older` is the next */
 };
-_Static_assert(sizeof(struct slot) == 128, "two cache lines");
+_Static_assert(sizeof(struct slot) == 160, "as documented for limits.identities");
 
 struct shard {
     pthread_mutex_t lock;

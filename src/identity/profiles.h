@@ -6,7 +6,7 @@
  * An identity enters with the first call that teaches something (profile_use_earns()), by a grant or by an import. So a stranger who comes in a siege, hangs up
  * or is refused takes no memory, and a flood of new addresses pushes nobody out.
  *
- * Memory is bounded by `identities_max`, shared out evenly among the shards: 128 bytes an identity, taken as they come, and a table of 4 bytes for 0.5 to 0.67 of them
+ * Memory is bounded by `identities_max`, shared out evenly among the shards: 160 bytes an identity, taken as they come, and a table of 4 bytes for 0.5 to 0.67 of them
  * from the start. When a shard is full the identity that was seen longest ago goes, among those that are not trusted; a
  * trusted one is never dropped for a stranger, but one whose trust has lapsed is. A shard full of trusted ones takes no stranger in: these are then judged
  * without memory, as unknown.
@@ -19,7 +19,7 @@
 
 #define PROFILES_SHARDS 64
 #define PROFILES_MAX 10000000u
-#define PROFILES_PIECE 256 /* profiles copied in one hold of a lock: 30 KB */
+#define PROFILES_PIECE 256 /* profiles copied in one hold of a lock: 38 KB */
 
 struct profiles;
 

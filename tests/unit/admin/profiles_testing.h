@@ -12,11 +12,9 @@ static inline struct profile trusted_profile(uint64_t id, double wt)
     struct profile profile = {.id = id};
     uint64_t today = clock_wall_ms() / PROFILE_DAY_MS;
     for (uint64_t day = today - 7; day < today; day++) {
-        struct profile_past past = {.day = (uint32_t)day,
-                                    .hours = 0xff00,
-                                    .requests = 80,
-                                    .wt = 8 * wt,
-                                    .output_log = 80};
+        struct profile_past past = {.day = (uint32_t)day, .requests = 80, .output_log = 80};
+        for (size_t hour = 8; hour < 16; hour++)
+            past.hours_wt[hour] = wt;
         profile_import(&profile, &past);
     }
     profile_advance(&profile, clock_wall_ms());

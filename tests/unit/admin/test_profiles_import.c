@@ -52,9 +52,12 @@ static unsigned import(const char *body, json_t **ret_json, struct err *err)
 static void write_week(struct buf *buf, const char *who)
 {
     buf_printf(buf, "{\"who\":\"%s\",\"days\":[", who);
-    for (uint64_t day = today - 4; day < today; day++)
-        buf_printf(buf, "%s[%llu,65280,80,6400,11200,400.5]", day == today - 4 ? "" : ",",
-                   (unsigned long long)day);
+    for (uint64_t day = today - 4; day < today; day++) {
+        buf_printf(buf, "%s[%llu,80,400.5,[", day == today - 4 ? "" : ",", (unsigned long long)day);
+        for (unsigned hour = 8; hour < 16; hour++)
+            buf_printf(buf, "%s[%u,800,1400]", hour == 8 ? "" : ",", hour);
+        buf_append(buf, SPAN("]]"));
+    }
     buf_append(buf, SPAN("]}"));
 }
 
@@ -121,21 +124,27 @@ static void senseless_bodies_are_refused(void **state)
         {"{}", "'identities' must be a list"},
         {"{\"identities\":[]}", "'identities' must be a list"},
         {"{\"identities\":[1]}", "identity 0: an identity must be an object"},
-        {"{\"identities\":[{\"who\":\"a\",\"days\":[[1,1,1,1,1,1]],\"x\":1}]}", "unknown member"},
-        {"{\"identities\":[{\"who\":1,\"days\":[[1,1,1,1,1,1]]}]}", "'who' must be a text"},
+        {"{\"identities\":[{\"who\":\"a\",\"days\":[[1,1,1,[[0,1,1]]]],\"x\":1}]}",
+         "unknown member"},
+        {"{\"identities\":[{\"who\":1,\"days\":[[1,1,1,[[0,1,1]]]]}]}", "'who' must be a text"},
         {"{\"identities\":[{\"who\":\"a\"}]}", "'days' must be a list"},
         {"{\"identities\":[{\"who\":\"a\",\"days\":[]}]}", "'days' must be a list"},
-        {"{\"identities\":[{\"who\":\"a\",\"days\":[[1,1,1,1,1]]}]}", "a day is"},
-        {"{\"identities\":[{\"who\":\"a\",\"days\":[[0,1,1,1,1,1]]}]}", "a day is"},
-        {"{\"identities\":[{\"who\":\"a\",\"days\":[[1,0,1,1,1,1]]}]}", "a day is"},
-        {"{\"identities\":[{\"who\":\"a\",\"days\":[[1,16777216,1,1,1,1]]}]}", "a day is"},
-        {"{\"identities\":[{\"who\":\"a\",\"days\":[[1,1,0,1,1,1]]}]}", "a day is"},
-        {"{\"identities\":[{\"who\":\"a\",\"days\":[[1,1,1,-1,1,1]]}]}", "a day is"},
-        {"{\"identities\":[{\"who\":\"a\",\"days\":[[1,1,1,1,1,-1]]}]}", "a day is"},
-        {"{\"identities\":[{\"who\":\"a\",\"days\":[[1,1,1,1,1,1e9]]}]}", "a day is"},
-        {"{\"identities\":[{\"who\":\"a\",\"days\":[[65000,1,1,1,1,1]]}]}", "a day is"},
-        {"{\"identities\":[{\"who\":\"a\",\"days\":[[2,1,1,1,1,1],[2,1,1,1,1,1]]}]}", "in order"},
-        {"{\"dry_run\":1,\"identities\":[{\"who\":\"a\",\"days\":[[1,1,1,1,1,1]]}]}", "'dry_run'"},
+        {"{\"identities\":[{\"who\":\"a\",\"days\":[[1,1,1]]}]}", "a day is"},
+        {"{\"identities\":[{\"who\":\"a\",\"days\":[[0,1,1,[[0,1,1]]]]}]}", "a day is"},
+        {"{\"identities\":[{\"who\":\"a\",\"days\":[[1,1,1,[]]]}]}", "a day is"},
+        {"{\"identities\":[{\"who\":\"a\",\"days\":[[1,1,1,[[24,1,1]]]]}]}", "a day is"},
+        {"{\"identities\":[{\"who\":\"a\",\"days\":[[1,1,1,[[0,0,0]]]]}]}", "a day is"},
+        {"{\"identities\":[{\"who\":\"a\",\"days\":[[1,1,1,[[1,1,1],[0,1,1]]]]}]}", "a day is"},
+        {"{\"identities\":[{\"who\":\"a\",\"days\":[[1,1,1,[[0,1]]]]}]}", "a day is"},
+        {"{\"identities\":[{\"who\":\"a\",\"days\":[[1,0,1,[[0,1,1]]]]}]}", "a day is"},
+        {"{\"identities\":[{\"who\":\"a\",\"days\":[[1,1,1,[[0,-1,1]]]]}]}", "a day is"},
+        {"{\"identities\":[{\"who\":\"a\",\"days\":[[1,1,-1,[[0,1,1]]]]}]}", "a day is"},
+        {"{\"identities\":[{\"who\":\"a\",\"days\":[[1,1,1e9,[[0,1,1]]]]}]}", "a day is"},
+        {"{\"identities\":[{\"who\":\"a\",\"days\":[[65000,1,1,[[0,1,1]]]]}]}", "a day is"},
+        {"{\"identities\":[{\"who\":\"a\",\"days\":[[2,1,1,[[0,1,1]]],[2,1,1,[[0,1,1]]]]}]}",
+         "in order"},
+        {"{\"dry_run\":1,\"identities\":[{\"who\":\"a\",\"days\":[[1,1,1,[[0,1,1]]]]}]}",
+         "'dry_run'"},
         {"{\"x\":1}", "unknown member 'x'"},
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
@@ -155,8 +164,8 @@ static void the_largest_numbers_are_no_trouble(void **state)
     struct err err = {""};
     json_t *json;
     snprintf(body, sizeof(body),
-             "{\"identities\":[{\"who\":\"alice\",\"days\":[[%llu,16777215,4294967295,"
-             "9223372036854775807,9223372036854775807,0]]}]}",
+             "{\"identities\":[{\"who\":\"alice\",\"days\":[[%llu,4294967295,0,"
+             "[[0,9223372036854775807,9223372036854775807]]]]}]}",
              (unsigned long long)today);
     assert_int_equal(import(body, &json, &err), 200);
     json_decref(json);

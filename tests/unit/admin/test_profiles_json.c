@@ -46,19 +46,20 @@ static void a_trusted_key_is_shown_with_all_its_facts(void **state)
     assert_true(json_is_true(json_object_get(json, "in_profile")));
     assert_near(real_at(json, "in_profile_in_s"), 0);
     assert_near(real_at(json, "rate"), 2);
-    assert_near(real_at(json, "burst"), 2160);
+    assert_near(real_at(json, "burst"), 3600);
     assert_near(real_at(json, "day"), 57600);
-    assert_near(real_at(json, "balance"), 2160);
+    assert_near(real_at(json, "balance"), 3600);
     assert_int_equal(number_at(json, "days_earned"), 7);
     assert_int_equal(json_array_size(json_object_get(json, "days")), 7);
     const json_t *yesterday = json_array_get(json_object_get(json, "days"), 1);
     assert_int_equal(strlen(text_at(yesterday, "day")), 10);
     assert_near(real_at(yesterday, "wt"), 28800);
+    assert_near(real_at(yesterday, "busiest_wt"), 3600);
     assert_int_equal(number_at(yesterday, "hours"), 8);
     assert_int_equal(number_at(yesterday, "requests"), 80);
     json_decref(json);
 
-    (void)profile_reserve(&profile, 2360, profile.refilled_ms);
+    (void)profile_reserve(&profile, 3800, profile.refilled_ms);
     json = shown(&profile, ring);
     assert_true(json_is_false(json_object_get(json, "in_profile")));
     assert_near(real_at(json, "in_profile_in_s"), 100);

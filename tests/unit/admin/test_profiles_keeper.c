@@ -2,6 +2,7 @@
 #include "profiles_testing.h"
 
 #include "admin/profiles_file.h"
+#include "identity/profile_record.h"
 
 #include <sqlite3.h>
 
@@ -150,7 +151,7 @@ static void only_what_changed_is_written(void **state)
     (void)profiles_reserve(fixture.profiles, 2, 1, clock_wall_ms());
     turn();
     assert_int_equal(stat(path, &after), 0);
-    assert_int_equal(after.st_size - before.st_size, 129);
+    assert_int_equal(after.st_size - before.st_size, PROFILE_RECORD_BYTES);
 }
 
 static void a_locked_database_gets_all_when_it_answers(void **state)

@@ -136,8 +136,8 @@ static void usage_is_imported(void **state)
     char body[512];
     unsigned long long today = clock_wall_ms() / PROFILE_DAY_MS;
     snprintf(body, sizeof(body),
-             "{\"identities\":[{\"who\":\"key 3\",\"days\":[[%llu,1,1,1800,0,1],"
-             "[%llu,1,1,1800,0,1],[%llu,1,1,1800,0,1]]}]}",
+             "{\"identities\":[{\"who\":\"key 3\",\"days\":[[%llu,1,0,[[9,1800,0]]],"
+             "[%llu,1,0,[[9,1800,0]]],[%llu,1,0,[[9,1800,0]]]]}]}",
              today - 3, today - 2, today - 1);
     ask(&fixture, "POST", "/profiles/import", body, &reply);
     assert_int_equal(reply.status, 200);

@@ -49,9 +49,9 @@ static void rows_in_any_order_become_days_in_order(void **state)
     assert_int_equal(usage_fold_caller(fold, 0).rows, 5);
     assert_int_equal(usage_fold_caller(fold, 1).rows, 1);
     assert_written(fold, 0,
-                   "{\"who\":\"a\",\"days\":[[19997,1,1,1,0,0],[19998,1,1,2,0,0],"
-                   "[19999,96,3,41,0,0]]}");
-    assert_written(fold, 1, "{\"who\":\"b\",\"days\":[[19999,1,1,7,0,0]]}");
+                   "{\"who\":\"a\",\"days\":[[19997,1,0,[[0,1,0]]],[19998,1,0,[[0,2,0]]],"
+                   "[19999,3,0,[[5,11,0],[6,30,0]]]]}");
+    assert_written(fold, 1, "{\"who\":\"b\",\"days\":[[19999,1,0,[[0,7,0]]]]}");
     usage_fold_free(fold);
     usage_fold_free(NULL);
 }
@@ -72,8 +72,8 @@ static void rows_that_do_not_count(void **state)
     assert_int_equal(add(fold, "a", NOW_MS + USAGE_FUTURE_MS, 1, 1), 1); /* counts as now */
     assert_int_equal(add(fold, "a", NOW_MS - USAGE_PAST_DAYS_MAX * DAY_MS, 1, 1), 1);
     assert_written(fold, 0,
-                   "{\"who\":\"a\",\"days\":[[19600,4096,1,1,1,0.6931471805599453],"
-                   "[20000,4096,1,1,1,0.6931471805599453]]}");
+                   "{\"who\":\"a\",\"days\":[[19600,1,0.6931471805599453,[[12,1,1]]],"
+                   "[20000,1,0.6931471805599453,[[12,1,1]]]]}");
     usage_fold_free(fold);
 }
 

@@ -108,6 +108,26 @@ static void hours_without_use_are_left_out(void **state)
     assert_near(profile_day(&short_days), PROFILE_RATE_FACTOR * 3000);
 }
 
+static void honest_callers_come_in_waves(void **state)
+{
+    (void)state;
+    struct profile profile = {.id = 1};
+    for (uint64_t day = 0; day < 7; day++) {
+        test_work_day(&profile, day, 8, 1000); /* 17:00 is its busiest hour */
+        for (uint64_t i = 0; i < 40; i++) {
+            struct profile_use use = test_use(1000);
+            profile_settle(&profile, &use, test_at(day, 17));
+        }
+    }
+    profile_advance(&profile, test_at(7, 17));
+    assert_near(profile_rate(&profile), rate_of(40000, 1));
+    assert_near(profile_burst(&profile), 40000);
+    /* All of the busiest hour within a minute, and what it uses by the hour after it. */
+    for (uint64_t i = 0; i < 40; i++)
+        assert_int_equal(profile_reserve(&profile, 1000, test_at(7, 17) + i * 1500), 1000);
+    assert_int_equal(profile_reserve(&profile, 1000, test_at(7, 18)), 1000);
+}
+
 static void three_busy_hours_do_not_become_twenty_four(void **state)
 {
     (void)state;
@@ -308,9 +328,11 @@ static void the_larger_of_grant_and_use_holds(void **state)
     assert_near(profile_rate(&profile), 2);
     profile_grant(&profile, 50, test_at(7, 0));
     assert_near(profile_rate(&profile), 50);
-    (void)profile_reserve(&profile, 30000, test_at(7, 0));
     profile_grant(&profile, 0, test_at(7, 0));
     assert_near(profile_rate(&profile), 2);
+    assert_near(profile.balance, profile_burst(&profile)); /* what the grant had filled beyond it is gone */
+    (void)profile_reserve(&profile, 30000, test_at(7, 0));
+    profile_grant(&profile, 0, test_at(7, 0));
     assert_false(profile_in(&profile)); /* taking it back fills nothing */
 }
 
@@ -470,13 +492,16 @@ static void counts_stay_at_their_maximum(void **state)
 
 /* ── from elsewhere ── */
 
-static struct profile_past past_day(uint64_t day, uint32_t hours, uint64_t requests, double wt)
+/* From `first` on, `hours` hours of `wt` each. */
+static struct profile_past past_day(uint64_t day, uint64_t first, uint64_t hours, uint64_t requests,
+                                    double wt)
 {
-    return (struct profile_past){.day = (uint32_t)(TEST_DAY0 + day),
-                                 .hours = hours,
-                                 .requests = requests,
-                                 .wt = wt,
-                                 .output_log = 2.0 * (double)requests};
+    struct profile_past past = {.day = (uint32_t)(TEST_DAY0 + day),
+                                .requests = requests,
+                                .output_log = 2.0 * (double)requests};
+    for (uint64_t hour = first; hour < first + hours; hour++)
+        past.hours_wt[hour] = wt;
+    return past;
 }
 
 static void imported_days_are_as_if_they_had_been_settled(void **state)
@@ -487,8 +512,7 @@ static void imported_days_are_as_if_they_had_been_settled(void **state)
         if (day % 7 >= 5)
             continue;
         test_work_day(&lived, day, 4 + day % 3, 1000);
-        struct profile_past past = past_day(day, ((1U << (4 + day % 3)) - 1) << 9, 4 + day % 3,
-                                            1000.0 * (double)(4 + day % 3));
+        struct profile_past past = past_day(day, 9, 4 + day % 3, 4 + day % 3, 1000);
         profile_import(&imported, &past);
     }
     profile_advance(&lived, test_at(21, 0));
@@ -507,7 +531,7 @@ static struct profile imported_elsewhere(void)
 {
     struct profile profile = {.id = 1};
     for (uint64_t day = 0; day < 7; day++) {
-        struct profile_past past = past_day(day, 0xff00, 80, 80000);
+        struct profile_past past = past_day(day, 8, 8, 80, 10000);
         profile_import(&profile, &past);
     }
     return profile;
@@ -520,8 +544,8 @@ static void a_stranger_gets_what_was_learned_elsewhere(void **state)
     profile_merge(&profile, &elsewhere, test_at(7, 3));
     assert_true(profile_in(&profile));
     assert_near(profile_rate(&profile), rate_of(10000, 1));
-    assert_near(profile_burst(&profile), 6000);
-    assert_near(profile.balance, 6000);
+    assert_near(profile_burst(&profile), 10000);
+    assert_near(profile.balance, 10000);
 }
 
 static void a_second_import_changes_nothing(void **state)
@@ -539,7 +563,7 @@ static void an_import_takes_nothing_away(void **state)
 {
     (void)state;
     struct profile profile = test_trusted(1, 7, 10, 50000), elsewhere = {.id = 1};
-    struct profile_past past = past_day(6, 1, 1, 10);
+    struct profile_past past = past_day(6, 0, 1, 1, 10);
     double rate = profile_rate(&profile), day = profile_day(&profile);
     profile_grant(&profile, 1, test_at(7, 0));
     profile_import(&elsewhere, &past);
@@ -568,6 +592,7 @@ int main(void)
         cmocka_unit_test(the_first_rate_is_that_of_the_lowest_day),
         cmocka_unit_test(aborted_and_siege_calls_earn_nothing),
         cmocka_unit_test(hours_without_use_are_left_out),
+        cmocka_unit_test(honest_callers_come_in_waves),
         cmocka_unit_test(three_busy_hours_do_not_become_twenty_four),
         cmocka_unit_test(the_rate_grows_by_half_a_day_at_most),
         cmocka_unit_test(a_day_without_use_does_not_let_it_grow),
