@@ -15,13 +15,16 @@ enum client_state {
 };
 
 struct client {
-    struct list link;        /* in worker->connections */
-    struct list silent_link; /* in worker->silent, until its first head is whole */
+    struct list link; /* in worker->connections */
+    struct list
+        spare_link; /* in worker->silent until its first head is whole, in worker->idle while IDLE after a request */
+    uint64_t spare_ms; /* since when */
     struct worker *worker;
     struct sock *sock;
     struct http_request *reader; /* NULL once nothing may follow on this connection */
     struct request *request;     /* under way, or NULL */
     enum client_state state;
+    bool silent;    /* no head has been whole yet */
     bool advancing; /* client_advance() is on the stack */
     bool keep;      /* after FLUSH: another request may follow */
     bool reading;   /* false while a pipeline waits */
@@ -31,7 +34,7 @@ struct client {
     uint64_t
         delivered_seen; /* bytes that had left the queue at the last look of the stall deadline */
     size_t memory_seen; /* of the reader, as counted in worker->body_memory */
-    uint64_t accepted_ms, body_began_ms;
+    uint64_t body_began_ms;
     struct deadline deadline;      /* of the state */
     struct deadline send_deadline; /* while something is queued */
     struct soon more_soon;         /* pipelined requests that this turn had no time for */
@@ -72,11 +75,15 @@ static void client_enter_state(struct client *client, enum client_state state)
     client->state = state;
     switch (state) {
     case CLIENT_IDLE:
+        client->spare_ms = now;
+        list_push_back(&client->worker->idle, &client->spare_link);
         deadline_set(client->worker->loop, &client->deadline,
                      now + (client->draining ? MIN(config->keep_alive_ms, CLIENT_LINGER_MS)
                                              : config->keep_alive_ms));
         break;
     case CLIENT_HEAD:
+        if (!client->silent)
+            list_remove(&client->spare_link);
         deadline_set(client->worker->loop, &client->deadline, now + config->head_ms);
         break;
     case CLIENT_LINGER:
@@ -86,7 +93,8 @@ static void client_enter_state(struct client *client, enum client_state state)
     case CLIENT_FLUSH:   /* send_deadline */
     case CLIENT_CLOSED:
         deadline_clear(&client->deadline);
-        list_remove(&client->silent_link);
+        list_remove(&client->spare_link);
+        client->silent = false;
         break;
     }
 }
@@ -418,7 +426,7 @@ void client_accept(struct worker *worker, struct sock *sock)
     struct sockaddr_storage peer;
     sock_peer(sock, &peer);
     enum clients_verdict verdict = clients_enter(worker->clients, &peer);
-    if (verdict == CLIENTS_FULL && worker_give_up_silent(worker))
+    if (verdict == CLIENTS_FULL && worker_make_room(worker))
         verdict = clients_enter(worker->clients, &peer);
     if (verdict != CLIENTS_WELCOME) {
         METRIC_ADD(counters, connections_refused, 1);
@@ -442,7 +450,8 @@ void client_accept(struct worker *worker, struct sock *sock)
     client->sock = sock;
     client->peer = peer;
     client->reading = true;
-    client->accepted_ms = loop_now_ms(worker->loop);
+    client->silent = true;
+    client->spare_ms = loop_now_ms(worker->loop);
     deadline_init(&client->deadline, on_deadline);
     deadline_init(&client->send_deadline, on_send_deadline);
     soon_init(&client->more_soon, on_more);
@@ -450,11 +459,11 @@ void client_accept(struct worker *worker, struct sock *sock)
     /* A whole answer is at most twice what the engine sent (worker->out), since JSON's escapes may grow. */
     sock_queue_max(sock, 2 * config->answer_bytes_max + config->send_queue_bytes_max);
     list_push_back(&worker->connections, &client->link);
-    list_push_back(&worker->silent, &client->silent_link);
+    list_push_back(&worker->silent, &client->spare_link);
     METRIC_ADD(counters, connections_open, 1);
     METRIC_ADD(counters, connections_total, 1);
     /* A connection that says nothing gets the time of a head, not of a keep-alive. */
-    deadline_set(worker->loop, &client->deadline, client->accepted_ms + config->head_ms);
+    deadline_set(worker->loop, &client->deadline, client->spare_ms + config->head_ms);
 }
 
 void client_drain(struct client *client)
@@ -470,14 +479,14 @@ struct client *client_of_link(struct list *link)
     return list_entry(link, struct client, link);
 }
 
-struct client *client_of_silent(struct list *link)
+struct client *client_of_spare(struct list *link)
 {
-    return list_entry(link, struct client, silent_link);
+    return list_entry(link, struct client, spare_link);
 }
 
-uint64_t client_silent_ms(const struct client *client)
+uint64_t client_spare_ms(const struct client *client)
 {
-    return loop_now_ms(client->worker->loop) - client->accepted_ms;
+    return loop_now_ms(client->worker->loop) - client->spare_ms;
 }
 
 struct http_request *client_reader(struct client *client)

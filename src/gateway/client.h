@@ -16,6 +16,7 @@
  *   LINGER   FIN sent; input is thrown away                      2 s
  *
  * Until its first head is whole a connection is silent: it may be one of a flood, and gives way to newcomers when there is room for no more.
+ * When nobody is silent, the one that has been idle for longest does: its owner opens another one, as after a keep-alive that ran out.
  *
  * A client that closes (FIN or RST) while its request is under way has gone: the engine's work stops at once. In FLUSH a FIN only says that
  * nothing follows. Pipelined bytes wait in the reader; above PIPELINE_BYTES_MAX nothing more is read until their turn comes.
@@ -43,9 +44,9 @@ void client_drain(struct client *client);
 
 /* The connection whose link in worker->connections this is. */
 struct client *client_of_link(struct list *link);
-/* … and in worker->silent; and for how long it has been there. */
-struct client *client_of_silent(struct list *link);
-uint64_t client_silent_ms(const struct client *client);
+/* … and in worker->silent or worker->idle; and for how long it has been there. */
+struct client *client_of_spare(struct list *link);
+uint64_t client_spare_ms(const struct client *client);
 
 /* For the path. */
 struct http_request *client_reader(struct client *client);

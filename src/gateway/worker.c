@@ -15,8 +15,8 @@
 #define ANSWER_HEAD_BYTES_MAX 16384
 #define ENGINE_HEAD_BYTES_MAX 32768
 #define DESCRIPTORS_KEPT 80 /* for loops, listeners, files, the admin's callers and health checks */
-#define SILENT_MS_MIN 100    /* a connection has had its time to say something */
-#define CONNECTIONS_MIN 16   /* however few descriptors there are; the configuration's own minimum */
+#define SPARE_MS_MIN 100    /* a connection has had its time to say something */
+#define CONNECTIONS_MIN 16  /* however few descriptors there are; the configuration's own minimum */
 
 /* ---- snapshots and orders from the control thread ------------------------------------------------- */
 
@@ -270,7 +270,7 @@ static void on_short(void *arg)
 /* Descriptors have run out, for all workers. */
 static bool on_full(void *arg)
 {
-    return worker_give_up_silent(arg);
+    return worker_make_room(arg);
 }
 
 static void *worker_main(void *arg)
@@ -360,6 +360,7 @@ struct worker *worker_start(const struct worker_spec *spec, struct err *err)
     worker->on_drained = spec->on_drained;
     list_init(&worker->connections);
     list_init(&worker->silent);
+    list_init(&worker->idle);
     list_init(&worker->waiting);
     deadline_init(&worker->drain, on_drain_deadline);
     deadline_init(&worker->turn_tick, on_turn_tick);
@@ -382,14 +383,20 @@ void worker_join(struct worker *worker)
     pthread_join(worker->thread, NULL);
 }
 
-bool worker_give_up_silent(struct worker *worker)
+/* The first of these goes, if it has been there for long enough. */
+static bool give_up_first(struct worker *worker, struct list *spare)
 {
-    struct list *link = list_first(&worker->silent);
-    if (!link || client_silent_ms(client_of_silent(link)) < SILENT_MS_MIN)
+    struct list *link = list_first(spare);
+    if (!link || client_spare_ms(client_of_spare(link)) < SPARE_MS_MIN)
         return false;
     METRIC_ADD(recorder_counters(worker->recorder), connections_given_up, 1);
-    client_close(client_of_silent(link), REASON_CLIENT_GONE);
+    client_close(client_of_spare(link), REASON_CLIENT_GONE);
     return true;
+}
+
+bool worker_make_room(struct worker *worker)
+{
+    return give_up_first(worker, &worker->silent) || give_up_first(worker, &worker->idle);
 }
 
 /* ---- what its requests use ------------------------------------------------------------------------- */

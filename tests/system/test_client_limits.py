@@ -60,13 +60,13 @@ def test_slow_readers_cost_bounded_memory_slow_their_own_engine_and_hurt_nobody(
 
 
 def opened(port, count):
-    """Connections that got an answer, out of so many that were opened."""
+    """Connections that got an answer and have begun to ask again, so that they are not idle, out of so many that were opened."""
     wires = []
     for _ in range(count):
         try:
             wire = Wire(port)
             assert wire.send(request("GET", "/v1/models")).answer().status == 401
-            wires.append(wire)
+            wires.append(wire.send("GET"))
         except (Closed, OSError):
             pass
     return wires
@@ -79,7 +79,8 @@ def test_connections_beyond_the_limit_are_closed_at_once_and_room_is_used_again(
     wires = opened(door.port, 40)
     assert len(wires) == count
     for wire in wires:  # those that are in do not suffer
-        assert wire.send(request("GET", "/nothing")).answer().status == 404
+        assert wire.send(request("GET", "/nothing")[3:]).answer().status == 404
+        wire.send("GET")
     for wire in wires[:5]:
         wire.close()
     door.wait_metric("seawall_connections_open", count - 5)
@@ -176,10 +177,25 @@ def test_silent_connections_give_way_to_newcomers(start, engine):
     assert silent[0].ended()  # the oldest went first
     for _ in range(15):  # a connection each
         assert door.chat()[0] == 200
-    for wire in kept:  # who has said something does not suffer
-        assert wire.send(request("GET", "/nothing")).answer().status == 404
+    for wire in kept:  # who is in the middle of something does not suffer
+        assert wire.send(request("GET", "/nothing")[3:]).answer().status == 404
     metrics = door.metrics()
     assert metrics["seawall_connections_given_up_total"] >= 1 and metrics["seawall_connections_open"] <= 20
+
+
+def test_idle_connections_give_way_to_newcomers(start, engine):
+    """A crowd that keeps its connections open after an answer must not keep others out until they time out."""
+    door = start(engine, limits={"connections": 20}, service={"workers": 1})
+    door.api_key()
+    door.wait_metric("seawall_connections_open", 0)
+    busy = opened(door.port, 5)
+    idle = [Wire(door.port).send(request("GET", "/v1/models")) for _ in range(15)]
+    assert all(wire.answer().status == 401 for wire in idle)
+    wait_for(lambda: serves(door), what="room among the idle")
+    assert idle[0].ended()  # the one that was idle for longest
+    for wire in busy:
+        assert wire.send(request("GET", "/nothing")[3:]).answer().status == 404
+    assert door.metrics()["seawall_connections_given_up_total"] >= 1
 
 
 def test_silent_connections_give_way_when_descriptors_run_out(start, engine):
