@@ -5,6 +5,8 @@
  */
 #include "storm/ask.h"
 
+#include "http/head.h"
+
 #include <math.h>
 
 /* Of Content-Length, with spaces in front of a shorter one: they are no part of a value (RFC 9110, section 5.5). */
@@ -12,6 +14,35 @@
 
 static const char *const efforts[] = {
     [EFFORT_NONE] = NULL, [EFFORT_LOW] = "low", [EFFORT_MEDIUM] = "medium", [EFFORT_HIGH] = "high"};
+
+static const char *const written[] = {"host",         "user-agent",     "accept",
+                                      "content-type", "content-length", "transfer-encoding",
+                                      "connection",   "expect"};
+
+static bool is_written(struct span name, bool keys)
+{
+    if (keys && span_eq_nocase(name, SPAN("authorization")))
+        return true;
+    for (size_t i = 0; i < COUNT_OF(written); i++)
+        if (span_eq_nocase(name, span_str(written[i])))
+            return true;
+    return false;
+}
+
+int ask_check_header(struct span line, bool keys, struct err *err)
+{
+    const char *colon = memchr(line.ptr, ':', line.len);
+    struct span name = span_of(line.ptr, colon ? (size_t)(colon - line.ptr) : 0);
+    bool good = line.len <= ASK_HEADER_BYTES_MAX && head_is_token(name);
+    for (size_t i = 0; good && i < line.len; i++)
+        good = line.ptr[i] >= ' ' && line.ptr[i] <= '~';
+    if (!good)
+        return err_set(err, -EINVAL, "--header expects 'Name: value', got '%.*s'",
+                       (int)MIN(line.len, (size_t)64), line.ptr);
+    if (is_written(name, keys))
+        return err_set(err, -EINVAL, "--header: '%.*s' is sent anyway", (int)name.len, name.ptr);
+    return 0;
+}
 
 /* Returns where the digits of the length go. */
 static size_t write_head(const struct ask *ask, struct buf *buf)
@@ -25,6 +56,10 @@ static size_t write_head(const struct ask *ask, struct buf *buf)
     if (!span_is_null(ask->key)) {
         buf_append(buf, SPAN("\r\nAuthorization: Bearer "));
         buf_append(buf, ask->key);
+    }
+    if (!span_is_null(ask->header)) {
+        buf_append(buf, SPAN("\r\n"));
+        buf_append(buf, ask->header);
     }
     buf_append(buf, SPAN("\r\nContent-Type: application/json\r\nContent-Length: "));
     size_t length_at = buf->len;

@@ -19,6 +19,7 @@ struct call {
     struct list free;
     uint32_t group;
     struct offer offer;
+    uint64_t owed;           /* work: what it asked for and was not given */
     uint32_t tries, sent;    /* begun; those that found a connection */
     bool admitted;           /* a 200 came, in any of them */
     uint64_t waits_until_us; /* for a token; 0: without end */
@@ -71,6 +72,28 @@ static const struct scenario_group *group_of(const struct call *call)
     return &call->calls->terms.scenario->groups[call->group];
 }
 
+/* ── service ── */
+
+static void call_asks(struct call *call)
+{
+    const struct calls_terms *terms = &call->calls->terms;
+    call->owed = gaps_work(call->offer.input_tokens, call->offer.output_tokens);
+    gaps_asked(terms->gaps, call->group, call->offer.identity, call->calls->now_us, call->owed);
+}
+
+static void call_given(struct call *call, uint64_t work)
+{
+    const struct calls_terms *terms = &call->calls->terms;
+    gaps_given(terms->gaps, call->group, call->offer.identity, call->calls->now_us, work);
+    call->owed -= MIN(call->owed, work);
+}
+
+static void call_withdraws(struct call *call)
+{
+    const struct calls_terms *terms = &call->calls->terms;
+    gaps_withdrawn(terms->gaps, call->group, call->offer.identity, call->calls->now_us, call->owed);
+}
+
 /* ── the end ── */
 
 /* What the engine says it made, where that is more than was seen. */
@@ -106,6 +129,7 @@ static void call_end(struct call *call, enum score_outcome outcome)
     struct calls *calls = call->calls;
     timers_clear(calls->timers, &call->timer);
     call_score(call, outcome);
+    call_withdraws(call);
     calls->open[group_of(call)->side]--;
     call->state = FREE;
     call->wire = NULL;
@@ -165,6 +189,7 @@ static void write_request(struct call *call, size_t *ret_head_bytes)
         .offer = &call->offer,
         .key = population_key(calls->terms.population, call->group, call->offer.identity,
                               call->offer.seed, room),
+        .header = calls->terms.header,
         .text_seed = group->prompt == PROMPT_SAME ? call->group : call->offer.seed,
     };
     buf_clear(&calls->request);
@@ -261,15 +286,17 @@ static void on_first_token(struct call *call)
 {
     call->first_us = call->calls->now_us;
     score_begun(call->calls->terms.score, call->group, call->first_us, call->offer.input_tokens);
+    call_given(call, gaps_work(call->offer.input_tokens, 0));
 }
 
 /* What usage counts beyond the events that came is counted when usage comes. */
 static void take_usage(struct call *call, uint32_t tokens)
 {
     call->reported = tokens;
-    if (tokens > call->tokens)
-        score_tokens(call->calls->terms.score, call->group, call->calls->now_us,
-                     tokens - call->tokens);
+    if (tokens <= call->tokens)
+        return;
+    score_tokens(call->calls->terms.score, call->group, call->calls->now_us, tokens - call->tokens);
+    call_given(call, gaps_work(0, tokens - call->tokens));
 }
 
 static bool on_event(void *owner, struct event_facts facts)
@@ -283,6 +310,7 @@ static bool on_event(void *owner, struct event_facts facts)
         call->last_us = call->calls->now_us;
         call->tokens++;
         score_tokens(call->calls->terms.score, call->group, call->last_us, 1);
+        call_given(call, gaps_work(0, 1));
         if (call->waits_until_us)
             call->waits_until_us =
                 call->last_us + behaviour_patience_us(group_of(call), call->tries);
@@ -380,6 +408,7 @@ void calls_start(struct calls *calls, uint32_t group, const struct offer *offer,
     call->admitted = false;
     call->chance = chance_of(chance_seed(offer->seed, 1));
     calls->open[group_of(call)->side]++;
+    call_asks(call);
     call_try(call);
 }
 

@@ -14,6 +14,7 @@
  */
 #pragma once
 
+#include "storm/gaps.h"
 #include "storm/offers.h"
 #include "storm/prompt.h"
 #include "storm/score.h"
@@ -27,8 +28,10 @@ struct calls_terms {
     const struct scenario *scenario;
     const struct target *target;
     const char *model;
+    struct span header; /* one more, with each request; null: none */
     struct population *population;
     struct score *score;
+    struct gaps *gaps;
     struct wires_limits limits;
     uint64_t seed; /* of the prompts' text */
 };

@@ -11,6 +11,7 @@
 #define WAIT_S 5
 #define ANSWER_BYTES_MAX 1048576
 #define HEAD_BYTES_MAX 16384
+#define REQUEST_BYTES_MAX 8192
 
 struct answer {
     struct buf body;
@@ -41,7 +42,7 @@ static int on_done(void *owner)
 
 static const struct http_response_events events = {on_head, on_body, on_done};
 
-static int ask(const struct target *target, struct span key, int *ret_fd)
+static int ask(const struct target *target, struct span key, struct span header, int *ret_fd)
 {
     const struct timeval wait = {.tv_sec = WAIT_S};
     struct buf request;
@@ -53,11 +54,13 @@ static int ask(const struct target *target, struct span key, int *ret_fd)
     (void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof(wait));
     if (connect(fd, (const struct sockaddr *)&target->address, target->address_len) < 0)
         return -errno;
-    buf_init(&request, 2048);
+    buf_init(&request, REQUEST_BYTES_MAX);
     buf_printf(&request, "GET %s/v1/models HTTP/1.1\r\nHost: %s\r\nUser-Agent: seawall-storm\r\n",
                target->prefix, target->host);
     if (!span_is_null(key))
         buf_printf(&request, "Authorization: Bearer %.*s\r\n", (int)key.len, key.ptr);
+    if (!span_is_null(header))
+        buf_printf(&request, "%.*s\r\n", (int)header.len, header.ptr);
     buf_append(&request, SPAN("\r\n"));
     ssize_t sent =
         buf_status(&request) == 0 ? send(fd, request.ptr, request.len, MSG_NOSIGNAL) : -1;
@@ -100,13 +103,13 @@ int models_read(struct span body, char ret_name[MODELS_NAME_BYTES])
     return good ? 0 : -EINVAL;
 }
 
-int models_first(const struct target *target, struct span key, char ret_name[MODELS_NAME_BYTES],
-                 struct err *err)
+int models_first(const struct target *target, struct span key, struct span header,
+                 char ret_name[MODELS_NAME_BYTES], struct err *err)
 {
     struct answer answer = {.status = 0};
     int fd;
     buf_init(&answer.body, ANSWER_BYTES_MAX);
-    int r = ask(target, key, &fd);
+    int r = ask(target, key, header, &fd);
     if (r == 0)
         r = take(fd, &answer);
     if (fd >= 0)

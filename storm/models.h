@@ -10,8 +10,8 @@
 
 #define MODELS_NAME_BYTES 256
 
-/* `key` may be null. 0, or -errno with *err. */
-int models_first(const struct target *target, struct span key, char ret_name[MODELS_NAME_BYTES],
-                 struct err *err) must_check;
+/* `key` and `header` (one more line, without its end) may be null. 0, or -errno with *err. */
+int models_first(const struct target *target, struct span key, struct span header,
+                 char ret_name[MODELS_NAME_BYTES], struct err *err) must_check;
 /* The same from the answer's body; a name that would need escapes in JSON is refused. 0 or -EINVAL. */
 int models_read(struct span body, char ret_name[MODELS_NAME_BYTES]) must_check;

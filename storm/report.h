@@ -5,6 +5,7 @@
 #pragma once
 
 #include "base/buf.h"
+#include "storm/gaps.h"
 #include "storm/score.h"
 #include "storm/storm.h"
 
@@ -16,6 +17,9 @@ struct report {
     const struct storm_options *options;
     const struct scenario *scenario;
     const struct score *score;
+    const struct gaps *gaps;
+    uint32_t gaps_windows; /* that are over */
+    uint64_t began_wall_ms;
     const char *name; /* of the scenario */
     const char *model;
     double rates[SCENARIO_GROUPS_MAX]; /* requests a second that each group was to send */

@@ -115,6 +115,21 @@ static const struct column {
     {"ttft_p99_ms", offsetof(struct score_second, ttft_p99_ms)},
 };
 
+/* One number for each window: of those who wanted something, the mean gap and the widest. */
+static void add_gaps(struct json_out *out, const struct report *report, uint32_t group)
+{
+    json_out_key(out, SPAN("gap_mean"));
+    json_out_open(out, '[');
+    for (uint32_t i = 0; i < report->gaps_windows; i++)
+        json_out_double(out, round(gaps_window_of(report->gaps, group, i)->mean));
+    json_out_close(out, ']');
+    json_out_key(out, SPAN("gap_widest"));
+    json_out_open(out, '[');
+    for (uint32_t i = 0; i < report->gaps_windows; i++)
+        json_out_double(out, gaps_window_of(report->gaps, group, i)->widest);
+    json_out_close(out, ']');
+}
+
 static void add_series(struct json_out *out, const struct report *report, uint32_t group)
 {
     uint32_t seconds = (uint32_t)ceil(MIN(report->elapsed_s, report->scenario->seconds));
@@ -129,6 +144,7 @@ static void add_series(struct json_out *out, const struct report *report, uint32
         }
         json_out_close(out, ']');
     }
+    add_gaps(out, report, group);
     json_out_close(out, '}');
 }
 
@@ -146,10 +162,12 @@ static void add_terms(struct json_out *out, const struct report *report)
     add_double(out, "factor", scenario->factor);
     add_double(out, "capacity", options->capacity);
     add_text(out, "capacity_unit", options->capacity_in_tokens ? "tokens/s" : "requests/s");
+    add_double(out, "capacity_tokens_s", report->capacity_tokens_s);
     add_double(out, "scale", options->scale);
     add_double(out, "attack_from_s", scenario->attack_from_s);
     add_double(out, "attack_to_s", scenario->attack_to_s);
     add_double(out, "unloaded_tpot_ms", score_unloaded_us(report->score) / 1000);
+    add_u64(out, "gap_window_s", GAPS_WINDOW_S);
     add_double(out, "slo_ttft_ms", SCORE_TTFT_US_MAX / 1000.0);
     add_double(out, "slo_tpot_factor", SCORE_TPOT_FACTOR);
 }
@@ -161,6 +179,7 @@ static void add_generator(struct json_out *out, const struct report *report)
     json_out_key(out, SPAN("storm"));
     json_out_open(out, '{');
     add_text(out, "offered_digest", digest);
+    add_double(out, "began_unix_s", (double)report->began_wall_ms / 1000);
     add_double(out, "elapsed_s", report->elapsed_s);
     add_double(out, "cpu_s", report->cpu_s);
     add_quantiles(out, "late_ms", report->late_us);

@@ -2,6 +2,7 @@
 #include "storm/storm.h"
 
 #include "base/clock.h"
+#include "storm/ask.h"
 #include "storm/calls.h"
 #include "storm/models.h"
 #include "storm/plan.h"
@@ -29,11 +30,12 @@ struct storm {
     char model[MODELS_NAME_BYTES];
     struct population *population;
     struct score *score;
+    struct gaps *gaps;
     struct calls *calls;
     struct wires_limits limits;
     struct offers offers[SCENARIO_GROUPS_MAX];
     struct offer next[SCENARIO_GROUPS_MAX]; /* due_us NEVER: none */
-    uint64_t began_us;
+    uint64_t began_us, began_wall_ms;
     uint64_t digest;
     uint64_t legitimate, legitimate_tokens; /* offered, and what they were to make */
     struct histogram late_us;
@@ -103,13 +105,25 @@ static int check_output(const char *path, struct err *err)
     return 0;
 }
 
+static struct span header_of(const struct storm *storm)
+{
+    return storm->options->header ? span_str(storm->options->header) : SPAN_NULL;
+}
+
+static int check_header(const struct storm *storm, struct err *err)
+{
+    bool keys = storm->plan.known.count + storm->plan.fresh.count > 0;
+    struct span header = header_of(storm);
+    return span_is_null(header) ? 0 : ask_check_header(header, keys, err);
+}
+
 static int find_model(struct storm *storm, struct err *err)
 {
     const struct keys *keys = &storm->plan.known;
     const char *model = storm->options->model;
     if (!model)
         return models_first(&storm->target, keys->count > 0 ? keys->list[0] : SPAN_NULL,
-                            storm->model, err);
+                            header_of(storm), storm->model, err);
     if (strlen(model) >= sizeof(storm->model) || strpbrk(model, "\"\\\n"))
         return err_set(err, -EINVAL, "--model is no model's name");
     memcpy(storm->model, model, strlen(model) + 1);
@@ -145,11 +159,13 @@ static int prepare(struct storm *storm, struct err *err)
     if (r == 0)
         r = plan_load(storm->options, &storm->plan, err);
     if (r == 0)
+        r = check_header(storm, err);
+    if (r == 0)
         r = take_descriptors(&storm->limits, wants(scenario, SIDE_LEGITIMATE), err);
     if (r == 0)
         r = population_new(scenario, given(&storm->plan.known), given(&storm->plan.fresh),
                            &storm->population, err);
-    if (r == 0 && !(storm->score = score_new(scenario)))
+    if (r == 0 && (!(storm->score = score_new(scenario)) || !(storm->gaps = gaps_new(scenario))))
         r = err_set(err, -ENOMEM, "out of memory");
     if (r == 0)
         r = check_output(storm->options->output_path, err);
@@ -163,6 +179,8 @@ static int prepare(struct storm *storm, struct err *err)
         .model = storm->model,
         .population = storm->population,
         .score = storm->score,
+        .gaps = storm->gaps,
+        .header = header_of(storm),
         .limits = storm->limits,
         .seed = chance_seed(storm->options->seed, SEED_POPULATION),
     };
@@ -242,6 +260,7 @@ static void blow(struct storm *storm, struct view *view)
     uint64_t end_us = (uint64_t)(storm->plan.scenario.seconds * 1e6);
     uint64_t second_us = 1000000, now_us = 0, next_us = 0;
     storm->began_us = clock_mono_us();
+    storm->began_wall_ms = clock_wall_ms();
     start_offers(storm);
     while (goes_on(storm, now_us, next_us)) {
         next_us = begin_due(storm, now_us);
@@ -311,6 +330,9 @@ static int tell(struct storm *storm, struct err *err)
     struct report report = {.options = options,
                             .scenario = &storm->plan.scenario,
                             .score = storm->score,
+                            .gaps = storm->gaps,
+                            .gaps_windows = gaps_close(storm->gaps, clock_us(storm)),
+                            .began_wall_ms = storm->began_wall_ms,
                             .name = options->scenario,
                             .model = storm->model,
                             .capacity_tokens_s =
@@ -353,6 +375,7 @@ int storm_run(const struct storm_options *options, struct err *err)
         r = tell(&storm, err);
     }
     score_free(storm.score);
+    gaps_free(storm.gaps);
     population_free(storm.population);
     plan_release(&storm.plan);
     return r;

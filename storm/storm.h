@@ -24,6 +24,7 @@ struct storm_options {
     const char *keys_path;  /* NULL: known users send none */
     const char *fresh_path; /* NULL: the same for new accounts */
     const char *trace_path;
+    const char *header;      /* "Name: value", with each request; NULL: none */
     const char *output_path; /* the JSON's file; NULL: none */
     uint64_t seed;
     double factor;   /* < 0: the scenario's */

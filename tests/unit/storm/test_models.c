@@ -33,7 +33,7 @@ static void nobody_there_is_told(void **state)
     struct err err;
     char name[MODELS_NAME_BYTES];
     assert_int_equal(target_read("http://127.0.0.1:1", &target, &err), 0);
-    assert_int_equal(models_first(&target, SPAN_NULL, name, &err), -ECONNREFUSED);
+    assert_int_equal(models_first(&target, SPAN_NULL, SPAN_NULL, name, &err), -ECONNREFUSED);
     assert_string_equal(err.text,
                         "cannot ask http://127.0.0.1:1 for its models: Connection refused");
 }
