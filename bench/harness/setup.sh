@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# What bench/proxy needs before it can measure: setup.sh INSTALL(yes|no) PACKAGES(yes|no) BUILD(yes|no)
+# What bench/proxy needs before it can measure: setup.sh INSTALL(yes|no) PACKAGES(yes|no) BUILD(yes|no) [LIST…]: of more packages
 set -euo pipefail
 umask 022
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
@@ -31,7 +31,7 @@ install_unstarted() {
 logs=$(mktemp -d "${TMPDIR:-/tmp}/seawall-bench-setup.XXXXXX")
 trap 'rmdir "$logs" 2>/dev/null || true' EXIT
 lists=("$root/tools/setup/packages.txt")
-[ "$2" = no ] || lists+=("$root/tools/setup/packages-bench.txt")
+[ "$2" = no ] || lists+=("$root/tools/setup/packages-bench.txt" "${@:4}")
 package_installer=install_unstarted
 [ "$2$3" = nono ] || ensure_packages "$1" "$logs/packages.log" "${lists[@]}"
 [ "$3" = no ] || ensure_build "$root" "$logs/build.log" bench/load/bench_{load,upstream,floor}
