@@ -141,6 +141,18 @@ static void print_models(const json_t *status)
     table_release(&table);
 }
 
+/* How fast it stops when a client hangs up. */
+static void add_stop(struct table *table, const json_t *backend)
+{
+    const json_t *stop_ms = json_object_get(backend, "stop_ms");
+    if (!json_is_integer(stop_ms))
+        table_cell(table, "?");
+    else if (json_integer_value(stop_ms) < 0)
+        table_cell(table, "never");
+    else
+        table_cell(table, "%lld ms", (long long)json_integer_value(stop_ms));
+}
+
 static void add_backend(struct table *table, const json_t *pool, const json_t *backend)
 {
     table_cell(table, "%s", member_text(pool, "name", "?"));
@@ -154,12 +166,13 @@ static void add_backend(struct table *table, const json_t *pool, const json_t *b
     table_number(table, member_number(backend, "limit"));
     table_number(table, member_number(backend, "requests"));
     table_number(table, member_number(backend, "failures"));
+    add_stop(table, backend);
 }
 
 static void print_pools(const json_t *pools)
 {
     static const char *const titles[] = {"POOL", "BACKEND", "STATE",  "ENGINE",
-                                         "#NOW", "#LIMIT",  "#CALLS", "#FAILED"};
+                                         "#NOW", "#LIMIT",  "#CALLS", "#FAILED", "#STOPS"};
     struct table table;
     table_init(&table, titles, COUNT_OF(titles));
     for (size_t p = 0; p < json_array_size(pools); p++) {

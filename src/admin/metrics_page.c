@@ -25,14 +25,23 @@
     METRIC("seawall_backend_kv_reserved_tokens", gauge,                                            \
            "of its KV cache, reserved for these calls", place->kv_reserved)                        \
     METRIC("seawall_backend_kv_tokens", gauge,                                                     \
-           "of its KV cache, that may be reserved; 0: not known", place->kv_max)
+           "of its KV cache, that may be reserved; 0: not known", place->kv_max)                   \
+    METRIC("seawall_backend_stops", gauge,                                                         \
+           "1: it stops when a client hangs up; 0: it does not, or that is not known",             \
+           view->stop_ms != BACKEND_STOP_UNKNOWN && view->stop_ms != BACKEND_STOPS_NOT)            \
+    METRIC("seawall_backend_stop_milliseconds", gauge,                                             \
+           "from a hang-up until the engine has stopped, as measured; 0: see seawall_backend_"     \
+           "stops",                                                                                \
+           view->stop_ms == BACKEND_STOPS_NOT ? 0 : view->stop_ms)                                 \
+    METRIC("seawall_backend_stopping", gauge,                                                      \
+           "calls that were hung up and that the engine has not stopped yet", place->stopping)
 
 /* What each metric of a pool's gate is. */
 #define GATE_METRICS(METRIC)                                                                       \
     METRIC("seawall_turns_limit", gauge, "calls that the pool's backends may have under way",      \
            gate->limit)                                                                            \
     METRIC("seawall_turns_kept_free", gauge, "of these, kept free for in-profile requests",        \
-           gate->reserve + gate->holds)                                                            \
+           gate->reserve)                                                                          \
     METRIC("seawall_turns_cut_total", counter, "calls that were ended for an in-profile request",  \
            gate->cuts)                                                                             \
     METRIC("seawall_turns_displaced_total", counter,                                               \

@@ -79,6 +79,16 @@ static void put_age(struct json_out *out, struct span name, uint64_t then_ms, ui
         json_out_u64(out, now_ms > then_ms ? (now_ms - then_ms) / 1000 : 0);
 }
 
+/* null: not known; -1: it does not stop. */
+static void put_stop(struct json_out *out, uint32_t stop_ms)
+{
+    json_out_key(out, SPAN("stop_ms"));
+    if (stop_ms == BACKEND_STOP_UNKNOWN)
+        json_out_null(out);
+    else
+        json_out_i64(out, stop_ms == BACKEND_STOPS_NOT ? -1 : (int64_t)stop_ms);
+}
+
 static void put_backend(struct json_out *out, const struct backend_view *view,
                         const struct gate_backend_view *place, uint64_t now_ms)
 {
@@ -99,6 +109,8 @@ static void put_backend(struct json_out *out, const struct backend_view *view,
     put_number(out, SPAN("turns"), place->under_way);
     put_number(out, SPAN("kv_reserved"), place->kv_reserved);
     put_number(out, SPAN("kv_max"), place->kv_max);
+    put_stop(out, view->stop_ms);
+    put_number(out, SPAN("stopping"), place->stopping);
     json_out_close(out, '}');
 }
 
@@ -116,7 +128,7 @@ static void put_gate(struct json_out *out, const struct gate_view *gate)
     json_out_key(out, SPAN("gate"));
     json_out_open(out, '{');
     put_number(out, SPAN("limit"), gate->limit);
-    put_number(out, SPAN("kept_free"), gate->reserve + gate->holds);
+    put_number(out, SPAN("kept_free"), gate->reserve);
     put_classes(out, SPAN("running"), gate->running);
     put_classes(out, SPAN("waiting"), gate->waiting);
     put_number(out, SPAN("cut"), gate->cuts);

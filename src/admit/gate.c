@@ -3,7 +3,7 @@
  * State of a gate: each backend's limiter and what is under way there; the fair queue of those that wait; lists of those that wait and run, by class.
  *
  * What holds after each call: a waiting turn is in the queue and in its class's waiting list; a running or cut one is in its class's running list and counted at
- * its backend; `cutting` counts those that were cut and have not ended; nobody waits who could go.
+ * its backend; `cutting` counts those that were cut and have not ended; nobody waits who could go, but for places that stopped since the last call.
  */
 #include "admit/gate.h"
 
@@ -25,6 +25,8 @@ struct gate_backend {
     bool available;
     uint32_t under_way, under_way_most; /* now, and since the last tick */
     uint64_t kv_reserved;
+    uint32_t stop_ms;
+    struct leaving leaving; /* hung up, and not stopped yet */
 };
 
 struct gate {
@@ -40,6 +42,8 @@ struct gate {
     uint64_t holds_until_ms[HOLDS_MAX]; /* a ring, oldest first */
     uint32_t holds, holds_at;
     double in_profile_mean; /* under way */
+    double in_profile_asks; /* in a second, smoothed */
+    uint32_t asks;          /* of in-profile requests, since the last tick */
     double served[FAIR_CLASSES], rate[FAIR_CLASSES]; /* wt since the last tick; wt/s, smoothed */
     double capacity;
     uint32_t pressed_ticks; /* stays at CAPACITY_TICKS */
@@ -119,12 +123,65 @@ static uint32_t backend_limit(const struct gate *gate, const struct gate_backend
     return MIN(limiter_limit(&backend->limiter), backend_cap(gate, backend));
 }
 
+/* ---- stopping ---------------------------------------------------------------------------------------- */
+
+static bool stops_late(const struct gate_backend *backend)
+{
+    return backend->stop_ms > GATE_STOP_SOON_MS;
+}
+
+static bool waits_for_stop(const struct gate_backend *backend, enum fair_class class)
+{
+    return class != FAIR_IN_PROFILE || stops_late(backend);
+}
+
+static uint32_t busy(const struct gate_backend *backend, enum fair_class class)
+{
+    return backend->under_way + (waits_for_stop(backend, class) ? backend->leaving.count : 0);
+}
+
+/* Its engine was hung up: how long does it work on? */
+static uint64_t stops_in_ms(const struct gate_backend *backend, const struct turn *turn)
+{
+    if (backend->stop_ms != GATE_STOPS_NOT)
+        return backend->stop_ms;
+    uint64_t left = turn->output_expected > turn->output_tokens ? turn->output_expected - turn->output_tokens : 0;
+    return MIN(limiter_output_us(&backend->limiter, left) / 1000, (uint64_t)GATE_STOPPING_MS_MAX);
+}
+
+static void forget_stopped(struct gate *gate, uint64_t now_ms)
+{
+    for (size_t i = 0; i < gate->backends_count; i++)
+        leaving_forget(&gate->backends[i].leaving, now_ms);
+}
+
+/* Of the slowest backend that takes calls. */
+static double stop_seconds(const struct gate *gate)
+{
+    uint32_t ms = 0;
+    for (size_t i = 0; i < gate->backends_count; i++)
+        ms = gate->backends[i].available ? MAX(ms, gate->backends[i].stop_ms) : ms;
+    return MIN(ms, (uint32_t)GATE_HOLD_MS) / 1000.0;
+}
+
+/* Places that in-profile requests wait for, and that come. */
+static uint32_t freed_late(const struct gate *gate)
+{
+    uint32_t places = 0;
+    for (size_t i = 0; i < gate->backends_count; i++)
+        if (stops_late(&gate->backends[i]) && gate->backends[i].stop_ms != GATE_STOPS_NOT)
+            places += gate->backends[i].leaving.count;
+    return places;
+}
+
+/* ---- who gets a place -------------------------------------------------------------------------------- */
+
 /* Of the backends that take calls: what others still do is no reason to wait. */
 struct totals {
-    uint32_t backends, limit, cap, under_way;
+    uint32_t backends, limit, cap, busy;
 };
 
-static struct totals totals(const struct gate *gate)
+static struct totals totals(const struct gate *gate, enum fair_class class)
 {
     struct totals totals = {0};
     for (size_t i = 0; i < gate->backends_count; i++) {
@@ -134,7 +191,7 @@ static struct totals totals(const struct gate *gate)
         totals.backends++;
         totals.limit += backend_limit(gate, backend);
         totals.cap += backend_cap(gate, backend);
-        totals.under_way += backend->under_way;
+        totals.busy += busy(backend, class);
     }
     return totals;
 }
@@ -157,7 +214,8 @@ static uint32_t reserve(const struct gate *gate, const struct totals *totals)
 {
     if (gate->limits.one_class || gate->in_profile_mean < 0.01)
         return 0;
-    uint32_t wanted = (uint32_t)ceil(2 * sqrt(gate->in_profile_mean)) + 1 + gate->holds;
+    double arrivals = gate->in_profile_asks * stop_seconds(gate);
+    uint32_t wanted = (uint32_t)ceil(2 * sqrt(gate->in_profile_mean) + arrivals) + 1 + gate->holds;
     return MIN(wanted, totals->cap / 2);
 }
 
@@ -178,19 +236,19 @@ static uint64_t kv_of(const struct turn *turn)
 
 static bool fits(const struct gate *gate, const struct gate_backend *backend, const struct turn *turn)
 {
-    uint64_t kv_max = limiter_kv_max(&backend->limiter);
-    uint64_t kv = kv_of(turn);
+    uint64_t kv_max = limiter_kv_max(&backend->limiter), kv = kv_of(turn);
+    uint64_t taken = backend->kv_reserved + (waits_for_stop(backend, turn->place.class) ? backend->leaving.kv : 0);
     /* One that is larger than all of it may go alone: the engine decides what it can do. */
-    bool kv_left = backend->kv_reserved == 0 || (kv <= kv_max && backend->kv_reserved <= kv_max - kv);
-    return backend->available && backend->under_way < backend_cap(gate, backend) && kv_left;
+    bool kv_left = taken == 0 || (kv <= kv_max && taken <= kv_max - kv);
+    return backend->available && busy(backend, turn->place.class) < backend_cap(gate, backend) && kv_left;
 }
 
 static bool is_below_limit(const struct gate *gate, const struct gate_backend *backend)
 {
-    return backend->under_way < backend_limit(gate, backend);
+    return busy(backend, FAIR_UNKNOWN) < backend_limit(gate, backend);
 }
 
-/* One that is below its limit before one that is not; then the least (under way + 1) / (limit × weight). */
+/* One that is below its limit before one that is not; then the least (busy + 1) / (limit × weight). */
 static bool is_better(const struct gate *gate, const struct gate_backend *backend, const struct gate_backend *best)
 {
     bool below = is_below_limit(gate, backend);
@@ -198,16 +256,16 @@ static bool is_better(const struct gate *gate, const struct gate_backend *backen
         return below;
     uint64_t share = (uint64_t)backend_limit(gate, backend) * backend->weight;
     uint64_t best_share = (uint64_t)backend_limit(gate, best) * best->weight;
-    return (backend->under_way + 1) * best_share < (best->under_way + 1) * share;
+    return (busy(backend, FAIR_UNKNOWN) + 1) * best_share < (busy(best, FAIR_UNKNOWN) + 1) * share;
 }
 
 /* The least loaded backend with room, or NULL. */
 static struct gate_backend *find_room(struct gate *gate, const struct turn *turn, uint64_t now_ms)
 {
     struct gate_backend *best = NULL;
-    struct totals all = totals(gate);
+    struct totals all = totals(gate, turn->place.class);
     bool low = turn->place.class != FAIR_IN_PROFILE && !gate->limits.one_class;
-    if (all.under_way >= class_limit(gate, turn->place.class, &all))
+    if (all.busy >= class_limit(gate, turn->place.class, &all))
         return NULL;
     for (size_t i = 0; i < gate->backends_count; i++) {
         struct gate_backend *backend = &gate->backends[(gate->looked_first + i) % gate->backends_count];
@@ -231,7 +289,7 @@ static unsigned classes_that_may_go(const struct gate *gate, unsigned classes)
 /* For one that has just come: NULL when it has to wait. */
 static struct gate_backend *find_room_at_once(struct gate *gate, const struct turn *turn, uint64_t now_ms)
 {
-    if (totals(gate).backends == 0)
+    if (totals(gate, turn->place.class).backends == 0)
         return &gate->backends[0];
     enum fair_class class = turn->place.class;
     bool in_turn = fair_queue_waiting(gate->queue, class) == 0 && classes_that_may_go(gate, 1u << class);
@@ -284,7 +342,7 @@ static struct turn *newest_low(struct gate *gate)
     for (int class = FAIR_UNKNOWN; class > FAIR_IN_PROFILE; class--) {
         for (struct list *at = gate->running[class].prev; at != &gate->running[class]; at = at->prev) {
             struct turn *turn = list_entry(at, struct turn, link);
-            if (turn->state == TURN_RUNNING)
+            if (turn->state == TURN_RUNNING && gate->backends[turn->backend].stop_ms != GATE_STOPS_NOT)
                 return turn;
         }
     }
@@ -300,12 +358,13 @@ static void cut(struct gate *gate, struct turn *turn, uint64_t now_ms)
     tell(gate, turn);
 }
 
-/* Places for in-profile requests that wait are on their way when as many are being cut. */
+/* Places for in-profile requests that wait are on their way when as many are being cut, or were and stop. */
 static void cut_for_waiting(struct gate *gate, uint64_t now_ms)
 {
     if (gate->limits.one_class)
         return;
-    while (gate->cutting < fair_queue_waiting(gate->queue, FAIR_IN_PROFILE)) {
+    uint32_t freed = freed_late(gate);
+    while (gate->cutting + freed < fair_queue_waiting(gate->queue, FAIR_IN_PROFILE)) {
         struct turn *victim = newest_low(gate);
         if (!victim)
             return;
@@ -319,6 +378,7 @@ static void pump(struct gate *gate, uint64_t now_ms)
     unsigned classes = (1u << FAIR_CLASSES) - 1;
     struct fair_entry *entry;
     drop_old_holds(gate, now_ms);
+    forget_stopped(gate, now_ms);
     while ((entry = fair_queue_next(gate->queue, classes_that_may_go(gate, classes)))) {
         struct turn *turn = container_of(entry, struct turn, entry);
         struct gate_backend *backend = find_room(gate, turn, now_ms);
@@ -378,6 +438,8 @@ enum turn_state gate_ask(struct gate *gate, struct turn *turn, const struct gate
     uint64_t price = price_of(ask->prompt_tokens, ask->output_expected);
     turn->ahead = waiting_ahead(gate, class);
     drop_old_holds(gate, now_ms);
+    forget_stopped(gate, now_ms);
+    gate->asks += class == FAIR_IN_PROFILE;
 
     struct gate_backend *backend = find_room_at_once(gate, turn, now_ms);
     int result;
@@ -466,6 +528,8 @@ void gate_end(struct gate *gate, struct turn *turn, uint64_t prompt_tokens, uint
         fair_queue_settle(gate->queue, &turn->entry, price_of(prompt_tokens, output_tokens));
         backend->kv_reserved -= turn->kv;
         backend->under_way--;
+        if (turn->stopped)
+            leaving_add(&backend->leaving, turn->kv, now_ms + stops_in_ms(backend, turn));
         gate->running_count[class]--;
         if (turn->state == TURN_CUT)
             gate->cutting--;
@@ -515,6 +579,8 @@ static void learn_rates(struct gate *gate, double seconds)
                                      : gate->capacity * CAPACITY_DECAY;
     gate->capacity = MAX(gate->capacity, all);
     gate->in_profile_mean += COUNT_SMOOTHING * (gate->running_count[FAIR_IN_PROFILE] - gate->in_profile_mean);
+    gate->in_profile_asks += COUNT_SMOOTHING * (gate->asks / seconds - gate->in_profile_asks);
+    gate->asks = 0;
 }
 
 static void judge_siege(struct gate *gate, uint64_t now_ms)
@@ -559,6 +625,12 @@ void gate_know(struct gate *gate, size_t backend, bool available, const struct l
         limiter_know(&gate->backends[backend].limiter, facts);
 }
 
+void gate_know_stopping(struct gate *gate, size_t backend, uint32_t stop_ms)
+{
+    check(backend < gate->backends_count);
+    gate->backends[backend].stop_ms = stop_ms;
+}
+
 /* ---- news and views ---------------------------------------------------------------------------------- */
 
 struct turn *gate_news(struct gate *gate, uint32_t worker)
@@ -580,7 +652,7 @@ uint64_t gate_workers_with_news(struct gate *gate)
 double gate_rate(const struct gate *gate, enum fair_class class)
 {
     bool learned = gate->pressed_ticks == CAPACITY_TICKS;
-    double guess = GATE_CALL_RATE_GUESS * totals(gate).limit;
+    double guess = GATE_CALL_RATE_GUESS * totals(gate, class).limit;
     double capacity = learned ? gate->capacity : MAX(gate->capacity, guess);
     double left = capacity;
     for (int higher = 0; higher < (int)class; higher++)
@@ -595,7 +667,7 @@ double gate_rate(const struct gate *gate, enum fair_class class)
 
 void gate_view(const struct gate *gate, struct gate_view *ret_view)
 {
-    struct totals all = totals(gate);
+    struct totals all = totals(gate, FAIR_UNKNOWN);
     *ret_view = (struct gate_view){.limit = all.limit,
                                    .reserve = reserve(gate, &all),
                                    .holds = gate->holds,
@@ -619,6 +691,7 @@ void gate_backend_view(const struct gate *gate, size_t index, struct gate_backen
     *ret_view = (struct gate_backend_view){.available = backend->available,
                                            .limit = backend_limit(gate, backend),
                                            .under_way = backend->under_way,
+                                           .stopping = backend->leaving.count,
                                            .kv_reserved = backend->kv_reserved,
                                            .kv_max = kv_max == UINT64_MAX ? 0 : kv_max,
                                            .tpot_ms = backend->limiter.tpot.p50 / 1000,

@@ -18,11 +18,15 @@
  *   room       a backend that takes calls, has fewer under way than its limit and KV left for this one (limiter.h); of those the least (under way + 1) /
  *              (limit × weight), ties by turn. Where no backend takes calls there is nothing to wait for: who asks then goes on, and whoever makes the call finds
  *              nobody; those who wait already go on waiting, since it may come back
- *   reserve    R = ⌈2√n⌉ + 1 places, n = in-profile calls under way (smoothed), that classes below in-profile do not get. Where engines say how many calls they run at
- *              once it is taken from these, at most half of them; the learned limit is soft, so in-profile calls go R beyond it instead. For
+ *   reserve    R = ⌈2√n + λs⌉ + 1 places, n = in-profile calls under way and λ their arrivals in a second (both smoothed), s = the seconds for which the slowest backend
+ *              works on after a hang-up (at most GATE_HOLD_MS; that much where it does not stop), that classes below in-profile do not get. Where engines say how many
+ *              calls they run at once it is taken from these, at most half of them; the learned limit is soft, so in-profile calls go R beyond it instead. For
  *              GATE_HOLD_MS after a cut its place is kept too, so that the same place is not won and lost again
+ *   stopping   a call that was hung up in mid-answer keeps its place and its part of the cache for as long as its engine works on (gate_know_stopping()). In-profile
+ *              requests do not wait for an engine that stops within GATE_STOP_SOON_MS: its own queue lets them in at the right moment, which a timer here would miss
  *   order      in-profile requests before all others; then the fair queue's (fair_queue.h)
- *   cut        an in-profile request that finds no room cuts the newest call of the lowest class; one cut for each that waits
+ *   cut        an in-profile request that finds no room cuts the newest call of the lowest class; one cut for each that waits. Calls at an engine that does not
+ *              stop are not cut: it would free nothing
  *   waiting    at most wait_ms_max, in a siege siege_wait_ms_max for classes below in-profile; a queue that is full loses the newest of a lower class first
  *   siege      begins when what waits below in-profile is worth GATE_SIEGE_BEGINS_S of all capacity while there are in-profile callers to protect, and ends
  *              GATE_SIEGE_CALM_MS after it was last worth GATE_SIEGE_GOES_ON_S. Calls of unknown class may then write GATE_SIEGE_OUTPUT tokens, all their answers (`n`) together. Without
@@ -33,12 +37,16 @@
 #pragma once
 
 #include "admit/fair_queue.h"
+#include "admit/leaving.h"
 #include "admit/limiter.h"
 #include "base/err.h"
 
 #define GATE_BACKENDS_MAX 64
 #define GATE_WORKERS_MAX 256
 #define GATE_HOLD_MS 2000
+#define GATE_STOP_SOON_MS 500
+#define GATE_STOPPING_MS_MAX 60000 /* however long a call's end is predicted to take */
+#define GATE_STOPS_NOT UINT32_MAX
 #define GATE_SIEGE_OUTPUT 256
 #define GATE_SIEGE_BEGINS_S 10.0
 #define GATE_SIEGE_GOES_ON_S 2.0
@@ -59,7 +67,7 @@ enum gate_refusal {
     GATE_NO_MEMORY
 };
 
-/* All members belong to the gate between gate_ask() and gate_end(); others read them under its lock, or after news of it. */
+/* All members but `stopped` belong to the gate between gate_ask() and gate_end(); others read them under its lock, or after news of it. */
 struct turn {
     struct fair_entry entry;
     struct list link;            /* waiting or running of its class, oldest first */
@@ -76,6 +84,7 @@ struct turn {
     uint64_t asked_ms, started_ms, first_ms; /* monotonic; first: its first token */
     uint64_t tokens_ms;          /* of the last progress */
     bool siege;                  /* it was admitted in one */
+    bool stopped;                /* set before gate_end(): its connection to the engine was closed in mid-answer */
 };
 
 struct gate_limits {
@@ -113,6 +122,8 @@ void gate_end(struct gate *gate, struct turn *turn, uint64_t prompt_tokens, uint
 void gate_tick(struct gate *gate, uint64_t now_ms);
 /* What is known of a backend: does it take calls, and what does its engine say? `facts` may be NULL. */
 void gate_know(struct gate *gate, size_t backend, bool available, const struct limiter_facts *facts);
+/* How long its engine works on after a hang-up; 0: not known, and taken as at once; GATE_STOPS_NOT: to the call's end. */
+void gate_know_stopping(struct gate *gate, size_t backend, uint32_t stop_ms);
 
 /* The next turn of this worker whose state changed behind its back, or NULL. */
 struct turn *gate_news(struct gate *gate, uint32_t worker);
@@ -124,13 +135,13 @@ double gate_rate(const struct gate *gate, enum fair_class class);
 
 struct gate_backend_view {
     bool available;
-    uint32_t limit, under_way;
+    uint32_t limit, under_way, stopping; /* stopping: hung up, not under way any more, and not free yet */
     uint64_t kv_reserved, kv_max; /* kv_max 0: not known */
     float tpot_ms, tpot_low_ms, residual_ms;
 };
 struct gate_view {
     uint32_t waiting[FAIR_CLASSES], running[FAIR_CLASSES];
-    uint32_t limit, reserve, holds;
+    uint32_t limit, reserve, holds; /* holds: of the reserve, kept after cuts */
     uint64_t cuts, displaced, waited_out;
     double capacity;             /* wt/s; 0: not learned yet */
     size_t nodes;                /* identities and networks that the queue remembers */

@@ -138,6 +138,11 @@ uint64_t limiter_ttft_us(const struct limiter *limiter, uint64_t prompt_tokens)
     return (uint64_t)fmin(a + b * fmin((double)prompt_tokens, PROMPT_MAX), TIME_MAX_US);
 }
 
+uint64_t limiter_output_us(const struct limiter *limiter, uint64_t tokens)
+{
+    return (uint64_t)fmin((double)tokens * (double)limiter->tpot.p50, TIME_MAX_US);
+}
+
 static void learn_ttft(struct limiter *limiter, double x, double y)
 {
     double expected = (double)limiter_ttft_us(limiter, (uint64_t)x);

@@ -102,3 +102,5 @@ uint64_t limiter_kv_max(const struct limiter *limiter);
 bool limiter_holds_low(const struct limiter *limiter, uint64_t now_ms);
 /* How long the first token of such a prompt takes, µs, once it has its turn and finds no queue in the engine; 0 when nothing is known yet. */
 uint64_t limiter_ttft_us(const struct limiter *limiter, uint64_t prompt_tokens);
+/* How long so many tokens of one call take at the pace of the last ticks, µs; 0 when nothing is known. */
+uint64_t limiter_output_us(const struct limiter *limiter, uint64_t tokens);

@@ -45,6 +45,7 @@ struct config_pool {
     uint32_t connect_ms, first_byte_ms, idle_ms;
     enum config_probe probe;
     uint32_t probe_every_ms, probe_timeout_ms;
+    bool probe_stop;
     uint32_t breaker_failures; /* in a row */
     uint32_t breaker_pause_ms;
     uint32_t retries_max;          /* further tries of one request, before the first byte */

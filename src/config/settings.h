@@ -185,6 +185,9 @@ enum setting_kind {
         "Time between two checks of a backend.") \
     ROW(probe_timeout, probe_timeout_ms, DURATION, 100 * MS, 10 * MINUTE, "10s", "10s", 0, \
         "How long one check may take.") \
+    ROW(probe_stop, probe_stop, BOOL, 0, 1, "true", "true", 0, \
+        "Whether it is measured at the start how fast a backend stops when its client hangs up. " \
+        "Only where `probe` is `tokens`: it takes some tokens, 256 where it does not stop.") \
     ROW(breaker_failures, breaker_failures, NUMBER, 1, 1000, "5", "5", 0, \
         "Failures in a row after which a backend gets no calls for a while.") \
     ROW(breaker_pause, breaker_pause_ms, DURATION, 10 * MS, 10 * MINUTE, "1s", "1s", 0, \

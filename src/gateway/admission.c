@@ -235,7 +235,8 @@ void admission_end(struct request *request)
         struct turnstile *turnstile = request->model->turnstile;
         struct turnstile_use use = {.prompt_tokens = record->prompt_tokens,
                                     .output_tokens = record->completion_tokens,
-                                    .whole = record->charged && record->reason == REASON_OK};
+                                    .whole = record->charged && record->reason == REASON_OK,
+                                    .stopped = request->engine_stopped};
         turnstile_bells bells =
             turnstile_end(turnstile, &request->turn, &use, &request->facts, loop_now_ms(worker->loop));
         worker_turn_ends(worker, turnstile);

@@ -36,6 +36,7 @@ static struct pool *make_pool(const struct config_pool *config, struct err *err)
                                         .upstream_stream = upstream_stream(config->upstream_stream),
                                         .probe_models = config->probe != CONFIG_PROBE_OFF,
                                         .probe_tokens = config->probe == CONFIG_PROBE_TOKENS,
+                                        .probe_stop = config->probe_stop,
                                         .connect_ms = config->connect_ms,
                                         .first_byte_ms = config->first_byte_ms,
                                         .idle_ms = config->idle_ms,
@@ -60,7 +61,7 @@ static bool same_pool(const struct config_pool *a, const struct config_pool *b)
     if (!span_eq(a->name, b->name) || a->backends_count != b->backends_count ||
         a->upstream_stream != b->upstream_stream || a->connect_ms != b->connect_ms ||
         a->first_byte_ms != b->first_byte_ms || a->idle_ms != b->idle_ms || a->probe != b->probe ||
-        a->probe_every_ms != b->probe_every_ms || a->probe_timeout_ms != b->probe_timeout_ms ||
+        a->probe_stop != b->probe_stop || a->probe_every_ms != b->probe_every_ms || a->probe_timeout_ms != b->probe_timeout_ms ||
         a->breaker_failures != b->breaker_failures || a->breaker_pause_ms != b->breaker_pause_ms ||
         a->retries_max != b->retries_max || a->retry_budget_percent != b->retry_budget_percent ||
         a->idle_connections_max != b->idle_connections_max)

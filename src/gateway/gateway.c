@@ -11,6 +11,7 @@
 #include "loop/channel.h"
 #include "relay/facts.h"
 #include "relay/health.h"
+#include "relay/stopping.h"
 
 #include <signal.h>
 #include <unistd.h>
@@ -25,6 +26,7 @@ struct gateway {
     struct mailbox *mailbox; /* workers that have drained */
     struct health *health;
     struct facts_watch *facts;
+    struct stop_watch *stopping;
     struct admin *admin;
     struct helper *store_helper;
     struct store *store;
@@ -128,6 +130,22 @@ static void on_models(void *owner, struct pool *pool)
     log_line(LOG_INFO, "models served now: %zu", next->models_count);
 }
 
+static void on_stop_measured(void *owner, struct pool *pool, const struct backend_view *backend, const char *why)
+{
+    static const char text[] = "backend '%.*s' of pool '%.*s' %s: %s";
+    struct span name = pool_name(pool);
+    const char *what = "stops when a client hangs up";
+    (void)owner;
+    if (backend->stop_ms == BACKEND_STOP_UNKNOWN)
+        what = "stops at some time or never when a client hangs up";
+    if (backend->stop_ms == BACKEND_STOPS_NOT)
+        what = "does not stop when a client hangs up, so that its calls are not cut for others";
+    log_line(backend->stop_ms == BACKEND_STOPS_NOT ? LOG_WARN : LOG_INFO, text, (int)backend->url.len,
+             backend->url.ptr, (int)name.len, name.ptr, what, why);
+}
+
+static const struct stop_events stop_events = {on_stop_measured};
+
 static const struct health_events health_events = {on_backend_change, on_embedded_dead, on_models};
 
 /* ---- reload: whole or not at all --------------------------------------------------------------------- */
@@ -154,6 +172,8 @@ static int reload(struct span bundle, struct err *err)
         result = health_watch(gateway.health, catalog->pools, catalog->pools_count);
     if (result == 0)
         result = facts_watch_set(gateway.facts, catalog->pools, catalog->pools_count);
+    if (result == 0)
+        result = stop_watch_set(gateway.stopping, catalog->pools, catalog->pools_count);
     if (result < 0) {
         catalog_unref(catalog);
         return result;
@@ -416,6 +436,10 @@ static int start_services(struct admin_spec *admin, struct err *err)
     if (!gateway.facts ||
         facts_watch_set(gateway.facts, gateway.catalog->pools, gateway.catalog->pools_count) < 0)
         return err_set(err, -ENOMEM, "out of memory");
+    gateway.stopping = stop_watch_new(gateway.loop, &stop_events, NULL);
+    if (!gateway.stopping ||
+        stop_watch_set(gateway.stopping, gateway.catalog->pools, gateway.catalog->pools_count) < 0)
+        return err_set(err, -ENOMEM, "out of memory");
     gateway.admin = admin_new(admin, err);
     return gateway.admin ? 0 : -EIO;
 }
@@ -514,6 +538,7 @@ static void shut_down(void)
     struct worker_message stop_message = {.kind = WORKER_STOP};
 
     admin_free(gateway.admin);
+    stop_watch_free(gateway.stopping);
     facts_watch_free(gateway.facts);
     health_free(gateway.health);
     for (uint32_t i = 0; i < gateway.workers_count; i++)

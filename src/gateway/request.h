@@ -96,6 +96,7 @@ struct request {
     bool streaming;   /* it is a stream; counted in streams_open */
     bool end_sent;    /* our answer is complete on the wire */
     bool client_gone;
+    bool engine_stopped; /* hung up in mid-answer */
     bool paused; /* the relay waits for the client to read */
 
     struct refusal refusal; /* reason OK unless something went wrong */

@@ -67,8 +67,10 @@ static void note_call(struct request *request)
     record->reused_upstream = facts.reused_connection;
 }
 
+/* The engine was hung up in mid-answer, if it had heard of the call at all. */
 static void count_cancelled(struct request *request)
 {
+    request->engine_stopped = request->record.connected_us > 0;
     METRIC_ADD(recorder_counters(request->worker->recorder), upstream_cancelled, 1);
 }
 

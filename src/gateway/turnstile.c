@@ -7,6 +7,8 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+_Static_assert(GATE_STOPS_NOT == BACKEND_STOPS_NOT && BACKEND_STOP_UNKNOWN == 0, "handed on as they are");
+
 struct turnstile {
     _Atomic uint32_t references;
     struct pool *pool;
@@ -96,6 +98,7 @@ static void look_around(struct turnstile *turnstile, uint64_t now_ms)
                                       .kv_used = facts.kv_used,
                                       .at_ms = facts.at_ms};
         gate_know(turnstile->gate, i, backend_takes_calls(backend, now_ms), &known);
+        gate_know_stopping(turnstile->gate, i, backend_stop_ms(backend));
     }
     gate_tick(turnstile->gate, now_ms);
 }
@@ -125,6 +128,7 @@ turnstile_bells turnstile_end(struct turnstile *turnstile, struct turn *turn, co
                               const struct predictor_facts *facts, uint64_t now_ms)
 {
     lock(turnstile);
+    turn->stopped = use->stopped;
     gate_end(turnstile->gate, turn, use->prompt_tokens, use->output_tokens, now_ms);
     if (use->whole && facts)
         predictor_learn(&turnstile->predictor, facts, use->output_tokens);

@@ -31,7 +31,8 @@ void turnstile_progress(struct turnstile *turnstile, struct turn *turn, uint64_t
 
 struct turnstile_use {
     uint64_t prompt_tokens, output_tokens;
-    bool whole; /* it ended by itself: its length is one to learn from */
+    bool whole;   /* it ended by itself: its length is one to learn from */
+    bool stopped; /* the engine was hung up in mid-answer */
 };
 turnstile_bells turnstile_end(struct turnstile *turnstile, struct turn *turn, const struct turnstile_use *use,
                               const struct predictor_facts *facts, uint64_t now_ms);

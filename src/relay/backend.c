@@ -120,6 +120,7 @@ void backend_inherit(struct backend *backend, struct backend *former)
     atomic_init(&backend->engine, atomic_load_explicit(&former->engine, memory_order_relaxed));
     atomic_init(&backend->first_byte_ms_mean,
                 atomic_load_explicit(&former->first_byte_ms_mean, memory_order_relaxed));
+    atomic_init(&backend->stop_ms, backend_stop_ms(former));
     atomic_init(&backend->requests, load(&former->requests));
     atomic_init(&backend->failures, load(&former->failures));
     atomic_init(&backend->retries, load(&former->retries));
@@ -224,6 +225,16 @@ void backend_set_facts(struct backend *backend, const struct engine_facts *facts
     check(pthread_mutex_unlock(&backend->pool->models_lock) == 0);
 }
 
+uint32_t backend_stop_ms(const struct backend *backend)
+{
+    return atomic_load_explicit(&backend->stop_ms, memory_order_relaxed);
+}
+
+void backend_set_stop_ms(struct backend *backend, uint32_t stop_ms)
+{
+    atomic_store_explicit(&backend->stop_ms, stop_ms, memory_order_relaxed);
+}
+
 void backend_set_engine(struct backend *backend, enum engine_kind kind)
 {
     atomic_store_explicit(&backend->engine, (uint32_t)kind, memory_order_relaxed);
@@ -246,6 +257,7 @@ void backend_view(const struct backend *backend, struct backend_view *ret_view)
         .last_token_ms = load(&backend->last_token_ms),
         .first_byte_ms_mean =
             atomic_load_explicit(&backend->first_byte_ms_mean, memory_order_relaxed),
+        .stop_ms = backend_stop_ms(backend),
         .embedded = backend->embedded,
     };
 }

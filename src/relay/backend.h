@@ -43,6 +43,7 @@ struct backend {
     _Atomic uint32_t in_flight;
     _Atomic uint32_t engine;
     _Atomic uint32_t first_byte_ms_mean;
+    _Atomic uint32_t stop_ms;
     _Atomic uint64_t requests, failures, retries;
     _Atomic uint64_t last_good_ms, last_token_ms;
 
@@ -54,7 +55,7 @@ struct pool {
     _Atomic uint32_t refs;
     char *name;
     enum upstream_stream upstream_stream;
-    bool probe_models, probe_tokens;
+    bool probe_models, probe_tokens, probe_stop;
     uint32_t connect_ms, first_byte_ms, idle_ms;
     uint32_t probe_every_ms, probe_timeout_ms;
     struct breaker_limits breaker;

@@ -188,6 +188,26 @@ bool facts_read_props(struct json_parser *parser, struct span body, struct engin
     return ret_facts->slots > 0;
 }
 
+bool facts_read_slots(struct json_parser *parser, struct span body, uint32_t *ret_running)
+{
+    struct json_value root, slot, busy;
+    struct span key;
+    struct err err;
+    uint32_t running = 0;
+    if (json_parse(parser, body, &root, &err) < 0 || json_kind(root) != JSON_ARRAY ||
+        json_count(root) == 0)
+        return false;
+    struct json_walk walk = json_walk(root);
+    while (json_walk_next(&walk, &key, &slot)) {
+        if (json_kind(slot) != JSON_OBJECT || !json_get(slot, SPAN("is_processing"), &busy) ||
+            json_kind(busy) != JSON_BOOL)
+            return false;
+        running += json_bool(busy);
+    }
+    *ret_running = running;
+    return true;
+}
+
 /* ---- asking ------------------------------------------------------------------------------------------ */
 
 enum page { METRICS, PROPS, PAGES };

@@ -33,3 +33,5 @@ int facts_watch_set(struct facts_watch *watch, struct pool *const *pools, size_t
 bool facts_read_metrics(struct span page, struct engine_facts *ret_facts);
 /* llama.cpp's `/props`. False when it is none. */
 bool facts_read_props(struct json_parser *parser, struct span body, struct engine_facts *ret_facts);
+/* How many calls an engine works on, by llama.cpp's `/slots`. False when it is none. */
+bool facts_read_slots(struct json_parser *parser, struct span body, uint32_t *ret_running);

@@ -10,11 +10,11 @@
 #include "relay/health.h"
 
 #include "base/alloc.h"
-#include "base/json_out.h"
 #include "base/random.h"
 #include "http/sse.h"
 #include "relay/models.h"
 #include "relay/relay.h"
+#include "relay/token_ask.h"
 
 #define TICK_MS 250
 #define HEAD_BYTES_MAX 16384
@@ -135,15 +135,7 @@ static int on_event(void *owner, struct span data, struct span event)
 {
     struct probe *probe = owner;
     (void)event;
-    ptrdiff_t at = span_find(data, SPAN("\"choices\""));
-    struct span rest_of = at < 0 ? SPAN_NULL : span_skip(data, (size_t)at + 9);
-    for (const char *mark = ":[{"; *mark; mark++) {
-        rest_of = span_trim(rest_of);
-        if (rest_of.len == 0 || rest_of.ptr[0] != *mark)
-            return 0;
-        rest_of = span_skip(rest_of, 1);
-    }
-    probe->got_token = true;
+    probe->got_token |= token_event(data);
     return 0;
 }
 
@@ -158,33 +150,16 @@ static const struct sse_events sse_events = {on_event, on_comment};
 
 static void ask_token(struct probe *probe)
 {
+    struct relay_ask what;
+    const struct token_ask token = {
+        .model = probe->backend->models->entries[0].name, .text = SPAN("Hi"), .tokens_max = 1};
     buf_init(&probe->ask, ASK_BYTES_MAX);
-    if (buf_reserve(&probe->ask, RELAY_HEADROOM) == 0)
-        probe->ask.len = RELAY_HEADROOM;
-    struct json_out out = json_out_start(&probe->ask);
-    json_out_open(&out, '{');
-    json_out_key(&out, SPAN("model"));
-    json_out_string(&out, span_str(probe->backend->models->entries[0].name));
-    json_out_key(&out, SPAN("messages"));
-    json_out_raw(&out, SPAN("[{\"role\":\"user\",\"content\":\"Hi\"}]"));
-    json_out_key(&out, SPAN("max_tokens"));
-    json_out_u64(&out, 1);
-    json_out_key(&out, SPAN("stream"));
-    json_out_bool(&out, true);
-    json_out_close(&out, '}');
-    if (buf_status(&probe->ask) < 0) {
+    if (token_ask_write(&token, &probe->ask, &what) < 0) {
         rest(probe);
         return;
     }
     probe->got_token = false;
     sse_splitter_init(&probe->sse, EVENT_BYTES_MAX, &sse_events, probe);
-    struct relay_ask what = {
-        .method = SPAN("POST"),
-        .path = SPAN("/v1/chat/completions"),
-        .body = probe->ask.ptr + RELAY_HEADROOM,
-        .body_len = probe->ask.len - RELAY_HEADROOM,
-        .stream = true,
-    };
     ask(probe, TOKEN, &what);
 }
 

@@ -29,6 +29,7 @@ static void pool_copy_settings(struct pool *pool, const struct pool_spec *spec)
     pool->upstream_stream = spec->upstream_stream;
     pool->probe_models = spec->probe_models;
     pool->probe_tokens = spec->probe_tokens;
+    pool->probe_stop = spec->probe_stop;
     pool->connect_ms = spec->connect_ms;
     pool->first_byte_ms = spec->first_byte_ms;
     pool->idle_ms = spec->idle_ms;

@@ -46,6 +46,7 @@ struct pool_spec {
     size_t backends_count;
     enum upstream_stream upstream_stream;
     bool probe_models, probe_tokens; /* how the active check asks; neither: no active check */
+    bool probe_stop; /* whether it is measured how fast backends stop (stopping.h) */
     uint32_t connect_ms, first_byte_ms, idle_ms;
     uint32_t probe_every_ms, probe_timeout_ms;
     uint32_t breaker_failures, breaker_pause_ms;
@@ -104,6 +105,7 @@ struct backend_view {
     uint64_t requests, failures, retries;
     uint64_t last_good_ms, last_token_ms; /* monotonic; 0: never */
     uint32_t first_byte_ms_mean;          /* of the last calls, smoothed */
+    uint32_t stop_ms;                     /* as of backend_stop_ms() */
     bool embedded;
 };
 void backend_view(const struct backend *backend, struct backend_view *ret_view);
@@ -119,6 +121,11 @@ struct engine_facts {
     uint64_t at_ms;     /* monotonic, when it said so; 0: never */
 };
 struct engine_facts backend_facts(struct backend *backend);
+/* How long after a hang-up the engine still works on the call: what stopping.h measured. */
+#define BACKEND_STOP_UNKNOWN 0
+#define BACKEND_STOPS_NOT UINT32_MAX
+uint32_t backend_stop_ms(const struct backend *backend);
+void backend_set_stop_ms(struct backend *backend, uint32_t stop_ms);
 void backend_set_facts(struct backend *backend, const struct engine_facts *facts);
 void backend_set_engine(struct backend *backend, enum engine_kind kind);
 

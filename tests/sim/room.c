@@ -92,6 +92,12 @@ static uint64_t wall(void)
     return WALL_MS + world.now_ms + (uint64_t)world.wall_shift_ms;
 }
 
+static bool at_hour(double from, double hours)
+{
+    double hour = (double)world.now_ms / HOUR_MS;
+    return hour >= from && hour < from + hours;
+}
+
 static double uniform(void)
 {
     return ((double)random_below(1U << 30) + 0.5) / (1U << 30);
@@ -148,7 +154,8 @@ static uint64_t told_by_engine(const struct request *request)
     return random_below(2) ? 0 : 10 * request->written;
 }
 
-static void end(struct request *request)
+/* `stopped`: somebody hung up in mid-answer. */
+static void end(struct request *request, bool stopped)
 {
     uint64_t prompt = request->facts.prompt_tokens, output = told_by_engine(request);
     if (request->state == AT_ENGINE || request->state == BREAKS)
@@ -156,6 +163,7 @@ static void end(struct request *request)
                     -(int64_t)request->turn.entry.price);
     else if (request->turn.state == TURN_WAITING)
         note_waiting(request, -1);
+    request->turn.stopped = stopped;
     request->state = FREE;
     gate_end(world.gate, &request->turn, prompt, output, world.now_ms);
 }
@@ -179,7 +187,7 @@ static void on_done(void *owner)
     struct request *request = owner;
     predictor_learn(&world.predictor, &request->facts, request->written);
     world.tallies[request->kind].done++;
-    end(request);
+    end(request, false);
 }
 
 static const struct engine_events engine_events = {on_token, on_token, on_done};
@@ -205,7 +213,7 @@ static void refuse(struct request *request)
     uint64_t price = price_of(request->facts.prompt_tokens, request->turn.output_expected);
     double rate = gate_rate(world.gate, request->place.class);
     world.tallies[request->kind].refused++;
-    end(request);
+    end(request, false);
     if (world.away >= REQUESTS / 4 ||
         !ticket_issue(world.plan, request->place.class, price, rate, wall(), &request->ticket))
         return;
@@ -245,7 +253,7 @@ static void look_at_news(void)
             check(turn->refusal == GATE_WAITED || turn->refusal == GATE_QUEUE_FULL);
             refuse(request);
         } else {
-            check(turn->state == TURN_CUT && request->place.class != FAIR_IN_PROFILE);
+            check(turn->state == TURN_CUT && request->place.class != FAIR_IN_PROFILE && !at_hour(22, 1));
             if (request->state == AT_ENGINE)
                 engine_cut(&world.engine, request);
             else /* its turn came and went between two looks */
@@ -260,7 +268,7 @@ static void end_breaks(void)
 {
     for (uint32_t i = 0; i < world.breaks_count; i++) {
         world.tallies[world.breaks[i]->kind].cut++;
-        end(world.breaks[i]);
+        end(world.breaks[i], true);
     }
     world.breaks_count = 0;
 }
@@ -347,10 +355,11 @@ static void come_back(struct request *request)
 /* Some do not wait for the end, or not for the beginning. */
 static void leave(struct request *request)
 {
-    if (request->state == AT_ENGINE)
+    bool stopped = request->state == AT_ENGINE;
+    if (stopped)
         engine_cut(&world.engine, request);
     world.tallies[request->kind].left++;
-    end(request);
+    end(request, stopped);
 }
 
 static void look_at_all(void)
@@ -367,12 +376,6 @@ static void look_at_all(void)
 }
 
 /* ---- the day ------------------------------------------------------------------------------- */
-
-static bool at_hour(double from, double hours)
-{
-    double hour = (double)world.now_ms / HOUR_MS;
-    return hour >= from && hour < from + hours;
-}
 
 /* Attackers' calls a second that the engine can do at its knee: 1 + n / h = tolerance × (1 + 1 / h). */
 static double engine_rate(void)
@@ -397,7 +400,7 @@ static void restart_engine(void)
             continue;
         engine_cut(&world.engine, request);
         world.tallies[request->kind].failed++;
-        end(request);
+        end(request, false);
         if (request->kind != PERSON)
             continue;
         world.tallies[PERSON].again++;
@@ -417,6 +420,8 @@ static void faults(void)
             .slots = UINT32_MAX, .kv_tokens = UINT64_MAX, .kv_used = NAN, .at_ms = world.now_ms};
     if (!at_hour(18, 1)) /* then it says nothing */
         gate_know(world.gate, 0, true, &facts);
+    /* It stops at once, so the gate is told too much, and for an hour what is wrong. */
+    gate_know_stopping(world.gate, 0, at_hour(8, 3) ? 150 : at_hour(21, 1) ? 1200 : at_hour(22, 1) ? GATE_STOPS_NOT : 0);
     world.engine.tpot_us = at_hour(5, 1) ? 2 * TPOT_US : TPOT_US;
     world.lies = at_hour(9, 0.2);
     if (world.now_ms == 15 * HOUR_MS || world.now_ms == 9 * HOUR_MS + HOUR_MS / 10)

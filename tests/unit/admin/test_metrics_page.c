@@ -14,7 +14,7 @@ static const struct admin_gate gate = {
             .waited_out = 9,
             .capacity = 1234.6,
             .siege = true},
-    .backends = {{.limit = 10, .under_way = 11, .kv_reserved = 12, .kv_max = 13}}};
+    .backends = {{.limit = 10, .under_way = 11, .kv_reserved = 12, .kv_max = 13, .stopping = 14}}};
 
 static const char *write_page(struct buf *buf, struct pool **pools, size_t count)
 {
@@ -83,7 +83,7 @@ static void test_gates_are_told_by_pool_class_and_backend(void **state)
         "seawall_turns_waiting{pool=\"main\",class=\"unknown\"} 3\n",
         "\nseawall_turns_running{pool=\"main\",class=\"unknown\"} 6\n",
         "\nseawall_turns_limit{pool=\"main\"} 16\n",
-        "\nseawall_turns_kept_free{pool=\"main\"} 7\n",
+        "\nseawall_turns_kept_free{pool=\"main\"} 5\n",
         "# TYPE seawall_turns_cut_total counter\nseawall_turns_cut_total{pool=\"main\"} 7\n",
         "\nseawall_turns_displaced_total{pool=\"main\"} 8\n",
         "\nseawall_turns_waited_out_total{pool=\"main\"} 9\n",
@@ -93,9 +93,13 @@ static void test_gates_are_told_by_pool_class_and_backend(void **state)
         "\nseawall_backend_turns{pool=\"main\",backend=\"http://127.0.0.1:1\"} 11\n",
         "\nseawall_backend_kv_reserved_tokens{pool=\"main\",backend=\"http://127.0.0.1:1\"} 12\n",
         "\nseawall_backend_kv_tokens{pool=\"main\",backend=\"http://127.0.0.1:1\"} 13\n",
+        "\nseawall_backend_stops{pool=\"main\",backend=\"http://127.0.0.1:1\"} 1\n",
+        "\nseawall_backend_stop_milliseconds{pool=\"main\",backend=\"http://127.0.0.1:1\"} 40\n",
+        "\nseawall_backend_stopping{pool=\"main\",backend=\"http://127.0.0.1:1\"} 14\n",
     };
     struct buf buf;
     struct pool *pool = test_pool("http://127.0.0.1:1");
+    backend_set_stop_ms(pool_backend(pool, 0), 40);
     const char *page = write_page(&buf, &pool, 1);
     for (size_t i = 0; i < COUNT_OF(lines); i++)
         if (!strstr(page, lines[i]))
@@ -126,7 +130,7 @@ static void test_each_metric_stands_in_one_piece(void **state)
             assert_true(span_starts(line, span_str(name)));
         }
     }
-    assert_int_equal(metrics, 29);
+    assert_int_equal(metrics, 32);
     buf_release(&page);
     pool_unref(pool);
 }

@@ -16,7 +16,7 @@ static int start(void **state)
                 .limit = 16,
                 .reserve = 5,
                 .capacity = 99.5},
-        .backends = {{.limit = 10, .under_way = 11, .kv_reserved = 12, .kv_max = 13}}};
+        .backends = {{.limit = 10, .under_way = 11, .kv_reserved = 12, .kv_max = 13, .stopping = 14}}};
     serve(&fixture);
     return 0;
 }
@@ -54,6 +54,27 @@ static void test_status_says_what_runs(void **state)
     reply_release(&reply);
 }
 
+static void assert_stop(const char *wanted)
+{
+    struct reply reply;
+    ask(&fixture, "GET", "/status", "", &reply);
+    const json_t *pool = json_array_get(json_object_get(reply.json, "pools"), 0);
+    char *text = json_dumps(json_object_get(json_array_get(json_object_get(pool, "backends"), 0), "stop_ms"), JSON_ENCODE_ANY);
+    assert_string_equal(text, wanted);
+    free(text);
+    reply_release(&reply);
+}
+
+static void test_status_says_how_fast_a_backend_stops(void **state)
+{
+    (void)state;
+    assert_stop("null");
+    backend_set_stop_ms(pool_backend(fixture.pool, 0), 40);
+    assert_stop("40");
+    backend_set_stop_ms(pool_backend(fixture.pool, 0), BACKEND_STOPS_NOT);
+    assert_stop("-1");
+}
+
 static void test_status_says_who_waits_and_who_runs(void **state)
 {
     (void)state;
@@ -73,6 +94,7 @@ static void test_status_says_who_waits_and_who_runs(void **state)
     assert_int_equal(number_at(backend, "limit"), 10);
     assert_int_equal(number_at(backend, "turns"), 11);
     assert_int_equal(number_at(backend, "kv_reserved"), 12);
+    assert_int_equal(number_at(backend, "stopping"), 14);
     assert_int_equal(number_at(backend, "kv_max"), 13);
     reply_release(&reply);
 }
@@ -176,6 +198,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_status_says_what_runs, start, stop),
+        cmocka_unit_test_setup_teardown(test_status_says_how_fast_a_backend_stops, start, stop),
         cmocka_unit_test_setup_teardown(test_status_says_who_waits_and_who_runs, start, stop),
         cmocka_unit_test_setup_teardown(test_a_model_is_up_when_its_backend_has_shown_it, start,
                                         stop),

@@ -423,10 +423,23 @@ static void a_tenth_of_odd_samples_moves_it_little(void **state)
     assert_in_range(limiter_ttft_us(&limiter, 100), 45000, 150000);
 }
 
+static void an_answers_length_has_its_time(void **state)
+{
+    (void)state;
+    limiter_init(&limiter);
+    assert_int_equal(limiter_output_us(&limiter, 100), 0);
+    for (int i = 0; i < 10; i++)
+        limiter_tokens(&limiter, 2, 50000);
+    limiter_tick(&limiter, 1, 1000);
+    assert_in_range(limiter_output_us(&limiter, 100), 2490000, 2510000);
+    assert_in_range(limiter_output_us(&limiter, UINT64_MAX), 1, UINT64_C(600000000));
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_answers_length_has_its_time),
         TEST(finds_the_knee_from_below),
         TEST(finds_the_knee_from_above),
         TEST(finds_the_knee_in_a_flood_from_the_start),

@@ -274,6 +274,35 @@ static void bad_props_are_none(void **state)
     assert_int_equal(facts.kv_tokens, 0);
 }
 
+/* ---- /slots ------------------------------------------------------------------------------------------ */
+
+static bool read_slots(const char *json, uint32_t *ret_running)
+{
+    char padded[1024] = "";
+    struct json_parser *parser = json_parser_new(sizeof(padded), 8);
+    assert_non_null(parser);
+    assert_true(strlen(json) + JSON_PADDING < sizeof(padded));
+    memcpy(padded, json, strlen(json));
+    bool read = facts_read_slots(parser, span_str(padded), ret_running);
+    json_parser_free(parser);
+    return read;
+}
+
+static void slots_at_work_are_counted(void **state)
+{
+    (void)state;
+    static const char *const bad[] = {"", "[]", "{}", "[1]", "[{\"id\":0}]", "[{\"is_processing\":1}]",
+                                      "[{\"is_processing\":true},{}]", "[{\"is_processing\":true}"};
+    uint32_t running = 77;
+    assert_true(read_slots("[{\"id\":0,\"is_processing\":false}]", &running));
+    assert_int_equal(running, 0);
+    assert_true(read_slots("[{\"is_processing\":true},{\"is_processing\":false},{\"n\":1,\"is_processing\":true}]", &running));
+    assert_int_equal(running, 2);
+    for (size_t i = 0; i < COUNT_OF(bad); i++)
+        assert_false(read_slots(bad[i], &running));
+    assert_int_equal(running, 2);
+}
+
 /* ---- the watch --------------------------------------------------------------------------------------- */
 
 struct watcher {
@@ -527,6 +556,7 @@ int main(void)
         cmocka_unit_test(a_page_of_a_megabyte_is_read_to_its_end),
         cmocka_unit_test(props_of_llamacpp_are_read),
         cmocka_unit_test(bad_props_are_none),
+        cmocka_unit_test(slots_at_work_are_counted),
         CASE(metrics_are_asked_for_again_and_again),
         CASE(props_come_after_metrics),
         CASE(a_page_that_is_of_no_engine_is_none),
