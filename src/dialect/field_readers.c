@@ -195,9 +195,18 @@ int read_thinking(struct reading *reading, const struct field_rule *rule, struct
     if (r < 0)
         return r;
     reading_knows(reading, NESTED_THINKING, NESTED_THINKING, value, 1);
+    reading->inference->reasons |= span_eq(type, SPAN("enabled"));
     if (word_in(type, "enabled disabled"))
         return 0;
     return reading_refuse(reading, PLACE_MEMBER(place, "type"), "must be 'enabled' or 'disabled'");
+}
+
+int read_effort(struct reading *reading, const struct field_rule *rule, struct json_value value,
+                struct span raw)
+{
+    (void)rule, (void)raw;
+    reading->inference->reasons |= !word_in(json_string(value), "none minimal");
+    return 0;
 }
 
 int read_suffix(struct reading *reading, const struct field_rule *rule, struct json_value value,

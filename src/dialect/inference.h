@@ -57,6 +57,10 @@ struct inference {
     bool stream;
     bool include_usage;            /* the client asked for usage in its stream */
     bool has_tools, has_logprobs;
+    bool is_structured;            /* JSON mode or a schema */
+    bool reasons;                  /* asks for thinking: `thinking` enabled, or a `reasoning_effort` beyond minimal */
+    uint32_t messages;             /* of a chat; else 0 */
+    uint64_t last_message_bytes;   /* of prompt_bytes */
     uint32_t parts;                /* a bit for each enum inference_part that occurs */
     uint32_t choices;              /* ≥ 1: `n` or `best_of`, times the prompts of a completion */
     uint32_t prompts;              /* of a completion; else 1 */

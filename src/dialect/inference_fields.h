@@ -59,7 +59,7 @@
     FIELD(tool_choice,       FIELD_CHAT, ANY,     0,         0,                    PASS,    read_tool_choice, "")      \
     FIELD(parallel_tool_calls, FIELD_CHAT, FLAG,  0,         0,                    PASS,    none,            "")       \
     FIELD(response_format,   FIELD_GEN,  OBJECT,  0,         0,                    PASS,    read_response_format, "")  \
-    FIELD(reasoning_effort,  FIELD_CHAT, WORD,    0,         0,                    PASS,    none,                      \
+    FIELD(reasoning_effort,  FIELD_CHAT, WORD,    0,         0,                    PASS,    read_effort,               \
           "none minimal low medium high xhigh max ultra")                                                              \
     FIELD(thinking,          FIELD_CHAT, OBJECT,  0,         0,                    PASS,    read_thinking,   "")       \
     FIELD(suffix,            FIELD_TEXT, STRING,  0,         TOKENS_MAX,           PASS,    read_suffix,     "")       \

@@ -278,11 +278,16 @@ int messages_read(struct reading *reading, struct json_value messages)
     const struct place *place = PLACE_MEMBER(NULL, "messages");
     size_t count = json_count(messages), i = 0;
     struct json_value message;
+    struct inference *inference = reading->inference;
+    uint64_t before = inference->prompt_bytes;
     for (struct json_walk walk = json_walk(messages); json_walk_next(&walk, NULL, &message); i++) {
+        before = inference->prompt_bytes;
         int r = message_read(reading, PLACE_ELEMENT(place, i), message, i + 1 == count);
         if (r < 0)
             return r;
     }
+    inference->messages = (uint32_t)count;
+    inference->last_message_bytes = inference->prompt_bytes - before;
     reading->has_input = true;
     return 0;
 }

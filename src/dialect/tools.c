@@ -112,6 +112,7 @@ int response_format_read(struct reading *reading, struct json_value format)
     if (!word_in(type, "text json_object json_schema"))
         return reading_refuse(reading, PLACE_MEMBER(place, "type"),
                               "must be 'text', 'json_object' or 'json_schema'");
+    reading->inference->is_structured = !span_eq(type, SPAN("text"));
     reading_knows(reading, NESTED_FORMAT, NESTED_FORMAT, format, 1);
     /* llama.cpp takes a schema here too. */
     r = optional_object(reading, place, format, "schema");

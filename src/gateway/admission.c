@@ -24,7 +24,11 @@ void admission_note(struct request *request, const struct inference *inference)
     request->facts = (struct predictor_facts){
         .prompt_tokens = inference->prompt_tokens_estimate,
         .output_max = writes ? each * inference->choices : 0, /* n answers are n times the work */
-        .tools = inference->has_tools};
+        .messages = inference->messages,
+        .last_message_bytes = inference->last_message_bytes,
+        .tools = inference->has_tools,
+        .structured = inference->is_structured,
+        .reasons = inference->reasons};
 }
 
 /* The caller's network and, below it, itself. */

@@ -42,6 +42,29 @@ static void nothing_stays_from_the_request_before(void **state)
     assert_int_equal(inference.fields_count, 2);
 }
 
+static void what_tells_of_the_answers_length_is_noted(void **state)
+{
+    (void)state;
+    accepts(ENDPOINT_CHAT,
+            "{\"model\":\"m\",\"messages\":[{\"role\":\"system\",\"content\":\"Be brief.\"},"
+            "{\"role\":\"user\",\"content\":\"Hi\"},{\"role\":\"user\",\"content\":"
+            "[{\"type\":\"text\",\"text\":\"abc\"},{\"type\":\"text\",\"text\":\"defg\"}]}]}");
+    assert_int_equal(inference.messages, 3);
+    assert_int_equal(inference.last_message_bytes, 7);
+    assert_false(inference.is_structured || inference.reasons);
+    accepts(ENDPOINT_CHAT, chat_with("\"response_format\":{\"type\":\"json_object\"},\"reasoning_effort\":\"low\""));
+    assert_true(inference.is_structured && inference.reasons);
+    assert_int_equal(inference.messages, 1);
+    accepts(ENDPOINT_CHAT, chat_with("\"response_format\":{\"type\":\"text\"},\"reasoning_effort\":\"none\""));
+    assert_false(inference.is_structured || inference.reasons);
+    accepts(ENDPOINT_CHAT, chat_with("\"thinking\":{\"type\":\"enabled\"}"));
+    assert_true(inference.reasons);
+    accepts(ENDPOINT_CHAT, chat_with("\"thinking\":{\"type\":\"disabled\"}"));
+    assert_false(inference.reasons);
+    accepts(ENDPOINT_COMPLETION, "{\"model\":\"m\",\"prompt\":\"abc\"}");
+    assert_int_equal(inference.messages + inference.last_message_bytes, 0);
+}
+
 static void an_escaped_name_is_the_same_field(void **state)
 {
     (void)state;
@@ -137,6 +160,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_request_is_read_whole),
         cmocka_unit_test(nothing_stays_from_the_request_before),
+        cmocka_unit_test(what_tells_of_the_answers_length_is_noted),
         cmocka_unit_test(an_escaped_name_is_the_same_field),
         cmocka_unit_test(what_must_be_there_must_be_there),
         cmocka_unit_test(what_is_no_object_of_json_is_refused),
