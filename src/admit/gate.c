@@ -5,7 +5,7 @@
  * What holds after each call: a waiting turn is in the queue and in its class's waiting list; a running or cut one is in its class's running list and counted at
  * its backend; `cutting` counts those that were cut and have not ended; nobody waits who could go, but for places that stopped since the last call.
  */
-#include "admit/gate.h"
+#include "admit/gate_backend.h"
 
 #include "admit/price.h"
 #include "base/alloc.h"
@@ -18,16 +18,6 @@
 #define COUNT_SMOOTHING 0.05     /* two seconds */
 #define CAPACITY_DECAY 0.99988   /* of a tick: ten minutes to the half */
 #define CAPACITY_TICKS 50        /* with somebody waiting, until what was served says what can be */
-
-struct gate_backend {
-    struct limiter limiter;
-    uint32_t weight;
-    bool available;
-    uint32_t under_way, under_way_most; /* now, and since the last tick */
-    uint64_t kv_reserved;
-    uint32_t stop_ms;
-    struct leaving leaving; /* hung up, and not stopped yet */
-};
 
 struct gate {
     struct gate_limits limits;
@@ -48,6 +38,7 @@ struct gate {
     double capacity;
     uint32_t pressed_ticks; /* stays at CAPACITY_TICKS */
     uint64_t ticked_ms, pressed_ms;
+    uint64_t nobody_ms; /* since when no backend takes calls; 0: one does */
     uint64_t in_profile_ms; /* when an in-profile call was under way; 0: never */
     bool siege;
     uint64_t cuts, displaced, waited_out;
@@ -81,9 +72,8 @@ struct gate *gate_new(const struct gate_limits *limits, size_t backends, uint32_
         list_init(&gate->running[i]);
     }
     for (size_t i = 0; i < backends; i++) {
-        gate->backends[i].available = true;
-        gate->backends[i].weight = 1;
-        limiter_init(&gate->backends[i].limiter);
+        gate_backend_init(&gate->backends[i]);
+        gate->backends[i].calls_max = limits->calls_max;
     }
     return gate;
 }
@@ -100,6 +90,8 @@ void gate_free(struct gate *gate)
 void gate_set_limits(struct gate *gate, const struct gate_limits *limits)
 {
     gate->limits = *limits;
+    for (size_t i = 0; i < gate->backends_count; i++)
+        gate->backends[i].calls_max = limits->calls_max;
     fair_queue_set_bounds(gate->queue, limits->fair.waiting_max, limits->fair.per_identity_max);
 }
 
@@ -110,44 +102,6 @@ void gate_set_weight(struct gate *gate, size_t backend, uint32_t weight)
 }
 
 /* ---- room -------------------------------------------------------------------------------------------- */
-
-/* What the operator or the engine sets: never more. */
-static uint32_t backend_cap(const struct gate *gate, const struct gate_backend *backend)
-{
-    uint32_t cap = limiter_cap(&backend->limiter);
-    return gate->limits.calls_max ? MIN(cap, gate->limits.calls_max) : cap;
-}
-
-static uint32_t backend_limit(const struct gate *gate, const struct gate_backend *backend)
-{
-    return MIN(limiter_limit(&backend->limiter), backend_cap(gate, backend));
-}
-
-/* ---- stopping ---------------------------------------------------------------------------------------- */
-
-static bool stops_late(const struct gate_backend *backend)
-{
-    return backend->stop_ms > GATE_STOP_SOON_MS;
-}
-
-static bool waits_for_stop(const struct gate_backend *backend, enum fair_class class)
-{
-    return class != FAIR_IN_PROFILE || stops_late(backend);
-}
-
-static uint32_t busy(const struct gate_backend *backend, enum fair_class class)
-{
-    return backend->under_way + (waits_for_stop(backend, class) ? backend->leaving.count : 0);
-}
-
-/* Its engine was hung up: how long does it work on? */
-static uint64_t stops_in_ms(const struct gate_backend *backend, const struct turn *turn)
-{
-    if (backend->stop_ms != GATE_STOPS_NOT)
-        return backend->stop_ms;
-    uint64_t left = turn->output_expected > turn->output_tokens ? turn->output_expected - turn->output_tokens : 0;
-    return MIN(limiter_output_us(&backend->limiter, left) / 1000, (uint64_t)GATE_STOPPING_MS_MAX);
-}
 
 static void forget_stopped(struct gate *gate, uint64_t now_ms)
 {
@@ -169,12 +123,10 @@ static uint32_t freed_late(const struct gate *gate)
 {
     uint32_t places = 0;
     for (size_t i = 0; i < gate->backends_count; i++)
-        if (stops_late(&gate->backends[i]) && gate->backends[i].stop_ms != GATE_STOPS_NOT)
+        if (gate_backend_stops_late(&gate->backends[i]))
             places += gate->backends[i].leaving.count;
     return places;
 }
-
-/* ---- who gets a place -------------------------------------------------------------------------------- */
 
 /* Of the backends that take calls: what others still do is no reason to wait. */
 struct totals {
@@ -189,9 +141,9 @@ static struct totals totals(const struct gate *gate, enum fair_class class)
         if (!backend->available)
             continue;
         totals.backends++;
-        totals.limit += backend_limit(gate, backend);
-        totals.cap += backend_cap(gate, backend);
-        totals.busy += busy(backend, class);
+        totals.limit += gate_backend_limit(backend);
+        totals.cap += gate_backend_cap(backend);
+        totals.busy += gate_backend_busy(backend, class);
     }
     return totals;
 }
@@ -228,37 +180,6 @@ static uint32_t class_limit(const struct gate *gate, enum fair_class class, cons
     return MIN(totals->limit, totals->cap - kept);
 }
 
-/* What it has written or is expected to, with its prompt, in the engine's cache. */
-static uint64_t kv_of(const struct turn *turn)
-{
-    return turn->prompt_tokens + MAX(turn->output_tokens, turn->output_expected);
-}
-
-static bool fits(const struct gate *gate, const struct gate_backend *backend, const struct turn *turn)
-{
-    uint64_t kv_max = limiter_kv_max(&backend->limiter), kv = kv_of(turn);
-    uint64_t taken = backend->kv_reserved + (waits_for_stop(backend, turn->place.class) ? backend->leaving.kv : 0);
-    /* One that is larger than all of it may go alone: the engine decides what it can do. */
-    bool kv_left = taken == 0 || (kv <= kv_max && taken <= kv_max - kv);
-    return backend->available && busy(backend, turn->place.class) < backend_cap(gate, backend) && kv_left;
-}
-
-static bool is_below_limit(const struct gate *gate, const struct gate_backend *backend)
-{
-    return busy(backend, FAIR_UNKNOWN) < backend_limit(gate, backend);
-}
-
-/* One that is below its limit before one that is not; then the least (busy + 1) / (limit × weight). */
-static bool is_better(const struct gate *gate, const struct gate_backend *backend, const struct gate_backend *best)
-{
-    bool below = is_below_limit(gate, backend);
-    if (below != is_below_limit(gate, best))
-        return below;
-    uint64_t share = (uint64_t)backend_limit(gate, backend) * backend->weight;
-    uint64_t best_share = (uint64_t)backend_limit(gate, best) * best->weight;
-    return (busy(backend, FAIR_UNKNOWN) + 1) * best_share < (busy(best, FAIR_UNKNOWN) + 1) * share;
-}
-
 /* The least loaded backend with room, or NULL. */
 static struct gate_backend *find_room(struct gate *gate, const struct turn *turn, uint64_t now_ms)
 {
@@ -269,9 +190,9 @@ static struct gate_backend *find_room(struct gate *gate, const struct turn *turn
         return NULL;
     for (size_t i = 0; i < gate->backends_count; i++) {
         struct gate_backend *backend = &gate->backends[(gate->looked_first + i) % gate->backends_count];
-        if (!fits(gate, backend, turn) || (low && limiter_holds_low(&backend->limiter, now_ms)))
+        if (!gate_backend_fits(backend, turn) || (low && limiter_holds_low(&backend->limiter, now_ms)))
             continue;
-        if (!best || is_better(gate, backend, best))
+        if (!best || gate_backend_is_better(backend, best))
             best = backend;
     }
     if (best)
@@ -318,13 +239,10 @@ static void start(struct gate *gate, struct turn *turn, struct gate_backend *bac
                                             : GATE_SIEGE_OUTPUT;
     if (turn->output_max)
         turn->output_expected = MIN(turn->output_expected, turn->output_max);
-    turn->kv = kv_of(turn);
     list_remove(&turn->link);
     list_push_back(&gate->running[class], &turn->link);
     gate->running_count[class]++;
-    backend->kv_reserved += turn->kv;
-    backend->under_way++;
-    backend->under_way_most = MAX(backend->under_way_most, backend->under_way);
+    gate_backend_take(backend, turn);
 }
 
 static void refuse(struct gate *gate, struct turn *turn, enum gate_refusal why)
@@ -464,16 +382,6 @@ enum turn_state gate_ask(struct gate *gate, struct turn *turn, const struct gate
 
 /* ---- it runs and ends -------------------------------------------------------------------------------- */
 
-static void reserve_more(struct gate *gate, struct turn *turn)
-{
-    uint64_t kv = kv_of(turn);
-    if (kv <= turn->kv)
-        return;
-    gate->backends[turn->backend].kv_reserved += kv - turn->kv;
-    turn->kv = kv;
-    fair_queue_charge(gate->queue, &turn->entry, price_of(turn->prompt_tokens, turn->output_tokens));
-}
-
 void gate_progress(struct gate *gate, struct turn *turn, uint64_t output_tokens, uint64_t now_ms)
 {
     if ((turn->state != TURN_RUNNING && turn->state != TURN_CUT) || output_tokens <= turn->output_tokens)
@@ -492,7 +400,8 @@ void gate_progress(struct gate *gate, struct turn *turn, uint64_t output_tokens,
     }
     turn->output_tokens = output_tokens;
     turn->tokens_ms = now_ms;
-    reserve_more(gate, turn);
+    if (gate_backend_take_more(backend, turn))
+        fair_queue_charge(gate->queue, &turn->entry, price_of(turn->prompt_tokens, turn->output_tokens));
 }
 
 /* An answer that came as a whole: its first token was not seen, but what is left of its time beside the prompt's is its pace. */
@@ -526,10 +435,7 @@ void gate_end(struct gate *gate, struct turn *turn, uint64_t prompt_tokens, uint
         else if (output_tokens > 0)
             digest_whole(gate, turn, output_tokens, now_ms);
         fair_queue_settle(gate->queue, &turn->entry, price_of(prompt_tokens, output_tokens));
-        backend->kv_reserved -= turn->kv;
-        backend->under_way--;
-        if (turn->stopped)
-            leaving_add(&backend->leaving, turn->kv, now_ms + stops_in_ms(backend, turn));
+        gate_backend_give_back(backend, turn, now_ms);
         gate->running_count[class]--;
         if (turn->state == TURN_CUT)
             gate->cutting--;
@@ -557,6 +463,19 @@ static void send_away_late(struct gate *gate, uint64_t now_ms)
             refuse(gate, turn, GATE_WAITED);
         }
     }
+}
+
+/* Whoever waits for what may not come back. */
+static void send_away_if_nobody_serves(struct gate *gate, uint64_t now_ms)
+{
+    if (totals(gate, FAIR_UNKNOWN).backends > 0)
+        gate->nobody_ms = 0;
+    else if (gate->nobody_ms == 0)
+        gate->nobody_ms = now_ms;
+    if (gate->nobody_ms == 0 || now_ms < gate->nobody_ms + GATE_NOBODY_MS)
+        return;
+    for (int class = 0; class < FAIR_CLASSES; class++)
+        list_each(at, &gate->waiting[class]) refuse(gate, list_entry(at, struct turn, link), GATE_NO_BACKEND);
 }
 
 static bool low_waits(const struct gate *gate)
@@ -613,6 +532,7 @@ void gate_tick(struct gate *gate, uint64_t now_ms)
         backend->under_way_most = backend->under_way;
     }
     send_away_late(gate, now_ms);
+    send_away_if_nobody_serves(gate, now_ms);
     pump(gate, now_ms);
     fair_queue_tidy(gate->queue, TIDY_NODES);
 }
@@ -689,7 +609,7 @@ void gate_backend_view(const struct gate *gate, size_t index, struct gate_backen
     const struct gate_backend *backend = &gate->backends[index];
     uint64_t kv_max = limiter_kv_max(&backend->limiter);
     *ret_view = (struct gate_backend_view){.available = backend->available,
-                                           .limit = backend_limit(gate, backend),
+                                           .limit = gate_backend_limit(backend),
                                            .under_way = backend->under_way,
                                            .stopping = backend->leaving.count,
                                            .kv_reserved = backend->kv_reserved,

@@ -17,7 +17,7 @@
  *
  *   room       a backend that takes calls, has fewer under way than its limit and KV left for this one (limiter.h); of those the least (under way + 1) /
  *              (limit × weight), ties by turn. Where no backend takes calls there is nothing to wait for: who asks then goes on, and whoever makes the call finds
- *              nobody; those who wait already go on waiting, since it may come back
+ *              nobody; those who wait already do so for GATE_NOBODY_MS more, since it may come back
  *   reserve    R = ⌈2√n + λs⌉ + 1 places, n = in-profile calls under way and λ their arrivals in a second (both smoothed), s = the seconds for which the slowest backend
  *              works on after a hang-up (at most GATE_HOLD_MS; that much where it does not stop), that classes below in-profile do not get. Where engines say how many
  *              calls they run at once it is taken from these, at most half of them; the learned limit is soft, so in-profile calls go R beyond it instead. For
@@ -44,6 +44,7 @@
 #define GATE_BACKENDS_MAX 64
 #define GATE_WORKERS_MAX 256
 #define GATE_HOLD_MS 2000
+#define GATE_NOBODY_MS 2000
 #define GATE_STOP_SOON_MS 500
 #define GATE_STOPPING_MS_MAX 60000 /* however long a call's end is predicted to take */
 #define GATE_STOPS_NOT UINT32_MAX
@@ -64,6 +65,7 @@ enum gate_refusal {
     GATE_IDENTITY_FULL, /* it has as many waiting as it may */
     GATE_QUEUE_FULL,    /* also: displaced by a higher class */
     GATE_WAITED,        /* its time to wait was over */
+    GATE_NO_BACKEND,    /* no backend took calls any more, for GATE_NOBODY_MS */
     GATE_NO_MEMORY
 };
 

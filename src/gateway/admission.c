@@ -98,6 +98,8 @@ static enum reason reason_of(const struct request *request)
         return REASON_TOO_MANY_WAITING;
     case GATE_WAITED:
         return REASON_NO_TURN;
+    case GATE_NO_BACKEND:
+        return REASON_NO_BACKEND;
     case GATE_QUEUE_FULL:
     case GATE_NO_MEMORY:
     case GATE_FITS:
@@ -120,7 +122,9 @@ enum step_result admission_send_away(struct request *request)
     if (place.class == FAIR_PAID)
         place.class = FAIR_UNKNOWN;
     request->refusal.retry_after_s = COME_BACK_S;
-    if (turnstile_ticket(request->model->turnstile, &place, price_of(turn->prompt_tokens, turn->output_expected),
+    bool can_promise = request->turn_state == TURN_CUT || turn->refusal != GATE_NO_BACKEND;
+    if (can_promise &&
+        turnstile_ticket(request->model->turnstile, &place, price_of(turn->prompt_tokens, turn->output_expected),
                          loop_wall_ms(request->worker->loop), &wait_ms, text)) {
         request->refusal.retry_after_s = seconds_of(wait_ms);
         request->ticket = arena_copy(request->arena, span_str(text));

@@ -246,7 +246,7 @@ static void admin_gate(void *owner, size_t pool, struct admin_gate *ret_gate)
 {
     (void)owner;
     struct turnstile *turnstile = gateway.catalog->turnstiles[pool];
-    turnstile_view(turnstile, &ret_gate->all);
+    turnstile_view(turnstile, loop_now_ms(gateway.loop), &ret_gate->all);
     for (size_t i = 0; i < pool_backends(gateway.catalog->pools[pool]); i++)
         turnstile_backend_view(turnstile, i, &ret_gate->backends[i]);
 }

@@ -182,9 +182,10 @@ enum ticket_verdict turnstile_check_ticket(struct turnstile *turnstile, struct s
 
 /* ---- views ------------------------------------------------------------------------------------------- */
 
-void turnstile_view(struct turnstile *turnstile, struct gate_view *ret_view)
+void turnstile_view(struct turnstile *turnstile, uint64_t now_ms, struct gate_view *ret_view)
 {
     lock(turnstile);
+    look_around(turnstile, now_ms); /* workers with news hear of it at their own tick */
     gate_view(turnstile->gate, ret_view);
     unlock(turnstile);
 }

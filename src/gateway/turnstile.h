@@ -49,5 +49,6 @@ bool turnstile_ticket(struct turnstile *turnstile, const struct fair_place *plac
 enum ticket_verdict turnstile_check_ticket(struct turnstile *turnstile, struct span text, const struct fair_place *place, uint64_t wall_ms,
                                            uint32_t *ret_wait_ms);
 
-void turnstile_view(struct turnstile *turnstile, struct gate_view *ret_view);
+/* As it is now: a siege that ended when nobody asked any more is over. */
+void turnstile_view(struct turnstile *turnstile, uint64_t now_ms, struct gate_view *ret_view);
 void turnstile_backend_view(struct turnstile *turnstile, size_t backend, struct gate_backend_view *ret_view);

@@ -134,6 +134,29 @@ def test_a_call_that_gave_way_before_its_first_token_is_told_when_to_come_back(d
     assert line["completion_tokens"] == 0
 
 
+def test_who_waits_hears_soon_that_the_last_backend_is_gone(start, make_engine, held):
+    sick = threading.Event()
+
+    def behave(call):
+        if call.path != "/v1/models":
+            return held(call)
+        return json_answer(call, {"data": [{"id": "test-model"}]}, status=500 if sick.is_set() else 200)
+    engine = make_engine(behave, probes=False)
+    service = start(engine, pool={"calls": 1, "probe": "models", "probe_every": "100ms", "breaker_pause": "1m"})
+    service.api_key()
+    first = fill(service, held, count=1)[0]
+    waiting = begin(service, stream=False)
+    wait_for(lambda: service.metrics()["seawall_requests_open"] == 2, what="the second request")
+    sick.set()  # what runs goes on, but nothing new is sent there
+    answer = end_of(waiting)
+    assert answer.status == 503 and json.loads(answer.body)["error"]["code"] == "model_unavailable"
+    assert int(answer.headers["retry-after"]) >= 1 and "seawall-ticket" not in answer.headers
+    line = service.logged(reason="NO_BACKEND")[0]
+    assert 1_500_000 < line["queue_us"] < 15_000_000
+    held.free.set()
+    first.close()
+
+
 def test_in_profile_work_ends_no_call_of_its_own_kind(door, held):
     service = door()
     regulars = [in_profile(service, f"regular {i}") for i in range(3)]

@@ -567,6 +567,32 @@ static void who_hangs_up_all_the_time_holds_a_bounded_number_of_places(void **st
     assert_int_equal(stopping(), 0);
 }
 
+static void who_waits_for_backends_that_stay_away_hears_of_it(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < SLOTS; i++)
+        ask(i, FAIR_UNKNOWN);
+    assert_int_equal(ask(10, FAIR_IN_PROFILE), TURN_WAITING);
+    (void)news(); /* the one that is cut for it */
+    assert_int_equal(ask(11, FAIR_UNKNOWN), TURN_WAITING);
+    gate_know(gate, 0, false, NULL);
+    gate_tick(gate, now += GATE_TICK_MS);
+    gate_tick(gate, now += GATE_NOBODY_MS - 1);
+    assert_int_equal(news(), TURNS);
+    gate_know(gate, 0, true, NULL); /* it is back for a moment: the time begins anew */
+    gate_tick(gate, now += GATE_TICK_MS);
+    gate_know(gate, 0, false, NULL);
+    gate_tick(gate, now += GATE_TICK_MS);
+    gate_tick(gate, now += GATE_NOBODY_MS - 1);
+    assert_int_equal(turns[10].state, TURN_WAITING);
+    gate_tick(gate, now += GATE_TICK_MS);
+    assert_int_equal(turns[10].state, TURN_REFUSED);
+    assert_int_equal(turns[11].state, TURN_REFUSED);
+    assert_int_equal(turns[11].refusal, GATE_NO_BACKEND);
+    assert_int_equal(turns[0].state, TURN_RUNNING); /* what runs may end well */
+    assert_true(news() != TURNS && news() != TURNS);
+}
+
 /* Whatever happens in whatever order: what is counted is what there is. */
 static void nothing_is_lost_whatever_happens(void **state)
 {
@@ -648,6 +674,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_call_that_does_not_stop_counts_to_its_predicted_end, begin, end),
         cmocka_unit_test_setup_teardown(the_reserve_covers_who_comes_while_an_engine_stops, begin, end),
         cmocka_unit_test_setup_teardown(who_hangs_up_all_the_time_holds_a_bounded_number_of_places, begin, end),
+        cmocka_unit_test_setup_teardown(who_waits_for_backends_that_stay_away_hears_of_it, begin, end),
         cmocka_unit_test_setup_teardown(nothing_is_lost_whatever_happens, begin, end),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);

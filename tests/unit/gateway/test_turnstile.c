@@ -81,7 +81,7 @@ static void the_bell_of_who_is_next_rings(void **state)
     assert_int_equal(bells, 0);
     assert_int_equal(ask(1, &bells), TURN_WAITING);
     struct gate_view view;
-    turnstile_view(turnstile, &view);
+    turnstile_view(turnstile, now_ms, &view);
     assert_int_equal(view.running[FAIR_UNKNOWN], 1);
     assert_int_equal(view.waiting[FAIR_UNKNOWN], 1);
     assert_int_equal(leave(0), 1U << 1);
@@ -92,7 +92,7 @@ static void the_bell_of_who_is_next_rings(void **state)
     assert_int_equal(backend.under_way, 1);
     assert_int_equal(backend.limit, 1);
     assert_int_equal(leave(1), 0);
-    turnstile_view(turnstile, &view);
+    turnstile_view(turnstile, now_ms, &view);
     assert_int_equal(view.running[FAIR_UNKNOWN] + view.waiting[FAIR_UNKNOWN], 0);
 }
 
@@ -215,7 +215,7 @@ static void many_workers_share_it(void **state)
     }
     for (uint32_t i = 0; i < WORKERS; i++)
         assert_int_equal(pthread_join(threads[i], NULL), 0);
-    turnstile_view(turnstile, &view);
+    turnstile_view(turnstile, now_ms, &view);
     assert_int_equal(view.running[FAIR_UNKNOWN] + view.waiting[FAIR_UNKNOWN], 0);
 }
 

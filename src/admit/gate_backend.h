@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One backend at a gate: its limits, what is under way there, what was hung up and works on, and whether one more call fits. Private to the gate, whose manual
+ * (gate.h) has the rules.
+ */
+#pragma once
+
+#include "admit/gate.h"
+
+struct gate_backend {
+    struct limiter limiter;
+    uint32_t weight;
+    uint32_t calls_max; /* the operator's; 0: none */
+    bool available;
+    uint32_t under_way, under_way_most; /* now, and since the last tick */
+    uint64_t kv_reserved;
+    uint32_t stop_ms;
+    struct leaving leaving; /* hung up, and not stopped yet */
+};
+
+void gate_backend_init(struct gate_backend *backend);
+/* What the operator or the engine sets: never more. */
+uint32_t gate_backend_cap(const struct gate_backend *backend);
+uint32_t gate_backend_limit(const struct gate_backend *backend);
+/* Calls whose end a request of this class has to wait for. */
+uint32_t gate_backend_busy(const struct gate_backend *backend, enum fair_class class);
+/* Is there a place, and a part of the cache, for it? */
+bool gate_backend_fits(const struct gate_backend *backend, const struct turn *turn);
+/* One that is below its limit before one that is not; then the least (busy + 1) / (limit × weight). */
+bool gate_backend_is_better(const struct gate_backend *backend, const struct gate_backend *best);
+
+/* It goes there; `turn->kv` is set. */
+void gate_backend_take(struct gate_backend *backend, struct turn *turn);
+/* It wrote more than was reserved: true when that takes more of the cache. */
+bool gate_backend_take_more(struct gate_backend *backend, struct turn *turn);
+/* It is over; what was hung up goes on for a while. */
+void gate_backend_give_back(struct gate_backend *backend, const struct turn *turn, uint64_t now_ms);
+
+/* In-profile requests wait for a stop there, which comes. */
+bool gate_backend_stops_late(const struct gate_backend *backend);

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A backend's own arithmetic; what the gate makes of it is tested there. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "admit/gate_backend.h"
+
+static struct gate_backend backend_of(uint32_t calls_max)
+{
+    struct gate_backend backend = {0};
+    gate_backend_init(&backend);
+    backend.calls_max = calls_max;
+    return backend;
+}
+
+static struct turn turn_of(enum fair_class class, uint64_t prompt_tokens, uint64_t output_expected)
+{
+    return (struct turn){
+        .place.class = class, .prompt_tokens = prompt_tokens, .output_expected = output_expected};
+}
+
+static void the_operators_number_is_never_passed(void **state)
+{
+    (void)state;
+    struct gate_backend backend = backend_of(0);
+    assert_int_equal(gate_backend_cap(&backend), LIMITER_MAX);
+    assert_int_equal(gate_backend_limit(&backend), LIMITER_START);
+    backend.calls_max = 3;
+    assert_int_equal(gate_backend_cap(&backend), 3);
+    assert_int_equal(gate_backend_limit(&backend), 3);
+}
+
+static void what_is_taken_is_given_back(void **state)
+{
+    (void)state;
+    struct gate_backend backend = backend_of(1);
+    struct turn turn = turn_of(FAIR_UNKNOWN, 100, 50);
+    assert_true(gate_backend_fits(&backend, &turn));
+    gate_backend_take(&backend, &turn);
+    assert_int_equal(backend.kv_reserved, 150);
+    assert_false(gate_backend_fits(&backend, &turn));
+    assert_false(gate_backend_take_more(&backend, &turn));
+    turn.output_tokens = 60;
+    assert_true(gate_backend_take_more(&backend, &turn));
+    assert_int_equal(backend.kv_reserved, 160);
+    gate_backend_give_back(&backend, &turn, 1);
+    assert_int_equal(backend.kv_reserved + backend.under_way + backend.leaving.count, 0);
+    assert_int_equal(backend.under_way_most, 1);
+}
+
+static void what_was_hung_up_takes_its_place_for_who_has_to_mind(void **state)
+{
+    (void)state;
+    struct gate_backend backend = backend_of(1);
+    struct turn low = turn_of(FAIR_UNKNOWN, 100, 50), high = turn_of(FAIR_IN_PROFILE, 100, 50);
+    backend.stop_ms = GATE_STOP_SOON_MS;
+    gate_backend_take(&backend, &low);
+    low.stopped = true;
+    gate_backend_give_back(&backend, &low, 1000);
+    assert_false(gate_backend_fits(&backend, &low));
+    assert_true(gate_backend_fits(&backend, &high));
+    assert_false(gate_backend_stops_late(&backend));
+    backend.stop_ms++;
+    assert_false(gate_backend_fits(&backend, &high));
+    assert_true(gate_backend_stops_late(&backend));
+    backend.stop_ms = GATE_STOPS_NOT;
+    assert_false(gate_backend_stops_late(&backend));
+    leaving_forget(&backend.leaving, 1000 + GATE_STOP_SOON_MS);
+    assert_true(gate_backend_fits(&backend, &low));
+}
+
+static void the_cache_is_shared_with_what_was_hung_up(void **state)
+{
+    (void)state;
+    struct gate_backend backend = backend_of(0);
+    struct turn turn = turn_of(FAIR_UNKNOWN, 400, 100);
+    limiter_know(&backend.limiter, &(struct limiter_facts){.kv_tokens = 1000});
+    backend.stop_ms = 100;
+    gate_backend_take(&backend, &turn);
+    turn.stopped = true;
+    gate_backend_give_back(&backend, &turn, 1000);
+    assert_false(gate_backend_fits(&backend, &turn)); /* 500 of 900 are taken */
+    leaving_forget(&backend.leaving, 1100);
+    assert_true(gate_backend_fits(&backend, &turn));
+}
+
+static void the_less_loaded_is_better(void **state)
+{
+    (void)state;
+    struct gate_backend one = backend_of(4), two = backend_of(4);
+    assert_false(gate_backend_is_better(&one, &two));
+    two.under_way = 1;
+    assert_true(gate_backend_is_better(&one, &two));
+    two.weight = 3;
+    assert_false(gate_backend_is_better(&one, &two));
+    two.under_way = 4; /* at its limit */
+    assert_true(gate_backend_is_better(&one, &two));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_operators_number_is_never_passed),
+        cmocka_unit_test(what_is_taken_is_given_back),
+        cmocka_unit_test(what_was_hung_up_takes_its_place_for_who_has_to_mind),
+        cmocka_unit_test(the_cache_is_shared_with_what_was_hung_up),
+        cmocka_unit_test(the_less_loaded_is_better),
+    };
+    cmocka_set_message_output(CM_OUTPUT_TAP);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
