@@ -110,12 +110,12 @@ static void append_budget(struct buf *text, const json_t *line)
     buf_append(text, SPAN(" more each hour"));
 }
 
-/* What the ticket that it brought was worth; NULL: it brought none, or one that was due. */
+/* What its promise or the ticket that it brought was worth; NULL: it had neither, or was due. */
 static const char *ticket_words(const json_t *line)
 {
     static const struct {
         const char *name, *words;
-    } tickets[] = {{"early", "its ticket was not due yet"},
+    } tickets[] = {{"early", "it came before its time"},
                    {"late", "its ticket had expired"},
                    {"used", "its ticket had been used before"},
                    {"forged", "its ticket was none that was given to it"}};
@@ -133,7 +133,7 @@ static void append_why(struct buf *text, const json_t *line)
         append_budget(text, line);
         buf_append_byte(text, ')');
     } else if (is(line, "class", "paid")) {
-        buf_append(text, SPAN("it came back with a ticket that was due"));
+        buf_append(text, SPAN("it came back when it was told to"));
     } else if (has(line, "budget_hour")) {
         buf_append(text, SPAN("its caller's budget was used up ("));
         append_budget(text, line);

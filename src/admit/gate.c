@@ -585,6 +585,12 @@ double gate_rate(const struct gate *gate, enum fair_class class)
     return MAX(left, share / weights);
 }
 
+bool gate_has_room(const struct gate *gate, enum fair_class class)
+{
+    struct totals all = totals(gate, class);
+    return !gate->siege && waiting_ahead(gate, FAIR_UNKNOWN) == 0 && all.busy < class_limit(gate, class, &all);
+}
+
 void gate_view(const struct gate *gate, struct gate_view *ret_view)
 {
     struct totals all = totals(gate, FAIR_UNKNOWN);

@@ -132,8 +132,10 @@ struct turn *gate_news(struct gate *gate, uint32_t worker);
 /* Workers with news, a bit each (of the first 64; others look each tick), since the last call of this function. */
 uint64_t gate_workers_with_news(struct gate *gate);
 
-/* wt/s that a class may count on now: for tickets. */
+/* wt/s that a class may count on now: for promises. */
 double gate_rate(const struct gate *gate, enum fair_class class);
+/* Nobody waits, there is no siege, and one more call of the class is below its limit: who comes now is in nobody's way. */
+bool gate_has_room(const struct gate *gate, enum fair_class class);
 
 struct gate_backend_view {
     bool available;

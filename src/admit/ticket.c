@@ -5,11 +5,10 @@
 
 #include <math.h>
 
-#define PROMISED_MS_MAX (2 * TICKET_AHEAD_MS_MAX) /* of next_free_ms: the last time, and its work */
 #define PART_BYTES (TEXT_BASE62_U64 + 1)
 
 /* From a ticket's issue until it is late, no more are given out than the window holds. */
-_Static_assert((PROMISED_MS_MAX + TICKET_LATE_MS) / TICKET_SPACING_MS_MIN * TICKET_CLASSES <=
+_Static_assert((TICKET_PROMISED_MS_MAX + TICKET_LATE_MS) / TICKET_SPACING_MS_MIN * TICKET_CLASSES <=
                    TICKETS_OUT_MAX,
                "a ticket that is out falls out of the window");
 
@@ -29,24 +28,40 @@ static uint64_t used_bit(uint64_t serial)
     return UINT64_C(1) << serial % 64;
 }
 
+uint32_t ticket_work_ms(uint64_t price, double rate)
+{
+    double work_ms = ceil((double)price * 1000 / rate);
+    if (!(rate > 0) || !(work_ms <= TICKET_AHEAD_MS_MAX))
+        return UINT32_MAX;
+    return MAX((uint32_t)work_ms, (uint32_t)TICKET_SPACING_MS_MIN);
+}
+
+/* A plan that reaches further than it ever does is from before the clock was set back. */
+static uint64_t next_due_ms(const struct ticket_plan *plan, unsigned class, uint64_t wall_ms)
+{
+    check(class < TICKET_CLASSES);
+    uint64_t free_ms = plan->next_free_ms[class], soonest_ms = wall_ms + TICKET_SOONEST_MS;
+    return free_ms > wall_ms + TICKET_PROMISED_MS_MAX ? soonest_ms : MAX(free_ms, soonest_ms);
+}
+
+uint32_t ticket_rest_ms(const struct ticket_plan *plan, unsigned class, uint64_t wall_ms)
+{
+    uint64_t due_ms = next_due_ms(plan, class, wall_ms), last_ms = wall_ms + TICKET_AHEAD_MS_MAX;
+    return due_ms < last_ms ? (uint32_t)(last_ms - due_ms) : 0;
+}
+
 bool ticket_issue(struct ticket_plan *plan, unsigned class, uint64_t price, double rate,
                   uint64_t wall_ms, struct ticket *ret_ticket)
 {
-    check(class < TICKET_CLASSES);
-    double work_ms = ceil((double)price * 1000 / rate);
-    if (!(rate > 0) || !(work_ms <= TICKET_AHEAD_MS_MAX))
+    uint32_t work_ms = ticket_work_ms(price, rate);
+    uint64_t due_ms = next_due_ms(plan, class, wall_ms);
+    if (work_ms == UINT32_MAX || due_ms > wall_ms + TICKET_AHEAD_MS_MAX)
         return false;
-    uint64_t *next_free_ms = &plan->next_free_ms[class];
-    if (*next_free_ms > wall_ms + PROMISED_MS_MAX)
-        *next_free_ms = 0;
-    uint64_t due_ms = MAX(*next_free_ms, wall_ms + TICKET_SOONEST_MS);
-    if (due_ms > wall_ms + TICKET_AHEAD_MS_MAX)
-        return false;
-    *next_free_ms = due_ms + MAX((uint64_t)work_ms, (uint64_t)TICKET_SPACING_MS_MIN);
+    plan->next_free_ms[class] = due_ms + work_ms;
 
     uint64_t serial = plan->serial++;
     *used_word(plan, serial) &= ~used_bit(serial);
-    *ret_ticket = (struct ticket){serial, due_ms, (uint32_t)(due_ms - wall_ms)};
+    *ret_ticket = (struct ticket){serial, due_ms, (uint32_t)(due_ms - wall_ms), work_ms};
     return true;
 }
 
@@ -90,12 +105,18 @@ enum ticket_verdict ticket_check(struct ticket_plan *plan, struct span text, uns
         return TICKET_LATE;
     if (*used_word(plan, serial) & used_bit(serial))
         return TICKET_USED;
-    if (wall_ms + TICKET_EARLY_MS < due_ms && due_ms <= wall_ms + PROMISED_MS_MAX) {
+    if (wall_ms + TICKET_EARLY_MS < due_ms && due_ms <= wall_ms + TICKET_PROMISED_MS_MAX) {
         *ret_wait_ms = (uint32_t)(due_ms - wall_ms);
         return TICKET_EARLY;
     }
     if (wall_ms > due_ms + TICKET_LATE_MS)
         return TICKET_LATE;
-    *used_word(plan, serial) |= used_bit(serial);
+    ticket_use(plan, serial);
     return TICKET_DUE;
+}
+
+void ticket_use(struct ticket_plan *plan, uint64_t serial)
+{
+    if (plan->serial - serial <= TICKETS_OUT_MAX)
+        *used_word(plan, serial) |= used_bit(serial);
 }

@@ -23,7 +23,8 @@
 
 #define TICKET_TEXT_BYTES 35
 #define TICKET_LATE_MS 60000
-#define TICKET_AHEAD_MS_MAX 300000   /* further ahead nothing is promised: a refusal without a ticket */
+#define TICKET_AHEAD_MS_MAX 60000    /* further ahead nothing is promised: OpenAI's client libraries obey a Retry-After of a minute, and no longer one */
+#define TICKET_PROMISED_MS_MAX (2 * TICKET_AHEAD_MS_MAX) /* until the plan is free again at most: the last time, and its work */
 #define TICKET_SOONEST_MS 1000
 #define TICKET_EARLY_MS 50           /* clocks and networks are not exact */
 #define TICKET_SPACING_MS_MIN 2      /* from one of a class to the next, however cheap */
@@ -41,14 +42,21 @@ struct ticket {
     uint64_t serial;
     uint64_t due_ms;    /* wall clock */
     uint32_t wait_ms;   /* from now; what Retry-After says, rounded up to seconds by the caller */
+    uint32_t work_ms;   /* that it takes of the plan */
 };
 
 void ticket_plan_init(struct ticket_plan *plan, const struct mac_key *key);
 /* A time for work of `price` when `rate` (wt/s) is free for the class. False when it would be too far ahead, or takes longer than TICKET_AHEAD_MS_MAX by itself: no
  * ticket, and the plan is as it was. */
 bool ticket_issue(struct ticket_plan *plan, unsigned class, uint64_t price, double rate, uint64_t wall_ms, struct ticket *ret_ticket);
+/* How long work of `price` takes at `rate`; UINT32_MAX: longer than TICKET_AHEAD_MS_MAX. */
+uint32_t ticket_work_ms(uint64_t price, double rate);
+/* How much of the plan of a class is free: 0 to TICKET_AHEAD_MS_MAX - TICKET_SOONEST_MS. */
+uint32_t ticket_rest_ms(const struct ticket_plan *plan, unsigned class, uint64_t wall_ms);
 void ticket_write(const struct ticket_plan *plan, const struct ticket *ticket, unsigned class, uint64_t identity, char ret_text[TICKET_TEXT_BYTES + 1]);
 
-enum ticket_verdict { TICKET_DUE, TICKET_EARLY, TICKET_LATE, TICKET_USED, TICKET_FORGED };
-/* TICKET_DUE marks it as used. *ret_wait_ms is written for an early one: until it is due. */
+enum ticket_verdict { TICKET_NONE, TICKET_DUE, TICKET_EARLY, TICKET_LATE, TICKET_USED, TICKET_FORGED };
+/* Never TICKET_NONE. TICKET_DUE marks it as used. *ret_wait_ms is written for an early one: until it is due. */
 enum ticket_verdict ticket_check(struct ticket_plan *plan, struct span text, unsigned class, uint64_t identity, uint64_t wall_ms, uint32_t *ret_wait_ms);
+/* The ticket of that serial, which was issued, is used: what it promised was kept otherwise. */
+void ticket_use(struct ticket_plan *plan, uint64_t serial);

@@ -46,11 +46,14 @@ static void place_of(const struct request *request, struct fair_place *place)
     }
 }
 
-static struct span verdict_name(enum ticket_verdict verdict)
+/* For the log. */
+static struct span verdict_name(enum ticket_verdict verdict, bool brought)
 {
     switch (verdict) {
+    case TICKET_NONE:
+        return SPAN_NULL;
     case TICKET_DUE:
-        return SPAN("due");
+        return brought ? SPAN("due") : SPAN("remembered");
     case TICKET_EARLY:
         return SPAN("early");
     case TICKET_LATE:
@@ -63,28 +66,15 @@ static struct span verdict_name(enum ticket_verdict verdict)
     return SPAN("forged");
 }
 
-/* A ticket that is due lets its bearer pass before fresh arrivals; one that comes too early costs one hash and is told to wait. */
-static bool use_ticket(struct request *request, struct fair_place *place, uint32_t *ret_wait_ms)
+/* Who comes back when it was told passes before fresh arrivals; who comes too early costs one look and is told to wait: false. */
+static bool claim_promise(struct request *request, struct fair_place *place, uint32_t *ret_wait_ms)
 {
-    *ret_wait_ms = 0;
-    if (span_is_null(request->brought_ticket))
-        return true;
-    enum ticket_verdict verdict =
-        turnstile_check_ticket(request->model->turnstile, request->brought_ticket, place,
-                               loop_wall_ms(request->worker->loop), ret_wait_ms);
-    request->record.ticket = verdict_name(verdict);
-    switch (verdict) {
-    case TICKET_DUE:
+    enum ticket_verdict verdict = turnstile_claim(request->model->turnstile, request->brought_ticket, place,
+                                                  loop_wall_ms(request->worker->loop), ret_wait_ms);
+    request->record.ticket = verdict_name(verdict, !span_is_null(request->brought_ticket));
+    if (verdict == TICKET_DUE)
         place->class = FAIR_PAID;
-        return true;
-    case TICKET_EARLY:
-        return false;
-    case TICKET_LATE:
-    case TICKET_USED:
-    case TICKET_FORGED:
-        break;
-    }
-    return true;
+    return verdict != TICKET_EARLY;
 }
 
 /* ---- refusals ---------------------------------------------------------------------------------------- */
@@ -124,8 +114,8 @@ enum step_result admission_send_away(struct request *request)
     request->refusal.retry_after_s = COME_BACK_S;
     bool can_promise = request->turn_state == TURN_CUT || turn->refusal != GATE_NO_BACKEND;
     if (can_promise &&
-        turnstile_ticket(request->model->turnstile, &place, price_of(turn->prompt_tokens, turn->output_expected),
-                         loop_wall_ms(request->worker->loop), &wait_ms, text)) {
+        turnstile_promise(request->model->turnstile, &place, price_of(turn->prompt_tokens, turn->output_expected),
+                          loop_wall_ms(request->worker->loop), &wait_ms, text)) {
         request->refusal.retry_after_s = seconds_of(wait_ms);
         request->ticket = arena_copy(request->arena, span_str(text));
     }
@@ -171,7 +161,7 @@ static enum step_result ask(struct request *request)
     request->identity = ask.place.identity;
     if (reserve_budget(request).in_profile)
         ask.place.class = FAIR_IN_PROFILE;
-    else if (!use_ticket(request, &ask.place, &wait_ms)) {
+    else if (!claim_promise(request, &ask.place, &wait_ms)) {
         request->refusal.retry_after_s = seconds_of(wait_ms);
         request->ticket = request->brought_ticket; /* it still is good, later */
         worker_turn_ends(worker, turnstile);

@@ -16,7 +16,7 @@ struct turnstile {
     uint64_t looked_ms;
     struct gate *gate;
     struct predictor predictor;
-    struct ticket_plan tickets;
+    struct promises *promises;
 };
 
 struct turnstile *turnstile_new(struct pool *pool, const struct gate_limits *limits, uint32_t workers)
@@ -24,8 +24,13 @@ struct turnstile *turnstile_new(struct pool *pool, const struct gate_limits *lim
     struct turnstile *turnstile = mem_zalloc(sizeof(*turnstile));
     if (!turnstile)
         return NULL;
+    struct mac_key key; /* tickets do not outlive the process */
+    random_bytes(key.bytes, sizeof(key.bytes));
     turnstile->gate = gate_new(limits, pool_backends(pool), workers);
-    if (!turnstile->gate) {
+    turnstile->promises = promises_new(&key);
+    if (!turnstile->gate || !turnstile->promises) {
+        promises_free(turnstile->promises);
+        gate_free(turnstile->gate);
         mem_free(turnstile);
         return NULL;
     }
@@ -38,9 +43,6 @@ struct turnstile *turnstile_new(struct pool *pool, const struct gate_limits *lim
     turnstile->pool = pool_ref(pool);
     (void)pthread_mutex_init(&turnstile->lock, NULL); /* a default mutex cannot fail here */
     predictor_init(&turnstile->predictor);
-    struct mac_key key; /* tickets do not outlive the process */
-    random_bytes(key.bytes, sizeof(key.bytes));
-    ticket_plan_init(&turnstile->tickets, &key);
     return turnstile;
 }
 
@@ -54,6 +56,7 @@ void turnstile_unref(struct turnstile *turnstile)
 {
     if (!turnstile || atomic_fetch_sub_explicit(&turnstile->references, 1, memory_order_acq_rel) != 1)
         return;
+    promises_free(turnstile->promises);
     gate_free(turnstile->gate);
     (void)pthread_mutex_destroy(&turnstile->lock);
     pool_unref(turnstile->pool);
@@ -155,27 +158,27 @@ struct turn *turnstile_news(struct turnstile *turnstile, uint32_t worker, enum t
     return turn;
 }
 
-/* ---- tickets ----------------------------------------------------------------------------------------- */
+/* ---- promises ---------------------------------------------------------------------------------------- */
 
-bool turnstile_ticket(struct turnstile *turnstile, const struct fair_place *place, uint64_t price, uint64_t wall_ms, uint32_t *ret_wait_ms,
-                      char ret_text[TICKET_TEXT_BYTES + 1])
+bool turnstile_promise(struct turnstile *turnstile, const struct fair_place *place, uint64_t price, uint64_t wall_ms, uint32_t *ret_wait_ms,
+                       char ret_ticket[TICKET_TEXT_BYTES + 1])
 {
     struct ticket ticket;
     lock(turnstile);
-    bool issued = ticket_issue(&turnstile->tickets, place->class, price, gate_rate(turnstile->gate, place->class), wall_ms, &ticket);
-    if (issued)
-        ticket_write(&turnstile->tickets, &ticket, place->class, place->identity, ret_text);
+    bool made = promises_make(turnstile->promises, place, price, gate_rate(turnstile->gate, place->class), wall_ms, &ticket);
+    if (made)
+        promises_write(turnstile->promises, &ticket, place, ret_ticket);
     unlock(turnstile);
-    *ret_wait_ms = issued ? ticket.wait_ms : 0;
-    return issued;
+    *ret_wait_ms = made ? ticket.wait_ms : 0;
+    return made;
 }
 
-enum ticket_verdict turnstile_check_ticket(struct turnstile *turnstile, struct span text, const struct fair_place *place, uint64_t wall_ms,
-                                           uint32_t *ret_wait_ms)
+enum ticket_verdict turnstile_claim(struct turnstile *turnstile, struct span ticket, const struct fair_place *place, uint64_t wall_ms,
+                                    uint32_t *ret_wait_ms)
 {
     lock(turnstile);
-    enum ticket_verdict verdict =
-        ticket_check(&turnstile->tickets, text, place->class, place->identity, wall_ms, ret_wait_ms);
+    bool room = gate_has_room(turnstile->gate, place->class);
+    enum ticket_verdict verdict = promises_claim(turnstile->promises, place, ticket, room, wall_ms, ret_wait_ms);
     unlock(turnstile);
     return verdict;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One pool's gate as all workers share it: the gate, the predictor and the plan of tickets under one lock, held for one decision at a time.
+ * One pool's gate as all workers share it: the gate, the predictor and the promises under one lock, held for one decision at a time.
  *
  * The calls are the gate's (admit/gate.h), by the worker whose turn it is. What changes for turns of other workers rings their bell; each worker then, and at its tick
  * in any case, takes its news with turnstile_news(). A turnstile goes on over reloads as its pool does; turns that are in it hold it.
@@ -9,7 +9,7 @@
 
 #include "admit/gate.h"
 #include "admit/predictor.h"
-#include "admit/ticket.h"
+#include "admit/promises.h"
 #include "relay/pool.h"
 
 struct turnstile;
@@ -43,11 +43,12 @@ turnstile_bells turnstile_tick(struct turnstile *turnstile, uint64_t now_ms);
 /* The next turn of the worker with news, and its state now; NULL when there is none. */
 struct turn *turnstile_news(struct turnstile *turnstile, uint32_t worker, enum turn_state *ret_state);
 
-/* A time to come back for a request of this price. False: too far ahead, there is none. */
-bool turnstile_ticket(struct turnstile *turnstile, const struct fair_place *place, uint64_t price, uint64_t wall_ms, uint32_t *ret_wait_ms,
-                      char ret_text[TICKET_TEXT_BYTES + 1]);
-enum ticket_verdict turnstile_check_ticket(struct turnstile *turnstile, struct span text, const struct fair_place *place, uint64_t wall_ms,
-                                           uint32_t *ret_wait_ms);
+/* A time to come back for a request of this price (admit/promises.h). False: there is none. */
+bool turnstile_promise(struct turnstile *turnstile, const struct fair_place *place, uint64_t price, uint64_t wall_ms, uint32_t *ret_wait_ms,
+                       char ret_ticket[TICKET_TEXT_BYTES + 1]);
+/* Who asks has a promise, or brings a ticket (null: none): is it due? What is remembered for later is due now when there is room now. */
+enum ticket_verdict turnstile_claim(struct turnstile *turnstile, struct span ticket, const struct fair_place *place, uint64_t wall_ms,
+                                    uint32_t *ret_wait_ms);
 
 /* As it is now: a siege that ended when nobody asked any more is over. */
 void turnstile_view(struct turnstile *turnstile, uint64_t now_ms, struct gate_view *ret_view);

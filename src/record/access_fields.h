@@ -26,9 +26,9 @@
           "lines of one day and address have the same")                                            \
     FIELD(key, key, record->key_id, "the key's id")                                                \
     FIELD(text, class, record->class,                                                              \
-          "of its turn: `in_profile` (within the budget that its caller earned), `paid` (with a ticket) or `unknown`") \
+          "of its turn: `in_profile` (within the budget that its caller earned), `paid` (came back when it was told to) or `unknown`") \
     FIELD(text, ticket, record->ticket,                                                            \
-          "what the ticket that it brought was: `due`, `early`, `late`, `used` or `forged`")       \
+          "what the ticket that it brought was: `due`, `early`, `late`, `used` or `forged`; `remembered`: it brought none, and was due") \
     FIELD(signed, balance, (int64_t)record->balance,                                               \
           "of the budget that its caller earned, before its price was taken, in weighted tokens")  \
     FIELD(signed, budget_hour, hour_of(record->rate), "what that budget grows by in an hour")      \

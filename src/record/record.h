@@ -24,7 +24,7 @@ struct record {
     const struct sockaddr_storage *peer;
     uint64_t key_id;                /* 0: none */
     struct span class;              /* it was served in; null when it asked for no turn */
-    struct span ticket;             /* what the ticket that it brought is worth; null when it brought none */
+    struct span ticket;             /* what the promise that it had or the ticket that it brought was worth; null: neither */
     double balance, rate;           /* of the budget that its caller earned, before its price was taken: wt, wt/s; 0: none */
     uint64_t price;                 /* predicted, weighted tokens */
     uint64_t price_prompt, price_answer; /* of it, tokens */

@@ -196,21 +196,69 @@ def test_who_waits_too_long_is_told_when_to_come_back(door, held):
     assert len(held.calls) == PLACES
 
 
+def sent_away(service, held, **more):
+    """Who came when all places were held, and how long it was told to stay away: until another's work of some seconds is done."""
+    fill(service, held)
+    assert end_of(begin(service, service.make_key("another"), max_tokens=100)).status == 503
+    answer = end_of(begin(service, max_tokens=16, **more))
+    assert answer.status == 503 and answer.headers["seawall-ticket"]
+    return answer, int(answer.headers["retry-after"])
+
+
+def come_back(service, after_s, **more):
+    time.sleep(after_s)  # what a client does that was told to
+    return end_of(begin(service, max_tokens=16, **more))
+
+
 def test_a_ticket_lets_its_bearer_pass_once_and_not_before_its_time(door, held):
     service = door(deadlines={"turn": "300ms"})
-    fill(service, held)
-    away = end_of(begin(service, max_tokens=16))
+    away, wait_s = sent_away(service, held)
     ticket = {"Seawall-Ticket": away.headers["seawall-ticket"]}
     early = end_of(begin(service, headers=ticket, max_tokens=16))
-    assert early.status == 429 and 1 <= int(early.headers["retry-after"]) <= int(away.headers["retry-after"])
+    assert early.status == 429 and 1 <= int(early.headers["retry-after"]) <= wait_s
     held.free.set()
-    time.sleep(int(away.headers["retry-after"]))
-    assert end_of(begin(service, headers=ticket)).status == 200
-    assert service.logged(**{"class": "paid"})[0]["reason"] == "OK"
-    assert end_of(begin(service, headers=ticket)).status == 200  # used: as if it had none
-    assert len(service.logged(**{"class": "paid"})) == 1
     other = service.make_key("other")
     assert end_of(begin(service, other, headers=ticket)).status == 200
+    assert come_back(service, wait_s, headers=ticket).status == 200
+    assert service.logged(**{"class": "paid"})[0]["ticket"] == "due"
+    assert end_of(begin(service, headers=ticket)).status == 200  # used: as if it had none
+    assert len(service.logged(**{"class": "paid"})) == 1
+    assert {line["ticket"] for line in service.logged(count=5, reason="OK", endpoint="chat") if "ticket" in line} == {"due", "forged", "used"}
+
+
+def test_who_only_obeys_retry_after_has_what_a_bearer_has(door, held):
+    service = door(deadlines={"turn": "300ms"})
+    _, wait_s = sent_away(service, held)
+    held.free.set()
+    assert come_back(service, wait_s).status == 200
+    line, = service.logged(**{"class": "paid"})
+    assert line["ticket"] == "remembered"
+    assert end_of(begin(service)).status == 200  # once for each promise
+    assert len(service.logged(**{"class": "paid"})) == 1
+
+
+def test_who_comes_back_early_is_told_the_same_time_and_gains_nothing(door, held):
+    service = door(deadlines={"turn": "300ms"})
+    _, wait_s = sent_away(service, held)
+    told = [end_of(begin(service, max_tokens=16)) for _ in range(20)]
+    assert {answer.status for answer in told} == {429}
+    assert {json.loads(answer.body)["error"]["code"] for answer in told} == {"come_back_later"}
+    assert all(1 <= int(answer.headers["retry-after"]) <= wait_s for answer in told)
+    assert len(held.calls) == PLACES  # none of them waited for a turn
+    other = end_of(begin(service, service.make_key("other"), max_tokens=16))
+    assert other.status == 503 and int(other.headers["retry-after"]) <= wait_s + 2  # the plan has moved on by one
+    held.free.set()
+    assert {end_of(wire).status for wire in held.wires} == {200}
+    assert end_of(begin(service)).status == 200  # nobody is kept away from a place that is free
+
+
+def test_a_forged_ticket_is_none(door, held):
+    service = door()
+    held.free.set()
+    for ticket in ("x", "0" * 35, "0" * 11 + "." + "0" * 11 + "." + "0" * 11, "y" * 4000):
+        assert end_of(begin(service, headers={"Seawall-Ticket": ticket})).status == 200
+    lines = service.logged(count=4, endpoint="chat")
+    assert {line["ticket"] for line in lines} == {"forged"} and {line["class"] for line in lines} == {"unknown"}
 
 
 def test_a_caller_may_not_fill_the_queue(door, held):

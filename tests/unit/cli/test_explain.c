@@ -97,14 +97,14 @@ static void the_class_has_its_why(void **state)
                 "class     unknown: its caller's budget was used up (-1,200 weighted tokens then, "
                 "60 more each hour)\n");
     assert_says("{\"class\":\"paid\",\"ticket\":\"due\"}",
-                "class     paid: it came back with a ticket that was due\n");
+                "class     paid: it came back when it was told to\n");
     assert_says("{\"class\":\"unknown\",\"ticket\":\"used\"}",
                 "had earned no budget, and its ticket had been used before\n");
     assert_says("{\"class\":\"unknown\",\"ticket\":\"late\"}", "its ticket had expired\n");
     assert_says("{\"class\":\"unknown\",\"ticket\":\"forged\"}",
                 "its ticket was none that was given to it\n");
     assert_says("{\"ticket\":\"early\",\"reason\":\"TOO_EARLY\",\"status\":429}",
-                "class     none: its ticket was not due yet\n");
+                "class     none: it came before its time\n");
 }
 
 static void one_that_was_sent_away_is_told(void **state)

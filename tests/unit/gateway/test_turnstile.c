@@ -148,24 +148,43 @@ static void a_ticket_is_good_for_whom_it_was_given_to(void **state)
     const struct fair_place mine = {FAIR_UNKNOWN, 1, 1}, other = {FAIR_UNKNOWN, 1, 2};
     char text[TICKET_TEXT_BYTES + 1];
     uint32_t wait_ms, left_ms = 0;
-    assert_true(turnstile_ticket(turnstile, &mine, 100, WALL_MS, &wait_ms, text));
+    turnstile_bells bells;
+    assert_int_equal(ask(0, &bells), TURN_RUNNING);
+    assert_true(turnstile_promise(turnstile, &mine, 100, WALL_MS, &wait_ms, text));
     assert_int_equal(strlen(text), TICKET_TEXT_BYTES);
     assert_true(wait_ms >= TICKET_SOONEST_MS);
     struct span ticket = span_str(text);
-    assert_int_equal(turnstile_check_ticket(turnstile, ticket, &other, WALL_MS + wait_ms, &left_ms),
+    assert_int_equal(turnstile_claim(turnstile, ticket, &other, WALL_MS + wait_ms, &left_ms),
                      TICKET_FORGED);
-    assert_int_equal(turnstile_check_ticket(turnstile, ticket, &mine, WALL_MS, &left_ms),
+    assert_int_equal(turnstile_claim(turnstile, ticket, &mine, WALL_MS, &left_ms),
                      TICKET_EARLY);
     assert_int_equal(left_ms, wait_ms);
-    assert_int_equal(turnstile_check_ticket(turnstile, ticket, &mine, WALL_MS + wait_ms, &left_ms),
+    assert_int_equal(turnstile_claim(turnstile, ticket, &mine, WALL_MS + wait_ms, &left_ms),
                      TICKET_DUE);
-    assert_int_equal(turnstile_check_ticket(turnstile, ticket, &mine, WALL_MS + wait_ms, &left_ms),
+    assert_int_equal(turnstile_claim(turnstile, ticket, &mine, WALL_MS + wait_ms, &left_ms),
                      TICKET_USED);
     struct turnstile *next = turnstile_new(pool, &limits, WORKERS);
     assert_non_null(next);
-    assert_int_equal(turnstile_check_ticket(next, ticket, &mine, WALL_MS + wait_ms, &left_ms),
+    assert_int_equal(turnstile_claim(next, ticket, &mine, WALL_MS + wait_ms, &left_ms),
                      TICKET_FORGED);
     turnstile_unref(next);
+    assert_int_equal(leave(0), 0);
+}
+
+static void a_promise_is_remembered_and_kept_early_where_there_is_room(void **state)
+{
+    (void)state;
+    const struct fair_place mine = {FAIR_UNKNOWN, 1, 1};
+    char text[TICKET_TEXT_BYTES + 1];
+    uint32_t wait_ms, left_ms = 0;
+    turnstile_bells bells;
+    assert_int_equal(ask(0, &bells), TURN_RUNNING);
+    assert_true(turnstile_promise(turnstile, &mine, 100, WALL_MS, &wait_ms, text));
+    assert_int_equal(turnstile_claim(turnstile, SPAN_NULL, &mine, WALL_MS, &left_ms), TICKET_EARLY);
+    assert_int_equal(left_ms, wait_ms);
+    assert_int_equal(leave(0), 0);
+    assert_int_equal(turnstile_claim(turnstile, SPAN_NULL, &mine, WALL_MS, &left_ms), TICKET_DUE);
+    assert_int_equal(turnstile_claim(turnstile, SPAN_NULL, &mine, WALL_MS + wait_ms, &left_ms), TICKET_NONE);
 }
 
 static void the_pool_lives_as_long_as_its_turnstile(void **state)
@@ -246,6 +265,7 @@ int main(void)
         CASE(a_backend_that_is_down_takes_nobody_who_waits),
         CASE(limits_may_change_while_some_wait),
         CASE(a_ticket_is_good_for_whom_it_was_given_to),
+        CASE(a_promise_is_remembered_and_kept_early_where_there_is_room),
         CASE(the_pool_lives_as_long_as_its_turnstile),
         CASE(many_workers_share_it),
         CASE(runs_out_of_memory_cleanly),
