@@ -185,6 +185,34 @@ int read_response_format(struct reading *reading, const struct field_rule *rule,
     return response_format_read(reading, value);
 }
 
+static void note_thought(struct reading *reading, enum inference_thought thought, bool little)
+{
+    if (little)
+        reading->inference->thinks_little |= 1u << thought;
+}
+
+int read_effort(struct reading *reading, const struct field_rule *rule, struct json_value value,
+                struct span raw)
+{
+    (void)rule, (void)raw;
+    struct span effort = json_string(value);
+    note_thought(reading, THOUGHT_EFFORT, word_in(effort, "none minimal low"));
+    reading->inference->reasons |= !word_in(effort, "none minimal");
+    return 0;
+}
+
+/* Its members are the template's own business. */
+int read_template_kwargs(struct reading *reading, const struct field_rule *rule,
+                         struct json_value value, struct span raw)
+{
+    (void)rule, (void)raw;
+    struct json_value thinks;
+    note_thought(reading, THOUGHT_TEMPLATE,
+                 json_get(value, SPAN("enable_thinking"), &thinks) &&
+                     json_kind(thinks) == JSON_BOOL && !json_bool(thinks));
+    return 0;
+}
+
 int read_thinking(struct reading *reading, const struct field_rule *rule, struct json_value value,
                   struct span raw)
 {
@@ -196,17 +224,10 @@ int read_thinking(struct reading *reading, const struct field_rule *rule, struct
         return r;
     reading_knows(reading, NESTED_THINKING, NESTED_THINKING, value, 1);
     reading->inference->reasons |= span_eq(type, SPAN("enabled"));
+    note_thought(reading, THOUGHT_THINKING, span_eq(type, SPAN("disabled")));
     if (word_in(type, "enabled disabled"))
         return 0;
     return reading_refuse(reading, PLACE_MEMBER(place, "type"), "must be 'enabled' or 'disabled'");
-}
-
-int read_effort(struct reading *reading, const struct field_rule *rule, struct json_value value,
-                struct span raw)
-{
-    (void)rule, (void)raw;
-    reading->inference->reasons |= !word_in(json_string(value), "none minimal");
-    return 0;
 }
 
 int read_suffix(struct reading *reading, const struct field_rule *rule, struct json_value value,

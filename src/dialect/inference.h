@@ -3,7 +3,8 @@
  * A JSON body becomes one inference request: typed, checked, estimated; and is written again for the engine from the spans that were checked.
  *
  * Three verbs in this order: inference_read() checks the whole document and the fields that every model shares; the corridor then finds the
- * model; inference_allow() applies that model's caps and its table of engine-only fields; inference_write() builds the engine's body.
+ * model; inference_allow() applies that model's caps and its table of engine-only fields; inference_write() builds the engine's body. Where the service is pressed
+ * (policy/ladder.h) less goes out than was asked for: fewer turns of the conversation (inference_find_cut), and a word to think less.
  *
  * Every top-level field is in one table (inference_fields.h): its name, for which endpoints, its type and range, and whether it passes, is set by
  * the door, is dropped, or is an engine's own. A field that is in no table is refused unless the operator's table names it. Nothing is
@@ -32,7 +33,7 @@ struct inference_field {
     struct span name;     /* unescaped */
     struct span raw;      /* value as written */
     enum nested below;    /* when it holds members that are not known: what it is, so that they can be left out; else NESTED_ANY */
-    struct json_value value; /* of `raw`; only where `below` is set */
+    struct json_value value; /* of `raw` */
 };
 
 /* What messages hold beside text; each passes only where the operator's table names it, by these names. */
@@ -51,6 +52,15 @@ enum inference_part {
         PART_COUNT
 };
 
+/* How an engine is told to think less: its operator says which of these it takes. */
+enum inference_thought {
+    THOUGHT_AS_ASKED,
+    THOUGHT_EFFORT,   /* "reasoning_effort": "low" */
+    THOUGHT_THINKING, /* "thinking": {"type": "disabled"}, as DeepSeek has it */
+    THOUGHT_TEMPLATE, /* "chat_template_kwargs": {"enable_thinking": false}, as Qwen's templates have it; other members of it stay */
+    THOUGHT_COUNT
+};
+
 struct inference {
     enum endpoint endpoint;
     struct span model;             /* as asked, public name */
@@ -61,6 +71,7 @@ struct inference {
     bool reasons;                  /* asks for thinking: `thinking` enabled, or a `reasoning_effort` beyond minimal */
     uint32_t messages;             /* of a chat; else 0 */
     uint64_t last_message_bytes;   /* of prompt_bytes */
+    uint32_t thinks_little;        /* a bit for each enum inference_thought in whose words the client itself asks for as little */
     uint32_t parts;                /* a bit for each enum inference_part that occurs */
     uint32_t choices;              /* ≥ 1: `n` or `best_of`, times the prompts of a completion */
     uint32_t prompts;              /* of a completion; else 1 */
@@ -81,11 +92,20 @@ struct inference_caps {
     uint32_t choices_max;             /* ≥ 1 */
 };
 
+/* Messages [from, to) of a chat stay behind, but for those of the system and of developers. */
+struct inference_cut {
+    uint32_t from, to;
+    uint32_t messages; /* that stay behind */
+    uint64_t tokens;   /* of them, estimated */
+};
+
 struct inference_target {
     struct span model;      /* what the engine calls it */
     bool stream;            /* what the engine is asked for; may differ from what the client asked */
     bool ask_usage;         /* adds stream_options.include_usage when streaming */
     uint64_t output_tokens_max; /* 0: as the client wrote it; else the one limit that goes out, as `max_tokens` */
+    enum inference_thought thought; /* AS_ASKED: as the client wrote it */
+    const struct inference_cut *cut; /* NULL: the whole conversation */
 };
 
 /* 0, or -EINVAL with *ret_refusal; -ENOMEM. `body` is followed by JSON_PADDING readable bytes. */
@@ -93,5 +113,16 @@ int inference_read(struct json_parser *parser, enum endpoint endpoint, struct sp
                    struct refusal *ret_refusal) must_check;
 /* `caps->engine_fields` must live until inference_write(). */
 int inference_allow(struct inference *inference, const struct inference_caps *caps, struct refusal *ret_refusal) must_check;
+/* What all its answers together may have; 0: no cap. */
+uint64_t inference_output_max(const struct inference *inference, const struct inference_caps *caps);
+/* Is there anything to leave away by telling the engine so, or does the client ask for as little itself? */
+bool inference_can_think_less(const struct inference *inference, enum inference_thought thought);
+/*
+ * What to leave out so that the prompt of a chat is estimated at `tokens_max` or less: whole turns, and no more of them than it takes. A turn goes from a user's message to the next one, and
+ * begins only where every tool call before it has its answer (by their ids): calls and answers are never parted. The oldest go first, except that the first of all, which mostly
+ * says what it is about, goes last; the turn under way never goes, nor do messages of the system and of developers, nor what stands before the first turn. Linear in the body.
+ * False: there is nothing to leave out (or it is no chat, or no longer than that); else *ret_cut is as close as it comes.
+ */
+bool inference_find_cut(const struct inference *inference, uint64_t tokens_max, struct inference_cut *ret_cut);
 /* Appends to `buf`, whose failure is the result. */
 void inference_write(const struct inference *inference, const struct inference_target *target, struct buf *buf);

@@ -101,3 +101,9 @@ int inference_allow(struct inference *inference, const struct inference_caps *ca
                       (unsigned long long)caps->context_tokens_max);
     return 0;
 }
+
+uint64_t inference_output_max(const struct inference *inference, const struct inference_caps *caps)
+{
+    uint64_t each = inference->output_tokens_max ? inference->output_tokens_max : caps->output_tokens_max;
+    return each * inference->choices; /* n answers are n times the work */
+}

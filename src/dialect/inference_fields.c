@@ -68,6 +68,18 @@ bool field_is_limit(const struct field_rule *rule)
     return rule->read == read_limit;
 }
 
+bool field_is_thought(const struct field_rule *rule, enum inference_thought thought)
+{
+    static field_reader *const readers[THOUGHT_COUNT] = {
+        [THOUGHT_EFFORT] = read_effort, [THOUGHT_THINKING] = read_thinking, [THOUGHT_TEMPLATE] = read_template_kwargs};
+    return readers[thought] && rule->read == readers[thought];
+}
+
+bool field_is_messages(const struct field_rule *rule)
+{
+    return rule->read == read_messages;
+}
+
 static int wrong(struct reading *reading, const struct field_rule *rule, const char *kind)
 {
     return reading_refuse(reading, PLACE_MEMBER(NULL, rule->name.ptr), "must be %s", kind);

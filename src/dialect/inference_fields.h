@@ -117,7 +117,7 @@
     FIELD(continue_final_message, FIELD_CHAT, FLAG, 0,       0,                    ENGINE,  none,            "")       \
     FIELD(include_reasoning, FIELD_CHAT, FLAG,    0,         0,                    ENGINE,  none,            "")       \
     FIELD(chat_template,     FIELD_CHAT, STRING,  0,         INFERENCE_GRAMMAR_MAX, ENGINE, none,            "")       \
-    FIELD(chat_template_kwargs, FIELD_CHAT, OBJECT, 0,       0,                    ENGINE,  none,            "")       \
+    FIELD(chat_template_kwargs, FIELD_CHAT, OBJECT, 0,       0,                    ENGINE,  read_template_kwargs, "")  \
     FIELD(guided_json,       FIELD_GEN,  ANY,     0,         0,                    ENGINE,  none,            "")       \
     FIELD(guided_regex,      FIELD_GEN,  STRING,  0,         INFERENCE_GRAMMAR_MAX, ENGINE, none,            "")       \
     FIELD(guided_choice,     FIELD_GEN,  ARRAY,   0,         INFERENCE_BIASES_MAX, ENGINE,  none,            "")       \
@@ -153,5 +153,8 @@ int field_find(enum endpoint endpoint, struct span name);
 const struct field_rule *field_rule(int row);
 /* Is it one of the names for how many tokens may come out? */
 bool field_is_limit(const struct field_rule *rule);
+/* Is it what the engine is told to think less by? */
+bool field_is_thought(const struct field_rule *rule, enum inference_thought thought);
+bool field_is_messages(const struct field_rule *rule);
 /* Type and range. 0, or -EINVAL with the refusal. */
 int field_check(struct reading *reading, const struct field_rule *rule, struct json_value value);

@@ -3,13 +3,12 @@
  * A body becomes an inference: the document, then its members one by one against the table, then what several members say
  * together.
  *
- * Tokens are estimated as bytes / 4: within a third of the truth for English, Chinese (three bytes a character, some 1.4
+ * Tokens are estimated as bytes / 4 (BYTES_PER_TOKEN): within a third of the truth for English, Chinese (three bytes a character, some 1.4
  * characters a token) and code under the vocabularies in use. The estimate only orders and reserves; the engine's
  * `usage` settles what is charged.
  */
 #include "dialect/inference_fields.h"
 
-#define BYTES_PER_TOKEN 4
 #define REPLY_TOKENS 3 /* the marker that opens the assistant's turn */
 
 static int refuse_document(struct refusal *refusal, int code, const struct err *err)
@@ -33,11 +32,8 @@ static int read_member(struct reading *reading, struct inference_field *field,
     if (r < 0 || !rule->read)
         return r;
     r = rule->read(reading, rule, value, field->raw);
-    if (reading->below != NESTED_ANY) {
-        field->below = reading->below;
-        field->value = value;
-        reading->below = NESTED_ANY;
-    }
+    field->below = reading->below;
+    reading->below = NESTED_ANY;
     return r;
 }
 
@@ -57,7 +53,7 @@ static int read_members(struct reading *reading, struct span body, struct json_v
             return refuse(reading->refusal, REASON_BAD_FIELD, NULL, "more than %d fields",
                           INFERENCE_FIELDS_MAX);
         struct inference_field *field = &inference->fields[inference->fields_count++];
-        *field = (struct inference_field){.known = known, .name = name, .raw = raw};
+        *field = (struct inference_field){.known = known, .name = name, .raw = raw, .value = value};
         int r = read_member(reading, field, value);
         if (r < 0)
             return r;

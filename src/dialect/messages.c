@@ -273,6 +273,16 @@ static int message_read(struct reading *reading, const struct place *place,
     return reading_refuse(reading, PLACE_MEMBER(place, "content"), "is missing");
 }
 
+uint64_t message_bytes(struct json_value message)
+{
+    struct inference counted;
+    struct refusal unused = {.reason = REASON_OK};
+    memset(&counted, 0, offsetof(struct inference, fields)); /* no field of it is touched */
+    struct reading reading = {.inference = &counted, .refusal = &unused};
+    (void)message_read(&reading, PLACE_MEMBER(NULL, "messages"), message, true);
+    return counted.prompt_bytes + reading.tokens * BYTES_PER_TOKEN;
+}
+
 int messages_read(struct reading *reading, struct json_value messages)
 {
     const struct place *place = PLACE_MEMBER(NULL, "messages");

@@ -8,6 +8,8 @@
 
 #include "dialect/inference.h"
 
+#define BYTES_PER_TOKEN 4 /* see inference_read.c */
+
 struct reading {
     struct inference *inference;
     struct refusal *refusal;
@@ -61,6 +63,10 @@ bool word_in(struct span word, const char *list);
 
 /* Readers of the large fields. All: 0, or -EINVAL with the refusal. */
 int messages_read(struct reading *reading, struct json_value messages) must_check;
+/* What messages_read() counted for one that it has read: bytes of text, and BYTES_PER_TOKEN for each token beside. */
+uint64_t message_bytes(struct json_value message);
+/* Does a message with this role stay when older ones are left out? */
+bool message_stays(struct json_value message);
 int tools_read(struct reading *reading, struct json_value tools, struct span raw) must_check;
 int tool_choice_read(struct reading *reading, struct json_value choice) must_check;
 int response_format_read(struct reading *reading, struct json_value format) must_check;

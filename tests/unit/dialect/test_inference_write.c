@@ -111,6 +111,80 @@ static void one_limit_goes_out_when_the_door_sets_it(void **state)
             "{\"model\":\"b\"," MESSAGES ",\"max_tokens\":5}");
 }
 
+/* The words for each engine; the client's own of the same name go. */
+static void an_engine_is_told_to_think_less(void **state)
+{
+    (void)state;
+    const char *body = "{\"model\":\"a\",\"reasoning_effort\":\"high\",\"thinking\":{\"type\":\"enabled\"}," MESSAGES "}";
+    written(ENDPOINT_CHAT, body, (struct inference_target){.model = SPAN("b"), .thought = THOUGHT_EFFORT},
+            "{\"model\":\"b\",\"thinking\":{\"type\":\"enabled\"}," MESSAGES ",\"reasoning_effort\":\"low\"}");
+    written(ENDPOINT_CHAT, body, (struct inference_target){.model = SPAN("b"), .thought = THOUGHT_THINKING, .stream = true},
+            "{\"model\":\"b\",\"reasoning_effort\":\"high\"," MESSAGES ",\"thinking\":{\"type\":\"disabled\"},\"stream\":true}");
+    written(ENDPOINT_CHAT, "{\"model\":\"a\"," MESSAGES "}",
+            (struct inference_target){.model = SPAN("b"), .thought = THOUGHT_EFFORT},
+            "{\"model\":\"b\"," MESSAGES ",\"reasoning_effort\":\"low\"}");
+}
+
+/* What else the template was given stays, however the member's name was written. */
+static void a_template_is_told_to_think_less(void **state)
+{
+    (void)state;
+    static const struct span listed[] = {SPAN("chat_template_kwargs")};
+    const struct inference_caps caps = {.engine_fields = listed, .engine_fields_count = 1, .choices_max = 8};
+    const struct inference_target target = {.model = SPAN("b"), .thought = THOUGHT_TEMPLATE};
+    static const struct {
+        const char *given, *written;
+    } cases[] = {
+        {"", "{\"enable_thinking\":false}"},
+        {",\"chat_template_kwargs\":{}", "{\"enable_thinking\":false}"},
+        {",\"chat_template_kwargs\":{\"a\\\"b\": [1] ,\"enable\\u005fthinking\":true,\"c\":\"d\"}",
+         "{\"enable_thinking\":false,\"a\\\"b\":[1],\"c\":\"d\"}"},
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        char body[512], expected[512];
+        snprintf(body, sizeof(body), "{\"model\":\"a\"," MESSAGES "%s}", cases[i].given);
+        snprintf(expected, sizeof(expected), "{\"model\":\"b\"," MESSAGES ",\"chat_template_kwargs\":%s}", cases[i].written);
+        accepts(ENDPOINT_CHAT, body);
+        assert_int_equal(inference_allow(&inference, &caps, &refusal), 0);
+        assert_true(inference_can_think_less(&inference, THOUGHT_TEMPLATE));
+        buf_clear(&buf);
+        inference_write(&inference, &target, &buf);
+        assert_string_equal(buf_cstr(&buf), expected);
+        accepts(ENDPOINT_CHAT, buf_cstr(&buf));
+        assert_false(inference_can_think_less(&inference, THOUGHT_TEMPLATE));
+    }
+}
+
+static void who_thinks_little_already_is_not_told(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *members;
+        enum inference_thought thought;
+        bool can;
+    } cases[] = {
+        {"", THOUGHT_AS_ASKED, false},
+        {"", THOUGHT_EFFORT, true},
+        {"\"reasoning_effort\":\"medium\"", THOUGHT_EFFORT, true},
+        {"\"reasoning_effort\":\"low\"", THOUGHT_EFFORT, false},
+        {"\"reasoning_effort\":\"minimal\"", THOUGHT_EFFORT, false},
+        {"\"reasoning_effort\":\"none\"", THOUGHT_EFFORT, false},
+        {"\"reasoning_effort\":\"none\"", THOUGHT_THINKING, true},
+        {"\"reasoning_effort\":null", THOUGHT_EFFORT, true},
+        {"\"thinking\":{\"type\":\"enabled\"}", THOUGHT_THINKING, true},
+        {"\"thinking\":{\"type\":\"disabled\"}", THOUGHT_THINKING, false},
+        {"\"chat_template_kwargs\":{\"enable_thinking\":false}", THOUGHT_TEMPLATE, false},
+        {"\"chat_template_kwargs\":{\"enable_thinking\":\"false\"}", THOUGHT_TEMPLATE, true},
+        {"\"chat_template_kwargs\":{\"enable_thinking\":true}", THOUGHT_TEMPLATE, true},
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        accepts(ENDPOINT_CHAT, chat_with(cases[i].members));
+        assert_int_equal(inference_can_think_less(&inference, cases[i].thought), cases[i].can);
+    }
+    accepts(ENDPOINT_COMPLETION, text_with(""));
+    assert_false(inference_can_think_less(&inference, THOUGHT_EFFORT));
+}
+
 static void what_is_dropped_does_not_go_out(void **state)
 {
     (void)state;
@@ -156,6 +230,9 @@ int main(void)
         cmocka_unit_test(names_are_escaped),
         cmocka_unit_test(the_door_sets_the_stream),
         cmocka_unit_test(one_limit_goes_out_when_the_door_sets_it),
+        cmocka_unit_test(an_engine_is_told_to_think_less),
+        cmocka_unit_test(a_template_is_told_to_think_less),
+        cmocka_unit_test(who_thinks_little_already_is_not_told),
         cmocka_unit_test(what_is_dropped_does_not_go_out),
         cmocka_unit_test(an_embedding_gets_nothing_of_a_generation),
         cmocka_unit_test(it_appends_and_says_when_there_is_no_room),
