@@ -182,6 +182,28 @@ static void write_turn(struct buf *text, const json_t *line)
     buf_append_byte(text, '\n');
 }
 
+/* What the ladder left away of it, or would have. */
+static void write_reduced(struct buf *text, const json_t *line)
+{
+    uint64_t rungs = member_number(line, "rungs");
+    static const struct {
+        const char *name, *row;
+    } modes[] = {{"reduced", "reduced"}, {"dry_run", "dry run"}};
+    for (size_t i = 0; i < COUNT_OF(modes); i++) {
+        if (!has(line, modes[i].name))
+            continue;
+        begin_row(text, modes[i].row);
+        append_member(text, line, modes[i].name);
+        if (rungs > 0)
+            buf_printf(text, "; rungs of the ladder that stood when it came: %llu", (unsigned long long)rungs);
+        if (i == 0 && has(line, "asked_model")) {
+            buf_append(text, SPAN("; the model asked for was "));
+            append_member(text, line, "asked_model");
+        }
+        buf_append_byte(text, '\n');
+    }
+}
+
 static void write_backend(struct buf *text, const json_t *line)
 {
     if (!has(line, "backend"))
@@ -277,6 +299,7 @@ void explain_write(const json_t *line, const char *key_name, struct buf *text)
     write_price(text, line);
     write_class(text, line);
     write_turn(text, line);
+    write_reduced(text, line);
     write_backend(text, line);
     write_used(text, line);
     write_ended(text, line);

@@ -22,7 +22,12 @@ static void add_pool(struct table *table, const json_t *pool)
     for (size_t i = 0; i < COUNT_OF(classes); i++)
         table_number(table, member_number(waiting, classes[i]));
     table_number(table, member_number(gate, "cut"));
-    table_cell(table, "%s", member_is_true(gate, "siege") ? "siege" : "calm");
+    uint64_t rungs = member_number(gate, "rungs");
+    const char *now = member_is_true(gate, "siege") ? "siege" : rungs > 0 ? "crowd" : "calm";
+    if (rungs > 0)
+        table_cell(table, "%s, rung %llu", now, (unsigned long long)rungs);
+    else
+        table_cell(table, "%s", now);
 }
 
 int gates_write(const json_t *pools, struct buf *text)

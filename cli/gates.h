@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * How it stands at the pools' gates: who runs, who waits, and whether there is a siege. The same table for `status` and `top`.
+ * How it stands at the pools' gates: who runs, who waits, and whether there is a siege, or a crowd, and how many rungs of the ladder stand. The same table for `status` and `top`.
  */
 #pragma once
 

@@ -54,6 +54,7 @@ struct admin_model {
 /* One pool's gate, as it stands. */
 struct admin_gate {
     struct gate_view all;
+    uint32_t rungs; /* of the ladder that stand: policy/ladder.h */
     struct gate_backend_view backends[GATE_BACKENDS_MAX]; /* as many as the pool has */
 };
 

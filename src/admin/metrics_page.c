@@ -51,7 +51,12 @@
     METRIC("seawall_capacity_weighted_tokens", gauge,                                              \
            "weighted tokens that are served in a second while somebody waits; 0: not learned yet", \
            gate->capacity + 0.5)                                                                   \
-    METRIC("seawall_siege", gauge, "1 while the pool is under siege", gate->siege)
+    METRIC("seawall_siege", gauge, "1 while the pool is under siege", gate->siege)                 \
+    METRIC("seawall_turns_waiting_seconds", gauge,                                                 \
+           "what all that wait ask for, in seconds of all capacity; 0 while that is not known",    \
+           gate->waiting_s + 0.5)                                                                  \
+    METRIC("seawall_ladder_rungs", gauge, "rungs of the ladder that stand: see degradation.md",    \
+           rungs)
 
 /* … and of a class at it. */
 #define CLASS_METRICS(METRIC)                                                                      \
@@ -92,7 +97,7 @@ static uint64_t backend_value(size_t metric, const struct backend_view *view,
     return values[metric];
 }
 
-static uint64_t gate_value(size_t metric, const struct gate_view *gate)
+static uint64_t gate_value(size_t metric, const struct gate_view *gate, uint32_t rungs)
 {
     const uint64_t values[] = {
 #define METRIC(name, kind, help, value) (uint64_t)(value),
@@ -171,7 +176,7 @@ static void write_gates(struct buf *buf, const struct metrics_page_facts *facts)
         write_head(buf, &gate_metrics[m]);
         for (size_t p = 0; p < facts->pools_count; p++)
             append_sample(buf, gate_metrics[m].name, pool_name(facts->pools[p]), NULL, SPAN_NULL,
-                          gate_value(m, &facts->gates[p].all));
+                          gate_value(m, &facts->gates[p].all, facts->gates[p].rungs));
     }
 }
 

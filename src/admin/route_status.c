@@ -123,7 +123,7 @@ static void put_classes(struct json_out *out, struct span name, const uint32_t c
     json_out_close(out, '}');
 }
 
-static void put_gate(struct json_out *out, const struct gate_view *gate)
+static void put_gate(struct json_out *out, const struct gate_view *gate, uint32_t rungs)
 {
     json_out_key(out, SPAN("gate"));
     json_out_open(out, '{');
@@ -136,6 +136,8 @@ static void put_gate(struct json_out *out, const struct gate_view *gate)
     put_number(out, SPAN("waited_out"), gate->waited_out);
     put_number(out, SPAN("capacity_wt_s"), (uint64_t)(gate->capacity + 0.5));
     put_bool(out, SPAN("siege"), gate->siege);
+    put_number(out, SPAN("waiting_s"), (uint64_t)(gate->waiting_s + 0.5));
+    put_number(out, SPAN("rungs"), rungs);
     json_out_close(out, '}');
 }
 
@@ -148,7 +150,7 @@ static void put_pools(struct json_out *out, const struct look *look, uint64_t no
         json_out_open(out, '{');
         put_text(out, SPAN("name"), pool_name(pool));
         put_bool(out, SPAN("available"), pool_available(pool, now_ms));
-        put_gate(out, &look->gates[p].all);
+        put_gate(out, &look->gates[p].all, look->gates[p].rungs);
         json_out_key(out, SPAN("backends"));
         json_out_open(out, '[');
         for (size_t b = 0; b < pool_backends(pool); b++) {

@@ -40,7 +40,7 @@ struct gate {
     uint64_t ticked_ms, pressed_ms;
     uint64_t nobody_ms; /* since when no backend takes calls; 0: one does */
     uint64_t in_profile_ms; /* when an in-profile call was under way; 0: never */
-    bool siege;
+    bool siege, shorten;
     uint64_t cuts, displaced, waited_out;
 
     size_t looked_first; /* the backend that won the last tie, and one */
@@ -234,9 +234,9 @@ static void start(struct gate *gate, struct turn *turn, struct gate_backend *bac
     turn->backend = (uint32_t)(backend - gate->backends);
     turn->started_ms = now_ms;
     turn->siege = gate->siege;
-    if (gate->siege && class == FAIR_UNKNOWN)
-        turn->output_max = turn->output_max ? MIN(turn->output_max, (uint64_t)GATE_SIEGE_OUTPUT)
-                                            : GATE_SIEGE_OUTPUT;
+    turn->shorten = gate->shorten;
+    if (gate->shorten && turn->output_max_short)
+        turn->output_max = turn->output_max ? MIN(turn->output_max, turn->output_max_short) : turn->output_max_short;
     if (turn->output_max)
         turn->output_expected = MIN(turn->output_expected, turn->output_max);
     list_remove(&turn->link);
@@ -347,6 +347,7 @@ enum turn_state gate_ask(struct gate *gate, struct turn *turn, const struct gate
                           .prompt_tokens = ask->prompt_tokens,
                           .output_expected = ask->output_expected,
                           .output_max = ask->output_max,
+                          .output_max_short = ask->output_max_short,
                           .asked_ms = now_ms};
     list_init(&turn->link);
     list_init(&turn->news);
@@ -502,15 +503,22 @@ static void learn_rates(struct gate *gate, double seconds)
     gate->asks = 0;
 }
 
+/* What waits of this class and those below it, in seconds of all capacity; 0 while that is not known. */
+static double waiting_s(const struct gate *gate, int class)
+{
+    uint64_t price = 0;
+    for (; class < FAIR_CLASSES; class++)
+        price += fair_queue_price_waiting(gate->queue, (enum fair_class)class);
+    return gate->capacity > 0 ? (double)price / gate->capacity : 0;
+}
+
 static void judge_siege(struct gate *gate, uint64_t now_ms)
 {
-    double waiting = (double)(fair_queue_price_waiting(gate->queue, FAIR_PAID) +
-                              fair_queue_price_waiting(gate->queue, FAIR_UNKNOWN));
     double seconds = gate->siege ? GATE_SIEGE_GOES_ON_S : GATE_SIEGE_BEGINS_S;
     if (gate->running_count[FAIR_IN_PROFILE] > 0)
         gate->in_profile_ms = now_ms;
     bool protects = gate->in_profile_ms && now_ms < gate->in_profile_ms + GATE_PROTECTED_MS;
-    if (protects && gate->capacity > 0 && waiting > seconds * gate->capacity) {
+    if (protects && waiting_s(gate, FAIR_PAID) > seconds) {
         gate->siege = true;
         gate->pressed_ms = now_ms;
     } else if (!protects || now_ms > gate->pressed_ms + GATE_SIEGE_CALM_MS) {
@@ -535,6 +543,11 @@ void gate_tick(struct gate *gate, uint64_t now_ms)
     send_away_if_nobody_serves(gate, now_ms);
     pump(gate, now_ms);
     fair_queue_tidy(gate->queue, TIDY_NODES);
+}
+
+void gate_shorten(struct gate *gate, bool shorten)
+{
+    gate->shorten = shorten;
 }
 
 void gate_know(struct gate *gate, size_t backend, bool available, const struct limiter_facts *facts)
@@ -601,6 +614,7 @@ void gate_view(const struct gate *gate, struct gate_view *ret_view)
                                    .displaced = gate->displaced,
                                    .waited_out = gate->waited_out,
                                    .capacity = gate->capacity,
+                                   .waiting_s = waiting_s(gate, FAIR_IN_PROFILE),
                                    .nodes = fair_queue_nodes(gate->queue),
                                    .siege = gate->siege};
     for (int class = 0; class < FAIR_CLASSES; class++) {

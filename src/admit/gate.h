@@ -29,8 +29,9 @@
  *              stop are not cut: it would free nothing
  *   waiting    at most wait_ms_max, in a siege siege_wait_ms_max for classes below in-profile; a queue that is full loses the newest of a lower class first
  *   siege      begins when what waits below in-profile is worth GATE_SIEGE_BEGINS_S of all capacity while there are in-profile callers to protect, and ends
- *              GATE_SIEGE_CALM_MS after it was last worth GATE_SIEGE_GOES_ON_S. Calls of unknown class may then write GATE_SIEGE_OUTPUT tokens, all their answers (`n`) together. Without
- *              in-profile callers all are alike, and waiting is all that is asked of them
+ *              GATE_SIEGE_CALM_MS after it was last worth GATE_SIEGE_GOES_ON_S. Without in-profile callers all are alike, and waiting is all that is asked of them
+ *   shorten    while gate_shorten() says so (policy/ladder.h), calls that have their turn may write `output_max_short` tokens, all their answers (`n`) together. It counts
+ *              when the turn comes, however long the request has waited
  *
  * Capacity is what was served, in wt/s, while somebody waited; nobody sets it. Until that was seen for some seconds GATE_CALL_RATE_GUESS stands in for it.
  */
@@ -48,7 +49,6 @@
 #define GATE_STOP_SOON_MS 500
 #define GATE_STOPPING_MS_MAX 60000 /* however long a call's end is predicted to take */
 #define GATE_STOPS_NOT UINT32_MAX
-#define GATE_SIEGE_OUTPUT 256
 #define GATE_SIEGE_BEGINS_S 10.0
 #define GATE_SIEGE_GOES_ON_S 2.0
 #define GATE_PROTECTED_MS 600000 /* an in-profile call was under way so lately */
@@ -80,13 +80,15 @@ struct turn {
     uint32_t worker;
     uint32_t backend;            /* index in the pool, once it runs */
     uint32_t ahead;              /* waiting of its class and higher ones when it came */
-    uint64_t prompt_tokens, output_expected, output_max; /* output_max: what it may write, lowered in a siege; 0: no cap */
+    uint64_t prompt_tokens, output_expected, output_max; /* output_max: what it may write, lowered while answers are shortened; 0: no cap */
+    uint64_t output_max_short;   /* what it is lowered to; 0: never */
     uint64_t output_tokens;      /* seen so far */
     uint64_t kv;                 /* reserved */
     uint64_t asked_ms, started_ms, first_ms; /* monotonic; first: its first token */
     uint64_t tokens_ms;          /* of the last progress */
     bool siege;                  /* it was admitted in one */
     bool stopped;                /* set before gate_end(): its connection to the engine was closed in mid-answer */
+    bool shorten;                /* it was admitted while answers are shortened, its own or not */
 };
 
 struct gate_limits {
@@ -109,7 +111,7 @@ void gate_set_weight(struct gate *gate, size_t backend, uint32_t weight);
 struct gate_ask {
     struct fair_place place;
     uint32_t worker;
-    uint64_t prompt_tokens, output_expected, output_max;
+    uint64_t prompt_tokens, output_expected, output_max, output_max_short;
 };
 /* Sets `turn` up. TURN_RUNNING: it goes now. TURN_WAITING: news will come. TURN_REFUSED: `refusal` says why; gate_end() is due all the same. */
 enum turn_state gate_ask(struct gate *gate, struct turn *turn, const struct gate_ask *ask, uint64_t now_ms);
@@ -119,6 +121,9 @@ void gate_progress(struct gate *gate, struct turn *turn, uint64_t output_tokens,
 
 /* It is over, or its caller has gone; from any state, also none. What it used is charged; for a call that never ran that is nothing. */
 void gate_end(struct gate *gate, struct turn *turn, uint64_t prompt_tokens, uint64_t output_tokens, uint64_t now_ms);
+
+/* From now on, whoever has its turn. Not at first. */
+void gate_shorten(struct gate *gate, bool shorten);
 
 /* At least each GATE_TICK_MS, from any thread: limits are learned, those that waited too long are sent away. */
 void gate_tick(struct gate *gate, uint64_t now_ms);
@@ -148,6 +153,7 @@ struct gate_view {
     uint32_t limit, reserve, holds; /* holds: of the reserve, kept after cuts */
     uint64_t cuts, displaced, waited_out;
     double capacity;             /* wt/s; 0: not learned yet */
+    double waiting_s;            /* what waits, in seconds of capacity; 0 while that is not known */
     size_t nodes;                /* identities and networks that the queue remembers */
     bool siege;
 };

@@ -114,6 +114,20 @@ static int agree_model_pool(struct parse *parse, const struct config *config,
                       model->pool.ptr);
 }
 
+/* One step, never a chain: the smaller model's own `smaller` is for those who ask for it by name. */
+static int agree_smaller(struct parse *parse, const struct config *config, const struct config_model *model)
+{
+    unsigned line = parse_line(parse, &model->smaller);
+    if (span_is_null(model->smaller))
+        return 0;
+    if (span_eq(model->smaller, model->name))
+        return parse_fail(parse, line, "models.smaller: it is the model itself");
+    for (size_t i = 0; i < config->models_count; i++)
+        if (span_eq(config->models[i].name, model->smaller))
+            return 0;
+    return parse_fail(parse, line, "models.smaller: there is no model '%s'", model->smaller.ptr);
+}
+
 static int agree_models(struct parse *parse, const struct config *config)
 {
     for (size_t i = 0; i < config->models_count; i++) {
@@ -125,6 +139,8 @@ static int agree_models(struct parse *parse, const struct config *config)
                                   "models.name: it is the name of the model in line %u already",
                                   parse_line(parse, &config->models[j].name));
         int rc = agree_model_pool(parse, config, model);
+        if (rc == 0)
+            rc = agree_smaller(parse, config, model);
         if (rc < 0)
             return rc;
         if (model->context_tokens_max && model->output_tokens_max > model->context_tokens_max)

@@ -29,6 +29,10 @@ enum config_upstream_stream { CONFIG_STREAM_AUTO, CONFIG_STREAM_ALWAYS, CONFIG_S
 enum config_keys { CONFIG_KEYS_REQUIRED, CONFIG_KEYS_OPTIONAL, CONFIG_KEYS_IGNORED };
 enum config_probe { CONFIG_PROBE_AUTO, CONFIG_PROBE_TOKENS, CONFIG_PROBE_MODELS, CONFIG_PROBE_OFF };
 
+enum config_mode { CONFIG_OFF, CONFIG_DRY_RUN, CONFIG_ON };
+enum config_rung { CONFIG_RUNG_NONE, CONFIG_RUNG_OUTPUT, CONFIG_RUNG_REASONING, CONFIG_RUNG_CONTEXT, CONFIG_RUNG_MODEL };
+enum config_reasoning { CONFIG_REASONING_NONE, CONFIG_REASONING_EFFORT, CONFIG_REASONING_THINKING, CONFIG_REASONING_TEMPLATE };
+
 struct config_backend {
     struct span url; /* http://host[:port] or https://host[:port], no path but an optional prefix */
     uint32_t weight; /* 1 … 1000 */
@@ -61,6 +65,8 @@ struct config_model {
     uint64_t context_tokens_max; /* 0: unknown */
     uint64_t output_tokens_max;  /* 0: no cap */
     uint32_t choices_max;
+    struct span smaller;        /* name of the model that may answer in its place; null: none */
+    enum config_reasoning reasoning; /* what tells it to think less */
     struct span *engine_fields;
     size_t engine_fields_count;
 };
@@ -94,6 +100,11 @@ struct config {
     struct span *cors_origins; /* "*" alone, or exact origins */
     size_t cors_origins_count;
     uint32_t cors_max_age_s;
+    /* the degradation ladder */
+    enum config_mode ladder_output, ladder_reasoning, ladder_context, ladder_model;
+    uint64_t ladder_output_tokens, ladder_context_tokens;
+    enum config_rung ladder_in_profile, ladder_paid, ladder_unknown; /* the last one that may touch the class */
+    bool ladder_crowds;
     /* where work goes */
     struct config_pool *pools;
     size_t pools_count;

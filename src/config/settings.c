@@ -37,6 +37,7 @@
 static const struct setting settings_service[] = {SETTINGS_SERVICE(ROW, LIST)};
 static const struct setting settings_limits[] = {SETTINGS_LIMITS(ROW, LIST)};
 static const struct setting settings_deadlines[] = {SETTINGS_DEADLINES(ROW, LIST)};
+static const struct setting settings_ladder[] = {SETTINGS_LADDER(ROW, LIST)};
 static const struct setting settings_cors[] = {SETTINGS_CORS(ROW, LIST)};
 #undef RECORD
 #define RECORD struct config_backend
@@ -62,6 +63,10 @@ static const struct section section_limits =
             "What one client, one request and one answer may take.");
 static const struct section section_deadlines =
     SECTION("deadlines", settings_deadlines, struct config, "How long things may take.");
+static const struct section section_ladder =
+    SECTION("ladder", settings_ladder, struct config,
+            "Before requests wait in vain or are refused they are served smaller: see degradation.md. Each rung is `on`, `off`, or "
+            "on `dry-run`, which only logs and counts what it would have done.");
 static const struct section section_cors =
     SECTION("cors", settings_cors, struct config, "Calls from web pages of other origins.");
 const struct section section_backend =
@@ -90,6 +95,7 @@ static const struct setting settings_top[] = {
     TOP_SECTION(service),
     TOP_SECTION(limits),
     TOP_SECTION(deadlines),
+    TOP_SECTION(ladder),
     TOP_SECTION(cors),
     TOP_RECORDS(pools, section_pool, CONFIG_POOLS_MAX),
     TOP_RECORDS(models, section_model, CONFIG_MODELS_MAX),

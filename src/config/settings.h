@@ -136,6 +136,29 @@ enum setting_kind {
         "… in a siege, of a caller who is not within its budget. Short, since most who wait longer " \
         "are gone when the answer comes; they get a time to come back.")
 
+#define SETTINGS_LADDER(ROW, LIST) \
+    ROW(output, ladder_output, CHOICE, 0, 2, "on", "off|dry-run|on", 0, \
+        "The first rung: answers end after `output_tokens`.") \
+    ROW(reasoning, ladder_reasoning, CHOICE, 0, 2, "dry-run", "off|dry-run|on", 0, \
+        "The second: models that can be told to (`models.reasoning`) think less.") \
+    ROW(context, ladder_context, CHOICE, 0, 2, "dry-run", "off|dry-run|on", 0, \
+        "The third: of conversations that are longer than `context_tokens` the oldest turns are left out.") \
+    ROW(model, ladder_model, CHOICE, 0, 2, "dry-run", "off|dry-run|on", 0, \
+        "The last before waiting and refusing: the model's `smaller` one answers.") \
+    ROW(output_tokens, ladder_output_tokens, NUMBER, 1, 100000000, "256", "256", 0, \
+        "What all answers of a call together may have on the first rung.") \
+    ROW(context_tokens, ladder_context_tokens, NUMBER, 1, 100000000, "4096", "4096", 0, \
+        "What a conversation is shortened to on the third rung, as estimated.") \
+    ROW(in_profile, ladder_in_profile, CHOICE, 0, 4, "none", "none|output|reasoning|context|model", 0, \
+        "The last rung that callers within their budget may be taken to. `none`: they always get what they ask for.") \
+    ROW(paid, ladder_paid, CHOICE, 0, 4, "none", "none|output|reasoning|context|model", 0, \
+        "… those who come back with a ticket that is due.") \
+    ROW(unknown, ladder_unknown, CHOICE, 0, 4, "model", "none|output|reasoning|context|model", 0, \
+        "… and all others.") \
+    ROW(crowds, ladder_crowds, BOOL, 0, 1, "false", "true", 0, \
+        "Whether rungs also begin without a siege, that is where nobody in profile is there to be protected: a new service " \
+        "that everybody wants to see.")
+
 #define SETTINGS_CORS(ROW, LIST) \
     LIST(origins, cors_origins, ORIGIN, 0, CONFIG_ORIGINS_MAX, "", "https://chat.example.org", 0, \
          "Web origins whose pages may call the API from a browser, exactly as the browser " \
@@ -215,6 +238,12 @@ enum setting_kind {
         "The largest answer a call may ask for. 0: no cap but the context.") \
     ROW(choices, choices_max, NUMBER, 1, 128, "8", "8", 0, \
         "The largest `n` (and `best_of`) of a call.") \
+    ROW(smaller, smaller, MODEL, 1, 255, "", "deepseek-lite", 0, \
+        "Another of these models, which may answer in its place when the service is pressed (`ladder.model`), for callers " \
+        "whose key allows it. The answer names the model that gave it.") \
+    ROW(reasoning, reasoning, CHOICE, 0, 3, "none", "none|reasoning_effort|thinking|enable_thinking", 0, \
+        "The field by which the engine is told to think less (`ladder.reasoning`): `\"reasoning_effort\": \"low\"`, " \
+        "`\"thinking\": {\"type\": \"disabled\"}`, or `enable_thinking: false` in `chat_template_kwargs`. `none`: it cannot be told.") \
     LIST(engine_fields, engine_fields, FIELD, 0, CONFIG_ENGINE_FIELDS_MAX, "", "top_k", 0, \
          "Fields of the request that only the engine knows and that may pass, also inside " \
          "messages and tools. Others are refused, and inside messages and tools left out.")

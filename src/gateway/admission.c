@@ -3,6 +3,7 @@
 
 #include "admit/price.h"
 #include "gateway/client.h"
+#include "gateway/reduction.h"
 #include "gateway/response_path.h"
 #include "gateway/worker.h"
 #include "identity/identity.h"
@@ -19,16 +20,13 @@ _Static_assert(PROFILE_OUTPUT_WEIGHT == PRICE_OUTPUT, "budgets and turns are cou
 void admission_note(struct request *request, const struct inference *inference)
 {
     bool writes = request->endpoint != ENDPOINT_EMBEDDING;
-    uint64_t cap = request->model->caps.output_tokens_max;
-    uint64_t each = inference->output_tokens_max ? inference->output_tokens_max : cap;
-    request->facts = (struct predictor_facts){
-        .prompt_tokens = inference->prompt_tokens_estimate,
-        .output_max = writes ? each * inference->choices : 0, /* n answers are n times the work */
-        .messages = inference->messages,
-        .last_message_bytes = inference->last_message_bytes,
-        .tools = inference->has_tools,
-        .structured = inference->is_structured,
-        .reasons = inference->reasons};
+    request->facts.prompt_tokens = inference->prompt_tokens_estimate;
+    request->facts.output_max = writes ? inference_output_max(inference, &request->model->caps) : 0;
+    request->facts.messages = inference->messages;
+    request->facts.last_message_bytes = inference->last_message_bytes;
+    request->facts.tools = inference->has_tools;
+    request->facts.structured = inference->is_structured;
+    request->facts.reasons = inference->reasons;
 }
 
 /* The caller's network and, below it, itself. */
@@ -67,13 +65,13 @@ static struct span verdict_name(enum ticket_verdict verdict, bool brought)
 }
 
 /* Who comes back when it was told passes before fresh arrivals; who comes too early costs one look and is told to wait: false. */
-static bool claim_promise(struct request *request, struct fair_place *place, uint32_t *ret_wait_ms)
+static bool claim_promise(struct request *request, uint32_t *ret_wait_ms)
 {
-    enum ticket_verdict verdict = turnstile_claim(request->model->turnstile, request->brought_ticket, place,
+    enum ticket_verdict verdict = turnstile_claim(request->asked->turnstile, request->brought_ticket, &request->place,
                                                   loop_wall_ms(request->worker->loop), ret_wait_ms);
     request->record.ticket = verdict_name(verdict, !span_is_null(request->brought_ticket));
     if (verdict == TICKET_DUE)
-        place->class = FAIR_PAID;
+        request->place.class = FAIR_PAID;
     return verdict != TICKET_EARLY;
 }
 
@@ -114,7 +112,7 @@ enum step_result admission_send_away(struct request *request)
     request->refusal.retry_after_s = COME_BACK_S;
     bool can_promise = request->turn_state == TURN_CUT || turn->refusal != GATE_NO_BACKEND;
     if (can_promise &&
-        turnstile_promise(request->model->turnstile, &place, price_of(turn->prompt_tokens, turn->output_expected),
+        turnstile_promise(request->asked->turnstile, &place, price_of(turn->prompt_tokens, turn->output_expected),
                           loop_wall_ms(request->worker->loop), &wait_ms, text)) {
         request->refusal.retry_after_s = seconds_of(wait_ms);
         request->ticket = arena_copy(request->arena, span_str(text));
@@ -122,7 +120,7 @@ enum step_result admission_send_away(struct request *request)
     return response_refuse(request, reason_of(request));
 }
 
-/* ---- the step ---------------------------------------------------------------------------------------- */
+/* ---- its class ---------------------------------------------------------------------------------------- */
 
 static void note_budget(struct record *record, const struct standing *standing)
 {
@@ -131,7 +129,7 @@ static void note_budget(struct record *record, const struct standing *standing)
 }
 
 /* The standing of its caller; a trusted one pays in advance, by its own mean: what the answer costs is known at the end, and settled then. */
-static struct standing reserve_budget(struct request *request)
+static struct standing reserve_budget(struct request *request, uint64_t prompt_tokens)
 {
     struct worker *worker = request->worker;
     uint64_t wall_ms = loop_wall_ms(worker->loop);
@@ -140,12 +138,29 @@ static struct standing reserve_budget(struct request *request)
     note_budget(&request->record, &standing);
     if (!standing.in_profile)
         return standing;
-    uint64_t price = price_of(request->facts.prompt_tokens, 0) + (uint64_t)standing.request_wt;
+    uint64_t price = price_of(prompt_tokens, 0) + (uint64_t)standing.request_wt;
     standing = profiles_reserve(worker->profiles, request->identity, price, wall_ms);
     request->reserved_wt = standing.reserved_wt;
     note_budget(&request->record, &standing);
     return standing;
 }
+
+enum step_result admission_place(struct request *request, const struct inference *inference)
+{
+    uint32_t wait_ms = 0;
+    place_of(request, &request->place);
+    request->identity = request->place.identity;
+    if (reserve_budget(request, inference->prompt_tokens_estimate).in_profile) {
+        request->place.class = FAIR_IN_PROFILE;
+    } else if (!claim_promise(request, &wait_ms)) {
+        request->refusal.retry_after_s = seconds_of(wait_ms);
+        request->ticket = request->brought_ticket; /* it still is good, later */
+        return request_refuse(request, REASON_TOO_EARLY, NULL);
+    }
+    return STEP_NEXT;
+}
+
+/* ---- the step ---------------------------------------------------------------------------------------- */
 
 static enum step_result ask(struct request *request)
 {
@@ -153,20 +168,11 @@ static enum step_result ask(struct request *request)
     struct turnstile *turnstile = request->model->turnstile;
     if (!worker_turn_begins(worker, turnstile))
         return request_refuse(request, REASON_OVERLOADED, NULL);
-    struct gate_ask ask = {.worker = worker->index,
+    struct gate_ask ask = {.place = request->place,
+                           .worker = worker->index,
                            .prompt_tokens = request->facts.prompt_tokens,
-                           .output_max = request->facts.output_max};
-    uint32_t wait_ms = 0;
-    place_of(request, &ask.place);
-    request->identity = ask.place.identity;
-    if (reserve_budget(request).in_profile)
-        ask.place.class = FAIR_IN_PROFILE;
-    else if (!claim_promise(request, &ask.place, &wait_ms)) {
-        request->refusal.retry_after_s = seconds_of(wait_ms);
-        request->ticket = request->brought_ticket; /* it still is good, later */
-        worker_turn_ends(worker, turnstile);
-        return request_refuse(request, REASON_TOO_EARLY, NULL);
-    }
+                           .output_max = request->facts.output_max,
+                           .output_max_short = reduction_output_max_short(request)};
     request->record.asked_us = loop_now_us(worker->loop);
     turnstile_bells bells;
     bool writes = request->endpoint != ENDPOINT_EMBEDDING;
@@ -193,6 +199,7 @@ enum step_result admission_step(struct request *request)
     case TURN_RUNNING:
         list_remove(&request->waiting_link);
         answer_set_output_max(request->answer, request->turn.output_max);
+        reduction_note_turn(request);
         return STEP_NEXT;
     case TURN_REFUSED:
     case TURN_CUT: /* before it could begin */

@@ -12,7 +12,9 @@
 
 #include "gateway/request.h"
 
-/* What the price depends on, while the inference is there. */
+/* Who asks: its place and class, and a trusted caller's payment in advance for the request as it was read. Refuses who comes back with a ticket before its time. */
+enum step_result admission_place(struct request *request, const struct inference *inference);
+/* What the price depends on, while the inference is there: what is left of it on a pressed pool. */
 void admission_note(struct request *request, const struct inference *inference);
 /* Prices the request and asks for its turn, once; then, whenever the request is woken, tells how it stands. */
 enum step_result admission_step(struct request *request);

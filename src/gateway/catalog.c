@@ -82,6 +82,38 @@ static struct gate_limits gate_limits(const struct config *config, const struct 
         .one_class = !config->classes};
 }
 
+static struct ladder_settings ladder_settings(const struct config *config)
+{
+    static const enum ladder_mode modes[] = {
+        [CONFIG_OFF] = LADDER_OFF, [CONFIG_DRY_RUN] = LADDER_DRY_RUN, [CONFIG_ON] = LADDER_ON};
+    _Static_assert((int)CONFIG_RUNG_NONE == 0 && (int)CONFIG_RUNG_MODEL == LADDER_RUNGS, "the last rung's number is how many there are");
+    return (struct ladder_settings){.modes = {[LADDER_OUTPUT] = modes[config->ladder_output],
+                                              [LADDER_REASONING] = modes[config->ladder_reasoning],
+                                              [LADDER_CONTEXT] = modes[config->ladder_context],
+                                              [LADDER_MODEL] = modes[config->ladder_model]},
+                                    .rungs_max = {[LADDER_IN_PROFILE] = config->ladder_in_profile,
+                                                  [LADDER_PAID] = config->ladder_paid,
+                                                  [LADDER_UNKNOWN] = config->ladder_unknown},
+                                    .output_tokens = config->ladder_output_tokens,
+                                    .context_tokens = config->ladder_context_tokens,
+                                    .crowds = config->ladder_crowds};
+}
+
+static enum inference_thought thought(enum config_reasoning reasoning)
+{
+    switch (reasoning) {
+    case CONFIG_REASONING_EFFORT:
+        return THOUGHT_EFFORT;
+    case CONFIG_REASONING_THINKING:
+        return THOUGHT_THINKING;
+    case CONFIG_REASONING_TEMPLATE:
+        return THOUGHT_TEMPLATE;
+    case CONFIG_REASONING_NONE:
+        break;
+    }
+    return THOUGHT_AS_ASKED;
+}
+
 /* The turnstile of the old catalog's pool that has the same settings, which go on; or NULL. */
 static struct turnstile *kept_turnstile(const struct catalog *before, const struct config_pool *config)
 {
@@ -119,6 +151,7 @@ static int add_pool(struct catalog *catalog, const struct catalog *before, size_
         if (!turnstile)
             return err_set(err, -ENOMEM, "out of memory");
     }
+    turnstile_set_crowds(turnstile, catalog->ladder.crowds);
     catalog->pools[catalog->pools_count] = pool_ref(turnstile_pool(turnstile));
     catalog->turnstiles[catalog->pools_count++] = turnstile;
     return 0;
@@ -172,6 +205,8 @@ static int add_configured(struct catalog *catalog)
                                    .upstream_model = model->upstream_model,
                                    .pool = pool,
                                    .turnstile = catalog->turnstiles[at],
+                                   .smaller = model->smaller,
+                                   .thought = thought(model->reasoning),
                                    .caps = {.engine_fields = model->engine_fields,
                                             .engine_fields_count = model->engine_fields_count,
                                             .output_tokens_max = model->output_tokens_max,
@@ -237,6 +272,7 @@ static struct catalog *build(struct config *config, struct catalog *before, uint
     catalog->references = 1;
     catalog->memory = memory;
     catalog->config = config_ref(config);
+    catalog->ladder = ladder_settings(config);
     catalog->created_s = created_s;
     catalog->workers = workers;
     catalog->discovers = config->models_count == 0;

@@ -11,6 +11,7 @@
 #include "config/config.h"
 #include "dialect/inference.h"
 #include "gateway/turnstile.h"
+#include "policy/ladder.h"
 #include "relay/pool.h"
 
 struct catalog_model {
@@ -19,11 +20,14 @@ struct catalog_model {
     struct pool *pool;
     struct turnstile *turnstile; /* of that pool */
     struct inference_caps caps;
+    struct span smaller;              /* name of the model that may answer in its place; null: none */
+    enum inference_thought thought;   /* how its engine is told to think less */
 };
 
 struct catalog {
     _Atomic uint32_t references;
     struct config *config;
+    struct ladder_settings ladder;
     struct pool **pools;
     struct turnstile **turnstiles; /* one for each pool */
     size_t pools_count;

@@ -246,7 +246,9 @@ static void admin_gate(void *owner, size_t pool, struct admin_gate *ret_gate)
 {
     (void)owner;
     struct turnstile *turnstile = gateway.catalog->turnstiles[pool];
-    turnstile_view(turnstile, loop_now_ms(gateway.loop), &ret_gate->all);
+    uint64_t now_ms = loop_now_ms(gateway.loop);
+    turnstile_view(turnstile, now_ms, &ret_gate->all);
+    ret_gate->rungs = turnstile_rungs(turnstile, now_ms);
     for (size_t i = 0; i < pool_backends(gateway.catalog->pools[pool]); i++)
         turnstile_backend_view(turnstile, i, &ret_gate->backends[i]);
 }

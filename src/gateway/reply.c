@@ -2,6 +2,7 @@
 #include "gateway/reply.h"
 
 #include "gateway/client.h"
+#include "gateway/reduction.h"
 #include "gateway/worker.h"
 #include "http/answer.h"
 #include "site/site.h"
@@ -18,7 +19,7 @@ void reply_common_headers(struct request *request, struct buf *head)
         return;
     http_answer_header(head, SPAN("Access-Control-Allow-Origin"), request->origin);
     http_answer_header(head, SPAN("Access-Control-Expose-Headers"),
-                       SPAN("x-request-id, retry-after, seawall-ticket"));
+                       SPAN("x-request-id, retry-after, seawall-ticket, seawall-reduced"));
 }
 
 /* Is input of this request still to come? Then the connection cannot serve another one. A body that nobody wants but that is here already is
@@ -73,6 +74,7 @@ enum step_result reply_json(struct request *request, unsigned status, struct spa
 {
     struct buf *head = start_head(request, status);
     http_answer_header(head, SPAN("Content-Type"), SPAN("application/json"));
+    reduction_header(request, head);
     return send_whole(request, status, body);
 }
 

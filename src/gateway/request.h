@@ -24,6 +24,7 @@
 #include "http/sse.h"
 #include "identity/keyring.h"
 #include "identity/request_id.h"
+#include "policy/ladder.h"
 #include "record/record.h"
 #include "relay/relay.h"
 
@@ -66,10 +67,16 @@ struct request {
     struct span model_in_path; /* of GET /v1/models/{id} */
     struct key *key;           /* counted; NULL: none needed, or unlisted */
     uint64_t key_id;
-    const struct catalog_model *model; /* lives in `catalog` */
+    const struct catalog_model *model; /* that answers; lives in `catalog` */
+    const struct catalog_model *asked; /* that was asked for: its pool's tickets are this caller's */
     struct catalog *catalog;           /* the one this request was judged by; counted */
 
+    /* policy */
+    enum ladder_mode short_answer; /* what the rung `output` does, should it stand when its turn comes */
+    struct ladder_steps reduced, dry_run;
+
     /* admit */
+    struct fair_place place; /* its class among them */
     struct predictor_facts facts;
     struct turn turn;           /* the gate's while turn_state is not NONE */
     enum turn_state turn_state; /* as this worker was told last */

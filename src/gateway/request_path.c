@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "gateway/admission.h"
 #include "gateway/client.h"
+#include "gateway/reduction.h"
 #include "gateway/reply.h"
 #include "gateway/response_path.h"
 #include "gateway/worker.h"
@@ -24,6 +25,7 @@ static enum step_result step_route(struct request *request);
 static enum step_result step_identify(struct request *request);
 static enum step_result step_receive(struct request *request);
 static enum step_result step_understand(struct request *request);
+static enum step_result step_decide(struct request *request);
 static enum step_result step_admit(struct request *request);
 static enum step_result step_relay(struct request *request);
 static enum step_result step_record(struct request *request);
@@ -33,6 +35,7 @@ static const struct step request_path[] = {
     {"identify", step_identify},     /* whose key: before a byte of the body is read    */
     {"receive", step_receive},       /* the whole body, within its size and deadlines   */
     {"understand", step_understand}, /* JSON to one inference; which model, its caps    */
+    {"decide", step_decide},         /* its class; on a pressed pool, what to leave away */
     {"admit", step_admit},           /* its price and its turn; parks until it has one  */
     {"relay", step_relay},           /* a model's server works; parks until it is over  */
     {"record", step_record},         /* charge, log, count: every request comes here    */
@@ -346,7 +349,7 @@ static enum step_result step_choose_model(struct request *request, struct infere
         return request_refuse(request, REASON_NO_MODEL, "the model '%.*s' does not exist",
                               (int)MIN(inference->model.len, (size_t)80), inference->model.ptr);
     }
-    request->model = model;
+    request->model = request->asked = model;
     request->record.model = model->name;
     if (request->key && !key_allows_model(request->key, model->name))
         return request_refuse(request, REASON_MODEL_NOT_ALLOWED, NULL);
@@ -362,7 +365,7 @@ void request_count_ask(struct request *request)
 }
 
 /* Writes the engine's body and opens the way back. */
-static int prepare_ask(struct request *request, const struct inference *inference)
+static int prepare_ask(struct request *request, const struct inference *inference, const struct reduction *reduction)
 {
     bool as_stream = inference->stream || (request->endpoint != ENDPOINT_EMBEDDING &&
                                            pool_wants_stream(request->model->pool));
@@ -379,6 +382,8 @@ static int prepare_ask(struct request *request, const struct inference *inferenc
                     &(struct inference_target){.model = request->model->upstream_model,
                                                .stream = as_stream,
                                                .ask_usage = true,
+                                               .thought = reduction->thought,
+                                               .cut = reduction->shortens ? &reduction->cut : NULL,
                                                .output_tokens_max =
                                                    inference->output_tokens_max
                                                        ? 0
@@ -414,10 +419,19 @@ static enum step_result step_understand(struct request *request)
     struct span body = http_request_body(client_reader(request->client));
     if (inference_read(worker->parser, request->endpoint, body, inference, &request->refusal) < 0)
         return request_refuse(request, REASON_INTERNAL, NULL);
-    enum step_result result = step_choose_model(request, inference);
+    return step_choose_model(request, inference);
+}
+
+/* Right behind `understand`: the inference lies in the parser's document, and is gone when the body is written. */
+static enum step_result step_decide(struct request *request)
+{
+    struct inference *inference = &request->worker->inference;
+    struct reduction reduction;
+    enum step_result result = admission_place(request, inference);
     if (result != STEP_NEXT)
         return result;
-    if (prepare_ask(request, inference) < 0)
+    reduction_decide(request, inference, &reduction);
+    if (prepare_ask(request, inference, &reduction) < 0)
         return request_refuse(request, REASON_OVERLOADED, NULL);
     http_request_forget_body(client_reader(request->client)); /* what goes on is our own copy */
     admission_note(request, inference);

@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "gateway/admission.h"
 #include "gateway/client.h"
+#include "gateway/reduction.h"
 #include "gateway/reply.h"
 #include "gateway/worker.h"
 #include "http/answer.h"
@@ -136,6 +137,7 @@ static void stream_head(struct request *request)
     http_answer_start(head, 200, worker_date(request->worker));
     reply_common_headers(request, head);
     http_answer_header(head, SPAN("Content-Type"), SPAN("text/event-stream; charset=utf-8"));
+    reduction_header(request, head);
     http_answer_header(head, SPAN("Cache-Control"), SPAN("no-store"));
     http_answer_header(head, SPAN("X-Accel-Buffering"),
                        SPAN("no")); /* proxies in front of us: do not hold events back */

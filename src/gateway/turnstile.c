@@ -3,6 +3,7 @@
 
 #include "base/alloc.h"
 #include "base/random.h"
+#include "policy/ladder.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -12,11 +13,14 @@ _Static_assert(GATE_STOPS_NOT == BACKEND_STOPS_NOT && BACKEND_STOP_UNKNOWN == 0,
 struct turnstile {
     _Atomic uint32_t references;
     struct pool *pool;
+    _Atomic uint32_t rungs; /* of the ladder, for who only looks */
     pthread_mutex_t lock; /* of all below */
     uint64_t looked_ms;
     struct gate *gate;
     struct predictor predictor;
     struct promises *promises;
+    struct ladder ladder;
+    bool crowds;
 };
 
 struct turnstile *turnstile_new(struct pool *pool, const struct gate_limits *limits, uint32_t workers)
@@ -85,6 +89,23 @@ void turnstile_set_limits(struct turnstile *turnstile, const struct gate_limits 
     unlock(turnstile);
 }
 
+void turnstile_set_crowds(struct turnstile *turnstile, bool crowds)
+{
+    lock(turnstile);
+    turnstile->crowds = crowds;
+    unlock(turnstile);
+}
+
+/* The gate says how pressed it is, and hears whether answers are shortened. */
+static void climb(struct turnstile *turnstile, uint64_t now_ms)
+{
+    struct gate_view view;
+    gate_view(turnstile->gate, &view);
+    ladder_look(&turnstile->ladder, &(struct ladder_pressure){view.waiting_s, view.siege}, turnstile->crowds, now_ms);
+    gate_shorten(turnstile->gate, turnstile->ladder.rungs > LADDER_OUTPUT);
+    atomic_store_explicit(&turnstile->rungs, turnstile->ladder.rungs, memory_order_relaxed);
+}
+
 /* What the backends are like, and the gate's own clock: once in GATE_TICK_MS, whoever comes first. */
 static void look_around(struct turnstile *turnstile, uint64_t now_ms)
 {
@@ -104,6 +125,7 @@ static void look_around(struct turnstile *turnstile, uint64_t now_ms)
         gate_know_stopping(turnstile->gate, i, backend_stop_ms(backend));
     }
     gate_tick(turnstile->gate, now_ms);
+    climb(turnstile, now_ms);
 }
 
 /* ---- turns ------------------------------------------------------------------------------------------- */
@@ -184,6 +206,18 @@ enum ticket_verdict turnstile_claim(struct turnstile *turnstile, struct span tic
 }
 
 /* ---- views ------------------------------------------------------------------------------------------- */
+
+/* Nobody may have looked since the last turn ended: what stood then need not stand now. */
+uint32_t turnstile_rungs(struct turnstile *turnstile, uint64_t now_ms)
+{
+    if (atomic_load_explicit(&turnstile->rungs, memory_order_relaxed) == 0)
+        return 0;
+    lock(turnstile);
+    look_around(turnstile, now_ms);
+    uint32_t rungs = turnstile->ladder.rungs;
+    unlock(turnstile);
+    return rungs;
+}
 
 void turnstile_view(struct turnstile *turnstile, uint64_t now_ms, struct gate_view *ret_view)
 {

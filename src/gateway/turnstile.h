@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One pool's gate as all workers share it: the gate, the predictor and the promises under one lock, held for one decision at a time.
+ * One pool's gate as all workers share it: the gate, the predictor, the promises and the ladder under one lock, held for one decision at a time.
  *
  * The calls are the gate's (admit/gate.h), by the worker whose turn it is. What changes for turns of other workers rings their bell; each worker then, and at its tick
  * in any case, takes its news with turnstile_news(). A turnstile goes on over reloads as its pool does; turns that are in it hold it.
@@ -19,6 +19,8 @@ struct turnstile *turnstile_new(struct pool *pool, const struct gate_limits *lim
 struct turnstile *turnstile_ref(struct turnstile *turnstile);
 void turnstile_unref(struct turnstile *turnstile);
 void turnstile_set_limits(struct turnstile *turnstile, const struct gate_limits *limits);
+/* Do rungs of the ladder (policy/ladder.h) stand without a siege too? Not at first. */
+void turnstile_set_crowds(struct turnstile *turnstile, bool crowds);
 struct pool *turnstile_pool(const struct turnstile *turnstile);
 
 /* Workers to be told of news: a bit for each of the first 64. Each call below returns or sets them. */
@@ -49,6 +51,9 @@ bool turnstile_promise(struct turnstile *turnstile, const struct fair_place *pla
 /* Who asks has a promise, or brings a ticket (null: none): is it due? What is remembered for later is due now when there is room now. */
 enum ticket_verdict turnstile_claim(struct turnstile *turnstile, struct span ticket, const struct fair_place *place, uint64_t wall_ms,
                                     uint32_t *ret_wait_ms);
+
+/* How many rungs of the ladder stand at this pool. Takes the lock only where some do. */
+uint32_t turnstile_rungs(struct turnstile *turnstile, uint64_t now_ms);
 
 /* As it is now: a siege that ended when nobody asked any more is over. */
 void turnstile_view(struct turnstile *turnstile, uint64_t now_ms, struct gate_view *ret_view);

@@ -12,6 +12,7 @@
  *   number   always there
  *   signed   left out when 0
  *   flag     true or left out
+ *   steps    of the ladder, as in the header `Seawall-Reduced`; left out when no rung touched it
  *   micros   how long from one time to another, in microseconds; left out when one of them did not happen
  */
 #pragma once
@@ -37,6 +38,10 @@
     FIELD(signed, price_answer, (int64_t)record->price_answer,                                     \
           "… and of the answer, which count double")                                               \
     FIELD(flag, siege, record->siege, "it had its turn while its pool was under siege")            \
+    FIELD(signed, rungs, (int64_t)record->rungs,                                                   \
+          "of the ladder that stood at its pool when it came: see [degradation](degradation.md)")  \
+    FIELD(steps, reduced, record->reduced, "what the ladder left away of it, as in `Seawall-Reduced`") \
+    FIELD(steps, dry_run, record->dry_run, "what its rungs on `dry-run` would have left away besides") \
     FIELD(number, ahead, record->ahead, "requests that waited before it then")                     \
     FIELD(text, method, span_take(record->method, 16), "as sent")                                  \
     FIELD(text, path, path_of(record), "without its query and keys, cut to 128 bytes")             \
@@ -44,6 +49,8 @@
           "`chat`, `completion`, `embedding`, `models`, `model` or `none`")                        \
     FIELD(text, model, span_take(record->model, 128), "its public name")                           \
     FIELD(flag, called, record->called, "it had its turn at an engine: the ledger counts it")      \
+    FIELD(text, asked_model, span_take(record->asked_model, 128),                                  \
+          "the one that was asked for, when the ladder gave a smaller one")                        \
     FIELD(text, backend, span_take(record->backend, 128), "the URL of the engine that was asked last") \
     FIELD(text, agent, span_take(record->user_agent, 64), "`user-agent`, cut to 64 bytes")         \
     FIELD(text, reason, span_str(reason_info(record->reason)->name),                               \

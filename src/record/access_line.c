@@ -64,6 +64,16 @@ static char *put_text(char *at, const char *key, size_t len, struct span text)
     return at;
 }
 
+static char *put_steps(char *at, const char *key, size_t len, const struct ladder_steps *steps)
+{
+    if (!steps || steps->rungs == 0)
+        return at;
+    char room[LADDER_TEXT_MAX];
+    struct buf buf = {.ptr = room, .cap = sizeof(room), .max = sizeof(room)};
+    ladder_write(steps, &buf);
+    return put_text(at, key, len, buf_span(&buf));
+}
+
 static char *put_hex(char *at, const char *key, size_t len, uint64_t value)
 {
     static const char digits[] = "0123456789abcdef";

@@ -8,7 +8,7 @@
 #include "base/text.h"
 #include "record/record.h"
 
-#define ACCESS_LINE_BYTES_MAX 8192
+#define ACCESS_LINE_BYTES_MAX 12288
 
 /* Belongs to one thread. Start with zeros. */
 struct access_writer {

@@ -33,6 +33,10 @@ static const struct metric requests_metric = {
     "seawall_requests_total", "counter", "requests by how they ended; reasons are in reasons.md",
     0};
 
+static const struct metric reduced_metric = {
+    "seawall_reduced_total", "counter",
+    "requests that each rung of the ladder touched (mode on), or would have (dry-run), of those that reached an engine", 0};
+
 /* From an answer that was in a cache to one that took as long as anybody waits. */
 static const uint64_t bounds_ms[METRICS_BUCKETS] = {
     5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10000, 20000, 40000, 60000, 120000, 300000};
@@ -94,6 +98,17 @@ static void write_requests(struct buf *buf, const struct metrics_counters *sum)
     }
 }
 
+static void write_reduced(struct buf *buf, const struct metrics_counters *sum)
+{
+    metrics_write_head(buf, reduced_metric.name, reduced_metric.kind, reduced_metric.help);
+    for (int rung = 0; rung < LADDER_RUNGS; rung++) {
+        const char *name = ladder_rung_name((enum ladder_rung)rung).ptr;
+        buf_printf(buf, "%s{rung=\"%s\",mode=\"on\"} %llu\n", reduced_metric.name, name, (unsigned long long)sum->reduced[rung]);
+        buf_printf(buf, "%s{rung=\"%s\",mode=\"dry-run\"} %llu\n", reduced_metric.name, name,
+                   (unsigned long long)sum->dry_run[rung]);
+    }
+}
+
 static void append_bound(struct buf *buf, size_t bucket)
 {
     uint64_t ms = bounds_ms[bucket];
@@ -125,6 +140,7 @@ void metrics_write(struct buf *buf, const struct metrics_counters *sum,
 {
     write_metrics(buf, metrics, COUNT_OF(metrics), sum);
     write_requests(buf, sum);
+    write_reduced(buf, sum);
     for (size_t i = 0; i < COUNT_OF(histograms); i++)
         write_histogram(buf, &histograms[i], sum);
     write_metrics(buf, hub_metrics, COUNT_OF(hub_metrics), hub);
@@ -159,6 +175,7 @@ void metrics_write_reference(struct buf *buf)
     buf_printf(buf, "| `%s{reason,status}` | %s | %s |\n", requests_metric.name,
                requests_metric.kind,
                "requests by how they ended: see [reasons](reasons.md); the status is the reason's");
+    buf_printf(buf, "| `%s{rung,mode}` | %s | %s |\n", reduced_metric.name, reduced_metric.kind, reduced_metric.help);
     for (size_t i = 0; i < COUNT_OF(histograms); i++)
         buf_printf(buf, "| `%s` | histogram | %s |\n", histograms[i].name, histograms[i].help);
     write_rows(buf, hub_metrics, COUNT_OF(hub_metrics));

@@ -7,6 +7,7 @@
 
 #include "base/buf.h"
 #include "base/reason.h"
+#include "policy/ladder.h"
 
 /* METRIC(field, kind, prometheus name, help) */
 #define METRICS_TABLE(METRIC)                                                                      \
@@ -54,6 +55,7 @@ struct metrics_counters {
     METRICS_TABLE(METRIC)
 #undef METRIC
     uint64_t ended[REASON_COUNT]; /* requests by how they ended */
+    uint64_t reduced[LADDER_RUNGS], dry_run[LADDER_RUNGS]; /* of those that reached an engine */
 #define HISTOGRAM(field, name, help) uint64_t field[METRICS_BUCKETS + 1], field##_sum_us; /* last is +Inf */
     METRICS_HISTOGRAMS(HISTOGRAM)
 #undef HISTOGRAM

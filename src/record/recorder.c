@@ -99,6 +99,13 @@ static uint64_t us_between(uint64_t from_us, uint64_t to_us)
     return to_us > from_us ? to_us - from_us : 0;
 }
 
+static void count_steps(uint64_t counters[LADDER_RUNGS], const struct ladder_steps *steps)
+{
+    for (int rung = 0; steps && steps->rungs && rung < LADDER_RUNGS; rung++)
+        if (ladder_stepped(steps, (enum ladder_rung)rung))
+            __atomic_store_n(&counters[rung], counters[rung] + 1, __ATOMIC_RELAXED);
+}
+
 static void count(struct metrics_counters *counters, const struct record *record)
 {
     METRIC_ADD(counters, ended[record->reason], 1);
@@ -106,6 +113,8 @@ static void count(struct metrics_counters *counters, const struct record *record
     METRIC_ADD(counters, bytes_out, record->bytes_out);
     if (!record->called)
         return;
+    count_steps(counters->reduced, record->reduced);
+    count_steps(counters->dry_run, record->dry_run);
     if (record->charged) {
         METRIC_ADD(counters, prompt_tokens, record->prompt_tokens);
         METRIC_ADD(counters, completion_tokens, record->completion_tokens);

@@ -20,6 +20,7 @@
 #include "admit/price.h"
 #include "admit/promises.h"
 #include "base/alloc.h"
+#include "policy/ladder.h"
 
 #define STEP_MS GATE_TICK_MS
 #define DAY_MS UINT64_C(86400000)
@@ -31,6 +32,7 @@
 #define SIEGE_WAIT_MS_MAX 10000
 #define PEOPLE_WAIT_MS_MAX                                                                         \
     5000 /* nobody in profile waits longer, whatever comes: fifty cuts, one after another */
+#define OUTPUT_MAX_SHORT 256 /* of unknown calls in a siege */
 #define ENGINE_SLOTS 128
 #define TPOT_US 100000
 #define HALF_SPEED 200
@@ -68,6 +70,7 @@ static struct world {
     uint64_t now_ms;
     int64_t wall_shift_ms;
     struct gate *gate;
+    struct ladder ladder;
     struct predictor predictor;
     struct promises *promises;
     struct engine engine;
@@ -227,7 +230,8 @@ static void ask(struct request *request)
                                  .prompt_tokens = request->facts.prompt_tokens,
                                  .output_expected =
                                      predictor_output(&world.predictor, &request->facts),
-                                 .output_max = request->facts.output_max};
+                                 .output_max = request->facts.output_max,
+                                 .output_max_short = request->place.class == FAIR_UNKNOWN ? OUTPUT_MAX_SHORT : 0};
     request->state = AT_GATE;
     request->written = 0;
     enum turn_state state = gate_ask(world.gate, &request->turn, &ask, world.now_ms);
@@ -500,6 +504,15 @@ static void check_all(void)
     world.siege_ms += view.siege ? STEP_MS : 0;
 }
 
+/* As gateway/turnstile.c does it. */
+static void climb(void)
+{
+    struct gate_view view;
+    gate_view(world.gate, &view);
+    ladder_look(&world.ladder, &(struct ladder_pressure){view.waiting_s, view.siege}, false, world.now_ms);
+    gate_shorten(world.gate, world.ladder.rungs > LADDER_OUTPUT);
+}
+
 static void step(bool open)
 {
     world.now_ms += STEP_MS;
@@ -511,6 +524,7 @@ static void step(bool open)
     if (world.now_ms % 1000 == 0)
         look_at_all();
     gate_tick(world.gate, world.now_ms);
+    climb();
     look_at_news();
     check_all();
     check_greedy();

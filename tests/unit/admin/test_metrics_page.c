@@ -13,7 +13,9 @@ static const struct admin_gate gate = {
             .displaced = 8,
             .waited_out = 9,
             .capacity = 1234.6,
+            .waiting_s = 41.7,
             .siege = true},
+    .rungs = 3,
     .backends = {{.limit = 10, .under_way = 11, .kv_reserved = 12, .kv_max = 13, .stopping = 14}}};
 
 static const char *write_page(struct buf *buf, struct pool **pools, size_t count)
@@ -89,6 +91,8 @@ static void test_gates_are_told_by_pool_class_and_backend(void **state)
         "\nseawall_turns_waited_out_total{pool=\"main\"} 9\n",
         "\nseawall_capacity_weighted_tokens{pool=\"main\"} 1235\n",
         "\nseawall_siege{pool=\"main\"} 1\n",
+        "\nseawall_turns_waiting_seconds{pool=\"main\"} 42\n",
+        "\nseawall_ladder_rungs{pool=\"main\"} 3\n",
         "\nseawall_backend_limit{pool=\"main\",backend=\"http://127.0.0.1:1\"} 10\n",
         "\nseawall_backend_turns{pool=\"main\",backend=\"http://127.0.0.1:1\"} 11\n",
         "\nseawall_backend_kv_reserved_tokens{pool=\"main\",backend=\"http://127.0.0.1:1\"} 12\n",
@@ -130,7 +134,7 @@ static void test_each_metric_stands_in_one_piece(void **state)
             assert_true(span_starts(line, span_str(name)));
         }
     }
-    assert_int_equal(metrics, 32);
+    assert_int_equal(metrics, 34);
     buf_release(&page);
     pool_unref(pool);
 }

@@ -80,6 +80,8 @@ static void test_status_says_who_waits_and_who_runs(void **state)
     (void)state;
     struct reply reply;
     fixture.gate.all.siege = true;
+    fixture.gate.all.waiting_s = 20.4;
+    fixture.gate.rungs = 2;
     ask(&fixture, "GET", "/status", "", &reply);
     const json_t *pool = json_array_get(json_object_get(reply.json, "pools"), 0);
     const json_t *gate = json_object_get(pool, "gate");
@@ -91,6 +93,8 @@ static void test_status_says_who_waits_and_who_runs(void **state)
     assert_int_equal(number_at(json_object_get(gate, "running"), "paid"), 5);
     assert_int_equal(number_at(gate, "capacity_wt_s"), 100);
     assert_true(json_is_true(json_object_get(gate, "siege")));
+    assert_int_equal(number_at(gate, "waiting_s"), 20);
+    assert_int_equal(number_at(gate, "rungs"), 2);
     assert_int_equal(number_at(backend, "limit"), 10);
     assert_int_equal(number_at(backend, "turns"), 11);
     assert_int_equal(number_at(backend, "kv_reserved"), 12);

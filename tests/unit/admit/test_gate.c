@@ -355,7 +355,7 @@ static void learn_capacity(size_t at)
 static void a_siege_shortens_answers_and_waits_of_the_unknown(void **state)
 {
     (void)state;
-    struct gate_ask many = {.place = {FAIR_UNKNOWN, 1, 1}, .prompt_tokens = PROMPT, .output_expected = 20000, .output_max = 40000};
+    struct gate_ask many = {.place = {FAIR_UNKNOWN, 1, 1}, .prompt_tokens = PROMPT, .output_expected = 20000, .output_max = 40000, .output_max_short = 256};
     ask(0, FAIR_IN_PROFILE);
     for (size_t i = 1; i < SLOTS; i++)
         ask(i, FAIR_UNKNOWN);
@@ -364,12 +364,14 @@ static void a_siege_shortens_answers_and_waits_of_the_unknown(void **state)
     (void)gate_ask(gate, &turns[10], &many, now);
     (void)gate_ask(gate, &turns[11], &many, now);
     gate_tick(gate, now += GATE_TICK_MS);
-    assert_true(view().siege);
+    assert_true(view().siege && view().waiting_s > GATE_SIEGE_BEGINS_S);
+    gate_shorten(gate, true); /* they wait already */
     for (size_t i = 1; i < SLOTS && turns[10].state == TURN_WAITING; i++)
         done(i);
     assert_int_equal(turns[10].state, TURN_RUNNING);
-    assert_int_equal(turns[10].output_max, GATE_SIEGE_OUTPUT);
-    assert_true(turns[10].siege);
+    assert_int_equal(turns[10].output_max, 256);
+    assert_true(turns[10].siege && turns[10].shorten);
+    assert_true(turns[10].kv == PROMPT + 256); /* and no more of the cache is kept for it */
     for (uint32_t ms = 0; ms < limits.siege_wait_ms_max; ms += GATE_TICK_MS)
         gate_tick(gate, now += GATE_TICK_MS);
     assert_int_not_equal(turns[11].state, TURN_WAITING);
@@ -379,6 +381,28 @@ static void a_siege_shortens_answers_and_waits_of_the_unknown(void **state)
     for (int i = 0; i * GATE_TICK_MS <= (int)limits.siege_wait_ms_max; i++)
         gate_tick(gate, now += GATE_TICK_MS);
     assert_false(view().siege);
+}
+
+/* Whoever names no shorter maximum, or has a smaller one, keeps its own. */
+static void answers_are_shortened_while_told_and_only_where_that_is_less(void **state)
+{
+    (void)state;
+    static const struct {
+        bool shorten;
+        uint64_t output_max, output_max_short, expected;
+    } cases[] = {{true, 0, 256, 256},   {true, 1000, 256, 256},   {true, 100, 256, 100},   {true, 1000, 0, 1000},
+                 {false, 0, 256, 0}, {false, 1000, 256, 1000}, {false, 100, 256, 100}, {true, 0, 0, 0}};
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct gate_ask one = {.place = {FAIR_UNKNOWN, 1, 1},
+                               .prompt_tokens = PROMPT,
+                               .output_max = cases[i].output_max,
+                               .output_max_short = cases[i].output_max_short};
+        gate_shorten(gate, cases[i].shorten);
+        assert_int_equal(gate_ask(gate, &turns[0], &one, now), TURN_RUNNING);
+        assert_int_equal(turns[0].output_max, cases[i].expected);
+        assert_int_equal(turns[0].shorten, cases[i].shorten);
+        done(0);
+    }
 }
 
 static void without_in_profile_callers_there_is_no_siege(void **state)
@@ -664,6 +688,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(idle_backends_take_turns, begin, end),
         cmocka_unit_test_setup_teardown(weights_share_until_limits_are_reached, begin, end),
         cmocka_unit_test_setup_teardown(a_siege_shortens_answers_and_waits_of_the_unknown, begin, end),
+        cmocka_unit_test_setup_teardown(answers_are_shortened_while_told_and_only_where_that_is_less, begin, end),
         cmocka_unit_test_setup_teardown(without_in_profile_callers_there_is_no_siege, begin, end),
         cmocka_unit_test_setup_teardown(whole_answers_teach_the_limit_too, begin, end),
         cmocka_unit_test_setup_teardown(with_one_class_nobody_is_cut, begin, end),

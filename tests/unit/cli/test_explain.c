@@ -107,6 +107,17 @@ static void the_class_has_its_why(void **state)
                 "class     none: it came before its time\n");
 }
 
+static void what_the_ladder_left_away_is_told(void **state)
+{
+    (void)state;
+    static const char line[] = "{\"class\":\"unknown\",\"rungs\":4,\"reduced\":\"output=256, model=\\\"small\\\"\","
+                               "\"dry_run\":\"context=-12\",\"model\":\"small\",\"asked_model\":\"large\"}";
+    assert_says(line, "reduced   output=256, model=\"small\"; rungs of the ladder that stood when it came: 4; the model asked for was large\n");
+    assert_says(line, "dry run   context=-12; rungs of the ladder that stood when it came: 4\n");
+    assert_says("{\"class\":\"unknown\",\"reduced\":\"output=256\"}", "reduced   output=256\n");
+    assert_silent("{\"class\":\"unknown\",\"rungs\":1}", "reduced");
+}
+
 static void one_that_was_sent_away_is_told(void **state)
 {
     (void)state;
@@ -166,7 +177,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         CASE(a_served_request_is_told_whole),    CASE(the_class_has_its_why),
-        CASE(one_that_was_sent_away_is_told),    CASE(a_refusal_before_any_turn_has_no_price),
+        CASE(what_the_ladder_left_away_is_told), CASE(one_that_was_sent_away_is_told),    CASE(a_refusal_before_any_turn_has_no_price),
         CASE(text_of_strangers_moves_no_cursor), CASE(a_line_of_wrong_kinds_is_no_harm),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -34,6 +34,16 @@ static void test_each_pool_has_its_line(void **state)
                "small      4        0                    0     0        0    0  calm\n");
 }
 
+static void test_rungs_of_the_ladder_are_told(void **state)
+{
+    (void)state;
+    assert_table("[{\"name\":\"a\",\"gate\":{\"siege\":true,\"rungs\":2}},"
+                 "{\"name\":\"b\",\"gate\":{\"siege\":false,\"rungs\":1}}]",
+                 "POOL  LIMIT  RUNNING  WAITING: IN-PROFILE  PAID  UNKNOWN  CUT  NOW\n"
+                 "a         0        0                    0     0        0    0  siege, rung 2\n"
+                 "b         0        0                    0     0        0    0  crowd, rung 1\n");
+}
+
 static void test_a_service_without_gates_has_none(void **state)
 {
     (void)state;
@@ -46,6 +56,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_each_pool_has_its_line),
+        cmocka_unit_test(test_rungs_of_the_ladder_are_told),
         cmocka_unit_test(test_a_service_without_gates_has_none),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);

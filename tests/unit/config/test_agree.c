@@ -50,6 +50,9 @@ static void settings_that_do_not_agree(void **state)
          "seawall.yaml:7: models.name: it is the name of the model in line 5 already"},
         {TWO_POOLS "models:\n- name: m\n  pool: a\n  context_tokens: 100\n  output_tokens: 101\n",
          "seawall.yaml:8: models.output_tokens: it is more than context_tokens"},
+        {TWO_POOLS "models:\n- {name: m, pool: a, smaller: n}\n", "seawall.yaml:5: models.smaller: there is no model 'n'"},
+        {TWO_POOLS "models:\n- {name: m, pool: a}\n- name: n\n  pool: a\n  smaller: n\n",
+         "seawall.yaml:8: models.smaller: it is the model itself"},
     };
     for (size_t i = 0; i < COUNT_OF(examples); i++)
         testing_refused(examples[i].text, NULL, examples[i].expected);

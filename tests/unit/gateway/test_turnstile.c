@@ -8,6 +8,7 @@
 
 #include "base/alloc.h"
 #include "gateway/turnstile.h"
+#include "policy/ladder.h"
 #include "relay/backend.h"
 
 #include <pthread.h>
@@ -94,6 +95,56 @@ static void the_bell_of_who_is_next_rings(void **state)
     assert_int_equal(leave(1), 0);
     turnstile_view(turnstile, now_ms, &view);
     assert_int_equal(view.running[FAIR_UNKNOWN] + view.waiting[FAIR_UNKNOWN], 0);
+}
+
+/* One call in profile that writes, and far more of others than can be done: rungs stand, answers are shortened; and fall when nobody looked for long. */
+static void a_siege_climbs_the_ladder_and_its_end_is_seen_after_a_quiet_time(void **state)
+{
+    (void)state;
+    turnstile_bells bells;
+    const struct predictor_facts large = {.prompt_tokens = 100000, .output_max = 1000};
+    struct gate_ask mine = {.place = {FAIR_IN_PROFILE, 1, 1}, .prompt_tokens = 10, .output_max = 40};
+    struct gate_ask other = {
+        .place = {FAIR_UNKNOWN, 2, 2}, .worker = 1, .prompt_tokens = large.prompt_tokens, .output_max = 1000, .output_max_short = 256};
+    assert_int_equal(turnstile_rungs(turnstile, now_ms), 0);
+    assert_int_equal(turnstile_ask(turnstile, &turns[0], &mine, &facts, now_ms, &bells), TURN_RUNNING);
+    for (uint64_t tokens = 1; tokens < 20; tokens++) {
+        (void)turnstile_tick(turnstile, now_ms += GATE_TICK_MS);
+        turnstile_progress(turnstile, &turns[0], tokens, now_ms);
+    }
+    assert_int_equal(turnstile_rungs(turnstile, now_ms), 0);
+    assert_int_equal(turnstile_ask(turnstile, &turns[1], &other, &large, now_ms, &bells), TURN_WAITING);
+    (void)turnstile_tick(turnstile, now_ms += GATE_TICK_MS);
+    assert_int_equal(turnstile_rungs(turnstile, now_ms), LADDER_RUNGS);
+    assert_int_equal(leave(0), 1U << 1);
+    assert_news(1, 1, TURN_RUNNING);
+    assert_true(turns[1].shorten);
+    assert_int_equal(turns[1].output_max, 256);
+    (void)leave(1);
+    assert_int_equal(turnstile_rungs(turnstile, now_ms), LADDER_RUNGS);
+    assert_int_equal(turnstile_rungs(turnstile, now_ms += 2 * GATE_SIEGE_CALM_MS), 0);
+}
+
+/* Nobody in profile: nothing stands, until the operator says that crowds count. */
+static void a_crowd_climbs_the_ladder_where_it_may(void **state)
+{
+    (void)state;
+    turnstile_bells bells;
+    const struct predictor_facts large = {.prompt_tokens = 100000, .output_max = 1000};
+    struct gate_ask other = {.place = {FAIR_UNKNOWN, 2, 2}, .prompt_tokens = large.prompt_tokens, .output_max = 1000};
+    assert_int_equal(ask(0, &bells), TURN_RUNNING);
+    for (uint64_t tokens = 1; tokens < 20; tokens++) {
+        (void)turnstile_tick(turnstile, now_ms += GATE_TICK_MS);
+        turnstile_progress(turnstile, &turns[0], tokens, now_ms);
+    }
+    assert_int_equal(turnstile_ask(turnstile, &turns[1], &other, &large, now_ms, &bells), TURN_WAITING);
+    (void)turnstile_tick(turnstile, now_ms += GATE_TICK_MS);
+    assert_int_equal(turnstile_rungs(turnstile, now_ms), 0);
+    turnstile_set_crowds(turnstile, true);
+    (void)turnstile_tick(turnstile, now_ms += GATE_TICK_MS);
+    assert_int_equal(turnstile_rungs(turnstile, now_ms), LADDER_RUNGS);
+    (void)leave(1);
+    (void)leave(0);
 }
 
 static void who_waited_too_long_is_news_at_a_tick(void **state)
@@ -261,6 +312,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         CASE(the_bell_of_who_is_next_rings),
+        CASE(a_siege_climbs_the_ladder_and_its_end_is_seen_after_a_quiet_time),
+        CASE(a_crowd_climbs_the_ladder_where_it_may),
         CASE(who_waited_too_long_is_news_at_a_tick),
         CASE(a_backend_that_is_down_takes_nobody_who_waits),
         CASE(limits_may_change_while_some_wait),

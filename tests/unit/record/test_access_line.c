@@ -98,6 +98,23 @@ static void full_record_says_all(void **state)
         "\"total_us\":3000,\"detail\":\"cut at 20\"}\n");
 }
 
+static void steps_of_the_ladder_are_told(void **state)
+{
+    (void)state;
+    struct access_writer writer = {0};
+    struct ladder_steps reduced = {.rungs = 1u << LADDER_OUTPUT | 1u << LADDER_MODEL, .output_tokens = 256, .model = SPAN("small")};
+    struct ladder_steps dry_run = {.rungs = 1u << LADDER_CONTEXT, .messages = 12};
+    struct record record = {
+        .rungs = 4, .reduced = &reduced, .dry_run = &dry_run, .model = SPAN("small"), .asked_model = SPAN("large")};
+    const char *text = write_line(&writer, &record);
+    assert_non_null(strstr(text, ",\"rungs\":4,\"reduced\":\"output=256, model=\\\"small\\\"\",\"dry_run\":\"context=-12\","));
+    assert_non_null(strstr(text, ",\"model\":\"small\",\"asked_model\":\"large\","));
+    reduced.rungs = dry_run.rungs = 0;
+    text = write_line(&writer, &record);
+    assert_null(strstr(text, "reduced"));
+    assert_null(strstr(text, "dry_run"));
+}
+
 static void a_budget_may_be_overdrawn_and_small(void **state)
 {
     (void)state;
@@ -215,12 +232,22 @@ static void anything_at_all_gives_a_sound_line(void **state)
         random_bytes(noise, sizeof(noise));
         if (i % 3 == 0) /* the longest escapes */
             memset(noise, 1, sizeof(noise));
+        char quotes[255]; /* the longest name of a model, and of it the longest escapes */
+        memset(quotes, '"', sizeof(quotes));
+        struct ladder_steps steps = {.rungs = (1u << LADDER_RUNGS) - 1,
+                                     .output_tokens = UINT64_MAX,
+                                     .messages = UINT32_MAX,
+                                     .reasoning = SPAN("low"),
+                                     .model = span_of(quotes, sizeof(quotes))};
         struct record record = {.request_id = all,
                                 .client_request_id = all,
                                 .method = all,
                                 .path = all,
                                 .endpoint = all,
                                 .model = all,
+                                .asked_model = all,
+                                .reduced = &steps,
+                                .dry_run = &steps,
                                 .backend = all,
                                 .user_agent = all,
                                 .detail = all,
@@ -266,6 +293,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(empty_record_says_little),
         cmocka_unit_test(full_record_says_all),
+        cmocka_unit_test(steps_of_the_ladder_are_told),
         cmocka_unit_test(a_budget_may_be_overdrawn_and_small),
         cmocka_unit_test(date_follows_the_clock_both_ways),
         cmocka_unit_test(text_is_escaped),

@@ -66,6 +66,8 @@ static void page_is_in_prometheus_form(void **state)
     struct metrics_counters sum = {.connections_open = 3, .bytes_out = UINT64_MAX};
     struct metrics_hub hub = {.access_lines_dropped = 12, .trouble = 1};
     sum.ended[REASON_BAD_KEY] = 8;
+    sum.reduced[LADDER_OUTPUT] = 5;
+    sum.dry_run[LADDER_MODEL] = 6;
     METRIC_OBSERVE(&sum, first_token_ms, 6000);
     METRIC_OBSERVE(&sum, first_token_ms, 10000);
     METRIC_OBSERVE(&sum, first_token_ms, 60000000);
@@ -84,6 +86,10 @@ static void page_is_in_prometheus_form(void **state)
     assert_has(page, "# TYPE seawall_requests_total counter\n"
                      "seawall_requests_total{reason=\"OK\",status=\"200\"} 0\n");
     assert_has(page, "\nseawall_requests_total{reason=\"BAD_KEY\",status=\"401\"} 8\n");
+    assert_has(page, "# TYPE seawall_reduced_total counter\n"
+                     "seawall_reduced_total{rung=\"output\",mode=\"on\"} 5\n"
+                     "seawall_reduced_total{rung=\"output\",mode=\"dry-run\"} 0\n");
+    assert_has(page, "\nseawall_reduced_total{rung=\"model\",mode=\"dry-run\"} 6\n");
     assert_has(page, "# TYPE seawall_first_token_seconds histogram\n"
                      "seawall_first_token_seconds_bucket{le=\"0.005\"} 0\n"
                      "seawall_first_token_seconds_bucket{le=\"0.010\"} 2\n"
@@ -121,7 +127,7 @@ static void samples_follow_their_head(void **state)
             assert_true(span_starts(line, name));
         }
     }
-    assert_int_equal(heads, 21);
+    assert_int_equal(heads, 22);
     buf_release(&buf);
 }
 

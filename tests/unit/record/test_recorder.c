@@ -15,9 +15,12 @@ static void requests_are_counted(void **state)
     service_begin(&service, 1, "off");
     struct recorder *recorder = recorder_new(service.hub, service.loop, 0);
     assert_non_null(recorder);
+    const struct ladder_steps reduced = {.rungs = 1u << LADDER_OUTPUT}, dry_run = {.rungs = 1u << LADDER_MODEL | 1u << LADDER_CONTEXT};
     struct record served = served_record(1);
+    served.reduced = &reduced;
+    served.dry_run = &dry_run;
     struct record refused = {
-        .reason = REASON_BAD_KEY, .status = 401, .bytes_in = 7, .prompt_tokens = 99};
+        .reason = REASON_BAD_KEY, .status = 401, .bytes_in = 7, .prompt_tokens = 99, .reduced = &reduced};
     struct record failed = served_record(1);
     failed.reason = REASON_ENGINE_ERROR;
     failed.charged = false;
@@ -32,6 +35,9 @@ static void requests_are_counted(void **state)
     assert_int_equal(sum.ended[REASON_OK], 1);
     assert_int_equal(sum.ended[REASON_BAD_KEY], 1);
     assert_int_equal(sum.ended[REASON_ENGINE_ERROR], 1);
+    assert_int_equal(sum.reduced[LADDER_OUTPUT], 1); /* not of one that never reached an engine */
+    assert_int_equal(sum.reduced[LADDER_MODEL] + sum.dry_run[LADDER_OUTPUT], 0);
+    assert_int_equal(sum.dry_run[LADDER_MODEL] + sum.dry_run[LADDER_CONTEXT], 2);
     assert_int_equal(sum.bytes_in, 607);
     assert_int_equal(sum.bytes_out, 10000);
     assert_int_equal(sum.prompt_tokens, 10); /* only what was charged */
