@@ -146,3 +146,14 @@ double fair_heap_lowest(const struct fair_heap *heap)
 {
     return heap->slots[0].lowest;
 }
+
+struct fair_seat *fair_heap_late(const struct fair_heap *heap, uint32_t looks)
+{
+    if (heap->count == 0)
+        return NULL;
+    uint32_t late = heap->count - 1;
+    for (uint32_t i = 1; i < MIN(looks, heap->count); i++)
+        if (before(&heap->slots[late], &heap->slots[heap->count - 1 - i]))
+            late = heap->count - 1 - i;
+    return heap->slots[late].seat;
+}

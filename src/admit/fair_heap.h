@@ -43,6 +43,9 @@ struct fair_seat *fair_heap_first(const struct fair_heap *heap);
 /* Lowest counter; the heap is not empty. */
 double fair_heap_lowest(const struct fair_heap *heap);
 
+/* One that goes late: the last of `looks` at the bottom. NULL: empty. */
+struct fair_seat *fair_heap_late(const struct fair_heap *heap, uint32_t looks);
+
 static inline bool fair_seat_before(const struct fair_seat *a, const struct fair_seat *b)
 {
     double finish_a = a->counter + a->price, finish_b = b->counter + b->price;

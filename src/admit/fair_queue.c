@@ -5,8 +5,8 @@
  * leaf to the root.
  *
  * Of each node: `counter` (in its seat) ≥ `base`, what it was lifted to last; counter − running / weight is what it was *served*. `served_max` of a parent
- * is the highest that was served of any child. So a child without running work that is above served_max does not exist, and only one beside which others
- * wait lower has to be remembered.
+ * is the highest that was served of any child. So a child without running work is above served_max only for what it asked in vain, which counts while others wait, and
+ * only one beside which others wait lower has to be remembered.
  *
  * The seat's `price` is that of the first entry of an identity, and of the first identity of a network; classes have none. It is set again from the leaf up
  * whenever a counter or what waits changes.
@@ -171,7 +171,7 @@ static void let_go(struct fair_queue *queue, struct fair_node *node)
 {
     while (node->level > LEVEL_CLASS && node->parts == 0) {
         struct fair_node *parent = node->parent;
-        if (node->seat.counter > floor_of(parent)) {
+        if (parent->heap.count > 0 && node->seat.counter > floor_of(parent)) {
             remember(queue, node);
             return;
         }
@@ -489,6 +489,17 @@ void fair_queue_leave(struct fair_queue *queue, struct fair_entry *entry)
     depart(queue, entry);
 }
 
+void fair_queue_leave_in_vain(struct fair_queue *queue, struct fair_entry *entry)
+{
+    double price = (double)entry->price;
+    for (struct fair_node *node = entry->node; node->level > LEVEL_CLASS; node = node->parent) {
+        double most = node->parent->virtual_time + FAIR_VAIN_TURNS * price;
+        double charged = MIN(node->seat.counter + price, most);
+        node->seat.counter = MAX(node->seat.counter, charged);
+    }
+    fair_queue_leave(queue, entry);
+}
+
 void fair_queue_settle(struct fair_queue *queue, struct fair_entry *entry, uint64_t used)
 {
     check(entry->node && list_empty(&entry->link) && queue->running > 0);
@@ -515,14 +526,40 @@ void fair_queue_charge(struct fair_queue *queue, struct fair_entry *entry, uint6
     entry->price = used;
 }
 
-struct fair_entry *fair_queue_displaced_by(struct fair_queue *queue, enum fair_class class)
+/* Of the networks of a class that wait: one of the latest. */
+static struct fair_node *late_network(const struct fair_node *class)
 {
-    for (size_t lowest = FAIR_CLASSES - 1; lowest > (size_t) class; lowest--) {
+    struct fair_seat *seat = fair_heap_late(&class->heap, FAIR_LOOKS);
+    return seat ? node_of(seat) : NULL;
+}
+
+/* When a request that has just come would be served, as its class counts it. */
+static double finish_of(const struct fair_queue *queue, const struct fair_place *place, uint64_t price)
+{
+    const struct fair_node *class = &queue->classes[place->class];
+    const struct fair_node *network = find_network(queue, bucket_of(queue, place, LEVEL_NETWORK), place);
+    double floor = floor_of(class);
+    return (network ? MAX(network->seat.counter, floor) : floor) + (double)price;
+}
+
+struct fair_entry *fair_queue_displaced_by(struct fair_queue *queue, const struct fair_place *place, uint64_t price)
+{
+    for (size_t lowest = FAIR_CLASSES - 1; lowest > (size_t)place->class; lowest--) {
         struct list *arrivals = &queue->totals[lowest].arrivals;
         if (!list_empty(arrivals))
             return list_entry(arrivals->prev, struct fair_entry, arrival_link);
     }
-    return NULL;
+    struct fair_node *node = place->class == FAIR_UNKNOWN ? late_network(&queue->classes[FAIR_UNKNOWN]) : NULL;
+    if (!node || node->seat.counter + node->seat.price <= finish_of(queue, place, price))
+        return NULL;
+    node = node_of(fair_heap_late(&node->heap, FAIR_LOOKS));
+    return list_entry(node->entries.prev, struct fair_entry, link);
+}
+
+bool fair_queue_owes(const struct fair_entry *entry)
+{
+    const struct fair_node *network = entry->node->parent;
+    return network->seat.counter > network->base;
 }
 
 /* ---- the whole ----------------------------------------------------------------------------- */

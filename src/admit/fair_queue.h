@@ -17,11 +17,14 @@
  *     - A class that waits and is passed over because it may not go now (fair_queue_next() was not asked for it, or another class passes) is lifted to the class
  *       that goes: after a siege the unknown do not present the bill for it to everybody else.
  *
+ * Whoever waited in vain is charged all the same (fair_queue_leave_in_vain(), for strangers): of those who were given nothing, who asks for the first time goes before who
+ * asks again and again, and a flood ranks behind the few that it hides. The debt is at most FAIR_VAIN_TURNS of its requests, and is forgotten when nobody waits beside it.
+ *
  * Let P be the dearest request, R what one child has running at most (which may turn out dearer or cheaper), n the children that wait at a level at one time.
  *
  *     - For two identities of one network that both wait throughout, the counters differ by at most U = P + R, and what they were given in any time by at most
  *       2 U: the bound of the paper. The same holds for networks of a class and, by weights, for classes.
- *     - What a child would be served next has its turn before work of 4 (n + 1) (2 P + R) of the children beside it is over, whoever comes meanwhile; a newcomer's
+ *     - What a child that owes nothing would be served next has its turn before work of 4 (n + 1) (2 P + R) of the children beside it is over, whoever comes meanwhile; a newcomer's
  *       request of price p, while the same n wait throughout at one price, after n p of it and one request.
  *
  * Pure: no clock, no lock, no memory but its own. O(log n) for each call, n = what waits at one level. Bounded: `waiting_max` entries; of one identity a
@@ -37,6 +40,8 @@
 
 #define FAIR_REMEMBERED_MAX 65536
 #define FAIR_SHARE_OF_REST 16
+#define FAIR_VAIN_TURNS 8
+#define FAIR_LOOKS 8
 #define FAIR_PRICE_MAX (UINT64_C(1) << 40) /* wt; more counts as this, and nothing as 1 */
 
 enum fair_class { FAIR_IN_PROFILE, FAIR_PAID, FAIR_UNKNOWN, FAIR_CLASSES };
@@ -92,13 +97,20 @@ struct fair_entry *fair_queue_next(struct fair_queue *queue, unsigned classes);
 void fair_queue_take(struct fair_queue *queue, struct fair_entry *entry);
 /* Gives up waiting: nothing is charged. */
 void fair_queue_leave(struct fair_queue *queue, struct fair_entry *entry);
+/* Waited in vain: its network and identity are charged as if it had had its turn, up to FAIR_VAIN_TURNS times its price ahead of their level; its class is not. So who
+ * asks once goes before who asks again and again. */
+void fair_queue_leave_in_vain(struct fair_queue *queue, struct fair_entry *entry);
 /* The work of one that had its turn is over: charges `used` instead of its price. */
 void fair_queue_settle(struct fair_queue *queue, struct fair_entry *entry, uint64_t used);
 /* It turned out dearer than its price while it runs: charges the difference now; `price` grows to `used`. */
 void fair_queue_charge(struct fair_queue *queue, struct fair_entry *entry, uint64_t used);
 
-/* The newest waiting entry of the lowest class that waits and is lower than `class`: who goes when all is full. NULL when there is none. */
-struct fair_entry *fair_queue_displaced_by(struct fair_queue *queue, enum fair_class class);
+/* Who goes when all is full and a request of this place and price comes: the newest of the lowest class that waits and is lower; where there is none and it is unknown
+ * itself, one of the unknown that would be served late and after it (of FAIR_LOOKS that are looked at). NULL: it has to go itself. */
+struct fair_entry *fair_queue_displaced_by(struct fair_queue *queue, const struct fair_place *place, uint64_t price);
+
+/* Of one that waits: was its network given more than those beside it when it began to wait, or has it asked in vain? */
+bool fair_queue_owes(const struct fair_entry *entry);
 
 /* Forgets what need not be remembered any more, looking at no more than `nodes`. Each fourth call or so looks at one by itself; a quiet time
  * is for the rest. */

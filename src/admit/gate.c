@@ -180,13 +180,27 @@ static uint32_t class_limit(const struct gate *gate, enum fair_class class, cons
     return MIN(totals->limit, totals->cap - kept);
 }
 
+/* Places that in a siege are for strangers who owe nothing. One that has just come waits for the next tick to have one. */
+static uint32_t kept_for_new(const struct gate *gate)
+{
+    uint32_t low = gate->running_count[FAIR_PAID] + gate->running_count[FAIR_UNKNOWN];
+    return gate->siege ? (uint32_t)ceil(sqrt(low)) : 0;
+}
+
+/* A stranger that waits and whose network owes nothing. */
+static bool is_new(const struct turn *turn)
+{
+    return turn->place.class == FAIR_UNKNOWN && turn->state == TURN_WAITING && !fair_queue_owes(&turn->entry);
+}
+
 /* The least loaded backend with room, or NULL. */
 static struct gate_backend *find_room(struct gate *gate, const struct turn *turn, uint64_t now_ms)
 {
     struct gate_backend *best = NULL;
     struct totals all = totals(gate, turn->place.class);
     bool low = turn->place.class != FAIR_IN_PROFILE && !gate->limits.one_class;
-    if (all.busy >= class_limit(gate, turn->place.class, &all))
+    uint32_t kept = low && !is_new(turn) ? kept_for_new(gate) : 0;
+    if (all.busy + kept >= class_limit(gate, turn->place.class, &all))
         return NULL;
     for (size_t i = 0; i < gate->backends_count; i++) {
         struct gate_backend *backend = &gate->backends[(gate->looked_first + i) % gate->backends_count];
@@ -227,6 +241,17 @@ static void tell(struct gate *gate, struct turn *turn)
     gate->workers_with_news |= 1ull << MIN(turn->worker, 63u);
 }
 
+/* Its answers end sooner, where its owner lets them: but for one who owes nothing and asks for little. */
+static void shorten(struct turn *turn)
+{
+    uint64_t most = turn->output_max_short, asked = turn->output_max;
+    turn->shorten = turn->owes || asked == 0 || asked > GATE_MODEST * most;
+    if (!turn->shorten || most == 0)
+        return;
+    most = MAX(most, turn->output_tokens);
+    turn->output_max = asked > 0 ? MIN(asked, most) : most;
+}
+
 static void start(struct gate *gate, struct turn *turn, struct gate_backend *backend, uint64_t now_ms)
 {
     enum fair_class class = turn->place.class;
@@ -234,9 +259,8 @@ static void start(struct gate *gate, struct turn *turn, struct gate_backend *bac
     turn->backend = (uint32_t)(backend - gate->backends);
     turn->started_ms = now_ms;
     turn->siege = gate->siege;
-    turn->shorten = gate->shorten;
-    if (gate->shorten && turn->output_max_short)
-        turn->output_max = turn->output_max ? MIN(turn->output_max, turn->output_max_short) : turn->output_max_short;
+    if (gate->shorten)
+        shorten(turn);
     if (turn->output_max)
         turn->output_expected = MIN(turn->output_expected, turn->output_max);
     list_remove(&turn->link);
@@ -245,10 +269,19 @@ static void start(struct gate *gate, struct turn *turn, struct gate_backend *bac
     gate_backend_take(backend, turn);
 }
 
+/* Strangers are told apart by how often they ask and for how much; callers with a budget or a promise are not held to account for our having no place. */
+static void leave(struct gate *gate, struct turn *turn)
+{
+    if (turn->place.class == FAIR_UNKNOWN && !gate->limits.one_class)
+        fair_queue_leave_in_vain(gate->queue, &turn->entry);
+    else
+        fair_queue_leave(gate->queue, &turn->entry);
+    list_remove(&turn->link);
+}
+
 static void refuse(struct gate *gate, struct turn *turn, enum gate_refusal why)
 {
-    fair_queue_leave(gate->queue, &turn->entry);
-    list_remove(&turn->link);
+    leave(gate, turn);
     turn->state = TURN_REFUSED;
     turn->refusal = why;
     tell(gate, turn);
@@ -304,6 +337,7 @@ static void pump(struct gate *gate, uint64_t now_ms)
             classes &= ~(1u << turn->place.class);
             continue;
         }
+        turn->owes = fair_queue_owes(entry);
         fair_queue_take(gate->queue, entry);
         start(gate, turn, backend, now_ms);
         tell(gate, turn);
@@ -324,7 +358,7 @@ static int enqueue(struct gate *gate, struct turn *turn, uint64_t price)
     int result = fair_queue_push(gate->queue, &turn->entry, &turn->place, price);
     if (result != -ENOSPC)
         return result;
-    struct fair_entry *other = fair_queue_displaced_by(gate->queue, turn->place.class);
+    struct fair_entry *other = fair_queue_displaced_by(gate->queue, &turn->place, price);
     if (!other)
         return result;
     gate->displaced++;
@@ -425,8 +459,7 @@ void gate_end(struct gate *gate, struct turn *turn, uint64_t prompt_tokens, uint
         list_remove(&turn->news);
         break;
     case TURN_WAITING:
-        fair_queue_leave(gate->queue, &turn->entry);
-        list_remove(&turn->link);
+        leave(gate, turn);
         break;
     case TURN_RUNNING:
     case TURN_CUT: {
@@ -545,9 +578,14 @@ void gate_tick(struct gate *gate, uint64_t now_ms)
     fair_queue_tidy(gate->queue, TIDY_NODES);
 }
 
-void gate_shorten(struct gate *gate, bool shorten)
+/* What runs already is shortened too: the first of a flood would write for longer than most floods last. */
+void gate_shorten(struct gate *gate, bool shortens)
 {
-    gate->shorten = shorten;
+    bool begins = shortens && !gate->shorten;
+    gate->shorten = shortens;
+    for (int class = 0; begins && class < FAIR_CLASSES; class++)
+        list_each(at, &gate->running[class])
+            shorten(list_entry(at, struct turn, link));
 }
 
 void gate_know(struct gate *gate, size_t backend, bool available, const struct limiter_facts *facts)
@@ -602,6 +640,12 @@ bool gate_has_room(const struct gate *gate, enum fair_class class)
 {
     struct totals all = totals(gate, class);
     return !gate->siege && waiting_ahead(gate, FAIR_UNKNOWN) == 0 && all.busy < class_limit(gate, class, &all);
+}
+
+struct gate_outlook gate_outlook(const struct gate *gate, enum fair_class class)
+{
+    double ms = (double)fair_queue_price_waiting(gate->queue, class) * 1000 / gate_rate(gate, class);
+    return (struct gate_outlook){waiting_ahead(gate, class), ms < GATE_OUTLOOK_MS_MAX ? (uint32_t)ms : GATE_OUTLOOK_MS_MAX};
 }
 
 void gate_view(const struct gate *gate, struct gate_view *ret_view)

@@ -30,8 +30,10 @@
  *   waiting    at most wait_ms_max, in a siege siege_wait_ms_max for classes below in-profile; a queue that is full loses the newest of a lower class first
  *   siege      begins when what waits below in-profile is worth GATE_SIEGE_BEGINS_S of all capacity while there are in-profile callers to protect, and ends
  *              GATE_SIEGE_CALM_MS after it was last worth GATE_SIEGE_GOES_ON_S. Without in-profile callers all are alike, and waiting is all that is asked of them
- *   shorten    while gate_shorten() says so (policy/ladder.h), calls that have their turn may write `output_max_short` tokens, all their answers (`n`) together. It counts
- *              when the turn comes, however long the request has waited
+ *   shorten    while gate_shorten() says so (policy/ladder.h), calls that run or have their turn may write `output_max_short` tokens, all their answers (`n`) together; as
+ *              many as they asked for when that is GATE_MODEST times as many at most and their network owes nothing. It counts however long a request has waited
+ *   strangers  who waits in vain owes for it (fair_queue.h), so that who asks once and for little goes before who floods. In a siege ⌈√m⌉ places, m = calls below
+ *              in-profile under way, are for strangers who owe nothing
  *
  * Capacity is what was served, in wt/s, while somebody waited; nobody sets it. Until that was seen for some seconds GATE_CALL_RATE_GUESS stands in for it.
  */
@@ -49,6 +51,7 @@
 #define GATE_STOP_SOON_MS 500
 #define GATE_STOPPING_MS_MAX 60000 /* however long a call's end is predicted to take */
 #define GATE_STOPS_NOT UINT32_MAX
+#define GATE_MODEST 2 /* times the short answer: a stranger who asks for no more gets it */
 #define GATE_SIEGE_BEGINS_S 10.0
 #define GATE_SIEGE_GOES_ON_S 2.0
 #define GATE_PROTECTED_MS 600000 /* an in-profile call was under way so lately */
@@ -88,7 +91,8 @@ struct turn {
     uint64_t tokens_ms;          /* of the last progress */
     bool siege;                  /* it was admitted in one */
     bool stopped;                /* set before gate_end(): its connection to the engine was closed in mid-answer */
-    bool shorten;                /* it was admitted while answers are shortened, its own or not */
+    bool shorten;                /* it had its turn, or ran, while answers are shortened, its own or not; but for a modest one */
+    bool owes;                   /* its network did when it had its turn */
 };
 
 struct gate_limits {
@@ -122,8 +126,8 @@ void gate_progress(struct gate *gate, struct turn *turn, uint64_t output_tokens,
 /* It is over, or its caller has gone; from any state, also none. What it used is charged; for a call that never ran that is nothing. */
 void gate_end(struct gate *gate, struct turn *turn, uint64_t prompt_tokens, uint64_t output_tokens, uint64_t now_ms);
 
-/* From now on, whoever has its turn. Not at first. */
-void gate_shorten(struct gate *gate, bool shorten);
+/* From now on, and whoever runs. Not at first. */
+void gate_shorten(struct gate *gate, bool shortens);
 
 /* At least each GATE_TICK_MS, from any thread: limits are learned, those that waited too long are sent away. */
 void gate_tick(struct gate *gate, uint64_t now_ms);
@@ -141,6 +145,14 @@ uint64_t gate_workers_with_news(struct gate *gate);
 double gate_rate(const struct gate *gate, enum fair_class class);
 /* Nobody waits, there is no siege, and one more call of the class is below its limit: who comes now is in nobody's way. */
 bool gate_has_room(const struct gate *gate, enum fair_class class);
+
+/* For people who wait in a class: how many do, in theirs and higher ones, and how long a new one would take by what is waited for and the rate; GATE_OUTLOOK_MS_MAX at
+ * most. A guess: work comes and goes, and small requests go before large ones. */
+#define GATE_OUTLOOK_MS_MAX 3600000
+struct gate_outlook {
+    uint32_t waiting, wait_ms;
+};
+struct gate_outlook gate_outlook(const struct gate *gate, enum fair_class class);
 
 struct gate_backend_view {
     bool available;

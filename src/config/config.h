@@ -81,6 +81,7 @@ struct config {
     struct span
         user; /* to become when started as root; empty: "seawall" if it exists, else "nobody" */
     enum config_keys keys;
+    bool class_header; /* answers say in which class their request had its turn */
     struct span access_log; /* path inside the data folder, "-" for standard output, "off" */
     bool log_engine_words; /* in the access log's detail: they may quote a prompt */
     /* limits */

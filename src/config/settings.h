@@ -73,6 +73,9 @@ enum setting_kind {
         "Whether calls need an API key. `optional` lets calls without one in, known by their " \
         "address; a wrong key is refused. `ignored` looks at none. Without keys everybody who " \
         "reaches the port uses the models.") \
+    ROW(class_header, class_header, BOOL, 0, 1, "false", "true", 0, \
+        "Whether answers carry the class of their request's turn in a header: " \
+        "`Seawall-Class: in_profile`, `paid` or `unknown`.") \
     ROW(access_log, access_log, LOG, 1, 255, "access.log", "access.log", 0, \
         "Where each request gets its line of JSON: a file inside the data folder, `-` for " \
         "standard output, or `off`. Prompts and keys are never in it.") \
@@ -151,7 +154,7 @@ enum setting_kind {
         "What a conversation is shortened to on the third rung, as estimated.") \
     ROW(in_profile, ladder_in_profile, CHOICE, 0, 4, "none", "none|output|reasoning|context|model", 0, \
         "The last rung that callers within their budget may be taken to. `none`: they always get what they ask for.") \
-    ROW(paid, ladder_paid, CHOICE, 0, 4, "none", "none|output|reasoning|context|model", 0, \
+    ROW(paid, ladder_paid, CHOICE, 0, 4, "output", "none|output|reasoning|context|model", 0, \
         "… those who come back with a ticket that is due.") \
     ROW(unknown, ladder_unknown, CHOICE, 0, 4, "model", "none|output|reasoning|context|model", 0, \
         "… and all others.") \

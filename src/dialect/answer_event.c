@@ -39,6 +39,13 @@ void answer_set_output_max(struct answer *answer, uint64_t output_tokens)
     answer->terms.output_tokens_max = (output_tokens + choices - 1) / choices;
 }
 
+void answer_note_end(struct answer *answer, struct span reason, unsigned retry_after_s, struct span ticket)
+{
+    answer->end_reason = reason;
+    answer->end_retry_after_s = retry_after_s;
+    answer->end_ticket = ticket;
+}
+
 void answer_free(struct answer *answer)
 {
     if (!answer)
@@ -259,6 +266,22 @@ int answer_event(struct answer *answer, struct json_parser *parser, struct span 
 
 /* ---- ends that are not the engine's ----------------------------------------------------------- */
 
+void answer_write_end_note(const struct answer *answer, struct buf *out)
+{
+    if (span_is_null(answer->end_reason))
+        return;
+    buf_append(out, SPAN(",\"seawall\":{\"ended\":\""));
+    buf_append(out, answer->end_reason);
+    buf_append(out, SPAN("\",\"retry_after\":"));
+    buf_append_u64(out, answer->end_retry_after_s);
+    if (!span_is_null(answer->end_ticket)) {
+        buf_append(out, SPAN(",\"ticket\":\""));
+        buf_append(out, answer->end_ticket);
+        buf_append_byte(out, '"');
+    }
+    buf_append_byte(out, '}');
+}
+
 static void write_last_of(struct answer *answer, uint32_t index, struct buf *out)
 {
     write_own_head(answer, out);
@@ -266,7 +289,9 @@ static void write_last_of(struct answer *answer, uint32_t index, struct buf *out
     buf_append_u64(out, index);
     buf_append(out, answer->terms.endpoint == ENDPOINT_COMPLETION ? SPAN(",\"text\":\"\"")
                                                                   : SPAN(",\"delta\":{}"));
-    buf_append(out, SPAN(",\"logprobs\":null,\"finish_reason\":\"length\"}]}\n\n"));
+    buf_append(out, SPAN(",\"logprobs\":null,\"finish_reason\":\"length\"}]"));
+    answer_write_end_note(answer, out);
+    buf_append(out, SPAN("}\n\n"));
 }
 
 bool answer_is_whole(const struct answer *answer)

@@ -48,6 +48,9 @@ struct answer {
     struct buf head;       /* {"id":…,"object":…,"created":…,"model":… of this answer; empty until the first event */
     struct err detail;     /* what was wrong with the engine's answer, for the operator */
     size_t bytes;          /* streamed or gathered so far */
+    struct span end_reason; /* answer_note_end(); null: none */
+    struct span end_ticket;
+    unsigned end_retry_after_s;
     bool ended;            /* nothing may follow */
     struct choice choices[]; /* terms.choices */
 };
@@ -117,6 +120,8 @@ void usage_write(const struct answer *answer, struct buf *out);
 void answer_pin_head(struct answer *answer, const struct answer_view *view, bool whole);
 /* The pinned head, its object still open. Marks `out` as failed when there was no memory for it. */
 void answer_write_head(struct answer *answer, struct buf *out);
+/* ,"seawall":{…}, when answer_note_end() said so */
+void answer_write_end_note(const struct answer *answer, struct buf *out);
 /* ,"service_tier":… */
 void answer_write_service_tier(struct buf *out, struct json_value tier);
 

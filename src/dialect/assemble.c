@@ -505,6 +505,7 @@ int answer_gathered(struct answer *answer, bool cut, struct buf *out, struct ref
     json_out_close(&list, ']');
     buf_append(out, SPAN(",\"usage\":"));
     usage_write(answer, out);
+    answer_write_end_note(answer, out);
     buf_append_byte(out, '}');
     answer->ended = true;
     return 0;

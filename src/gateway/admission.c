@@ -101,7 +101,7 @@ static uint32_t seconds_of(uint32_t ms)
     return MAX((ms + 999) / 1000, 1u);
 }
 
-enum step_result admission_send_away(struct request *request)
+void admission_promise(struct request *request)
 {
     struct turn *turn = &request->turn;
     char text[TICKET_TEXT_BYTES + 1];
@@ -117,6 +117,11 @@ enum step_result admission_send_away(struct request *request)
         request->refusal.retry_after_s = seconds_of(wait_ms);
         request->ticket = arena_copy(request->arena, span_str(text));
     }
+}
+
+enum step_result admission_send_away(struct request *request)
+{
+    admission_promise(request);
     return response_refuse(request, reason_of(request));
 }
 
@@ -217,7 +222,7 @@ void admission_progress(struct request *request)
     bool first = turn->first_ms == 0 && tokens > 0;
     if (!first && tokens < turn->output_tokens + PROGRESS_TOKENS && now_ms < turn->tokens_ms + PROGRESS_MS)
         return;
-    turnstile_progress(request->model->turnstile, turn, tokens, now_ms);
+    answer_set_output_max(request->answer, turnstile_progress(request->model->turnstile, turn, tokens, now_ms)); /* less, when a siege began */
 }
 
 /* For the log: the turn is the request's own again. */
@@ -247,6 +252,7 @@ void admission_end(struct request *request)
         worker_turn_ends(worker, turnstile);
         worker_ring(worker, bells);
         note_turn(record, &request->turn);
+        reduction_note_turn(request); /* also what began while it ran */
     }
     if (request->identity) {
         struct profile_use use = {.reserved_wt = request->reserved_wt,
@@ -280,6 +286,15 @@ void admission_take_news(struct worker *worker)
         take_news_of(worker, worker->turnstiles[i].turnstile);
 }
 
+/* A comment: official clients pass over it, others may show it. */
+static int say_outlook(struct request *request)
+{
+    char text[80];
+    struct gate_outlook outlook = turnstile_outlook(request->model->turnstile, request->turn.place.class);
+    int len = snprintf(text, sizeof(text), "keep-alive waiting=%u estimate_ms=%u", outlook.waiting, outlook.wait_ms);
+    return response_comment(request, span_of(text, (size_t)len));
+}
+
 /* A client that asked for a stream hears that it waits, so that neither it nor a proxy between us takes the silence for an end. */
 static void say_waiting(struct worker *worker)
 {
@@ -289,7 +304,7 @@ static void say_waiting(struct worker *worker)
         if (request->form != FORM_STREAM || now_ms < request->said_ms + SAY_EVERY_MS)
             continue;
         request->said_ms = now_ms;
-        if (response_comment(request, SPAN("keep-alive")) < 0)
+        if (say_outlook(request) < 0)
             request_abort(request, REASON_CLIENT_GONE);
     }
 }

@@ -18,7 +18,9 @@ enum step_result admission_place(struct request *request, const struct inference
 void admission_note(struct request *request, const struct inference *inference);
 /* Prices the request and asks for its turn, once; then, whenever the request is woken, tells how it stands. */
 enum step_result admission_step(struct request *request);
-/* Refuses it with the reason of its turn, and a time to come back if one can be promised. */
+/* A time to come back, in `refusal` and `ticket` of the request: a promised one, or a guess without a ticket. */
+void admission_promise(struct request *request);
+/* Refuses it with the reason of its turn, and that time. */
 enum step_result admission_send_away(struct request *request);
 /* What the engine has written so far: told to the gate now and then, not at each event. */
 void admission_progress(struct request *request);

@@ -23,7 +23,7 @@ void reduction_decide(struct request *request, struct inference *inference,
                       struct reduction *ret_reduction);
 /* What its answers together may have, should they be shortened when its turn comes; 0: they are not. */
 uint64_t reduction_output_max_short(const struct request *request);
-/* It has its turn. */
+/* It has its turn; and again when it is over. */
 void reduction_note_turn(struct request *request);
 /* `Seawall-Reduced`, on an answer of which something was left away. */
 void reduction_header(const struct request *request, struct buf *head);

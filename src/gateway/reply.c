@@ -12,6 +12,8 @@
 void reply_common_headers(struct request *request, struct buf *head)
 {
     http_answer_header(head, SPAN("x-request-id"), span_of(request->id, REQUEST_ID_BYTES));
+    if (request->catalog->config->class_header && request->turn_state != TURN_NONE)
+        http_answer_header(head, SPAN("Seawall-Class"), fair_class_name(request->turn.place.class));
     /* What another origin would have got is not for this one's cache (Fetch, "CORS protocol and HTTP caches"). */
     if (request->catalog->config->cors_origins_count > 0)
         http_answer_header(head, SPAN("Vary"), SPAN("Origin"));
@@ -19,7 +21,7 @@ void reply_common_headers(struct request *request, struct buf *head)
         return;
     http_answer_header(head, SPAN("Access-Control-Allow-Origin"), request->origin);
     http_answer_header(head, SPAN("Access-Control-Expose-Headers"),
-                       SPAN("x-request-id, retry-after, seawall-ticket, seawall-reduced"));
+                       SPAN("x-request-id, retry-after, seawall-ticket, seawall-reduced, seawall-class"));
 }
 
 /* Is input of this request still to come? Then the connection cannot serve another one. A body that nobody wants but that is here already is

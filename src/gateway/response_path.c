@@ -460,7 +460,14 @@ static void finish_stream(struct request *request)
     request_over(request);
 }
 
-/* What has come leaves in good order; a caller that has nothing yet is told when to come back. */
+/* The head is gone, so the last event says when to come back. */
+static void note_give_way(struct request *request)
+{
+    admission_promise(request);
+    answer_note_end(request->answer, SPAN("gave_way"), request->refusal.retry_after_s, request->ticket);
+}
+
+/* What has come leaves in good order; a caller that has nothing yet is told in a refusal when to come back. */
 void response_give_way(struct request *request)
 {
     response_stop(request);
@@ -468,6 +475,7 @@ void response_give_way(struct request *request)
         request_over(request);
     } else if (request->head_sent && request->record.first_token_us > 0) {
         struct buf *out = &request->worker->out;
+        note_give_way(request);
         buf_clear(out);
         answer_finish(request->answer, true, out);
         if (buf_status(out) < 0 || send_piece(request, buf_span(out), true) < 0)
@@ -475,6 +483,7 @@ void response_give_way(struct request *request)
         request->record.reason = request->client_gone ? REASON_CLIENT_GONE : REASON_GAVE_WAY;
         request_over(request);
     } else if (request->form == FORM_GATHER && answer_meter(request->answer)->events_counted > 0) {
+        note_give_way(request);
         request->record.reason = REASON_GAVE_WAY;
         send_gathered(request, true);
     } else {

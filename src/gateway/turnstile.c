@@ -142,11 +142,13 @@ enum turn_state turnstile_ask(struct turnstile *turnstile, struct turn *turn, st
     return state;
 }
 
-void turnstile_progress(struct turnstile *turnstile, struct turn *turn, uint64_t output_tokens, uint64_t now_ms)
+uint64_t turnstile_progress(struct turnstile *turnstile, struct turn *turn, uint64_t output_tokens, uint64_t now_ms)
 {
     lock(turnstile);
     gate_progress(turnstile->gate, turn, output_tokens, now_ms);
+    uint64_t output_max = turn->output_max;
     unlock(turnstile);
+    return output_max;
 }
 
 turnstile_bells turnstile_end(struct turnstile *turnstile, struct turn *turn, const struct turnstile_use *use,
@@ -206,6 +208,14 @@ enum ticket_verdict turnstile_claim(struct turnstile *turnstile, struct span tic
 }
 
 /* ---- views ------------------------------------------------------------------------------------------- */
+
+struct gate_outlook turnstile_outlook(struct turnstile *turnstile, enum fair_class class)
+{
+    lock(turnstile);
+    struct gate_outlook outlook = gate_outlook(turnstile->gate, class);
+    unlock(turnstile);
+    return outlook;
+}
 
 /* Nobody may have looked since the last turn ended: what stood then need not stand now. */
 uint32_t turnstile_rungs(struct turnstile *turnstile, uint64_t now_ms)

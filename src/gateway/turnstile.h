@@ -29,7 +29,8 @@ typedef uint64_t turnstile_bells;
 /* Predicts the answer's length, then asks the gate. `ask->output_expected` is filled in. */
 enum turn_state turnstile_ask(struct turnstile *turnstile, struct turn *turn, struct gate_ask *ask, const struct predictor_facts *facts,
                               uint64_t now_ms, turnstile_bells *ret_bells);
-void turnstile_progress(struct turnstile *turnstile, struct turn *turn, uint64_t output_tokens, uint64_t now_ms);
+/* What it may write in all, as things stand now; 0: no cap. */
+uint64_t turnstile_progress(struct turnstile *turnstile, struct turn *turn, uint64_t output_tokens, uint64_t now_ms);
 
 struct turnstile_use {
     uint64_t prompt_tokens, output_tokens;
@@ -52,6 +53,8 @@ bool turnstile_promise(struct turnstile *turnstile, const struct fair_place *pla
 enum ticket_verdict turnstile_claim(struct turnstile *turnstile, struct span ticket, const struct fair_place *place, uint64_t wall_ms,
                                     uint32_t *ret_wait_ms);
 
+/* How many wait in a class, and about how long. */
+struct gate_outlook turnstile_outlook(struct turnstile *turnstile, enum fair_class class);
 /* How many rungs of the ladder stand at this pool. Takes the lock only where some do. */
 uint32_t turnstile_rungs(struct turnstile *turnstile, uint64_t now_ms);
 

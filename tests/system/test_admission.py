@@ -110,7 +110,9 @@ def test_in_profile_work_ends_the_newest_call_of_others(door, held):
     answer = end_of(newer)
     events = events_of(answer.body)
     assert answer.status == 200 and events[-1] == "[DONE]" and deltas(events) == "one"
-    assert json.loads(events[-2])["choices"][0]["finish_reason"] == "length"
+    last = json.loads(events[-2])
+    assert last["choices"][0]["finish_reason"] == "length"
+    assert last["seawall"]["ended"] == "gave_way" and last["seawall"]["retry_after"] >= 1 and len(last["seawall"]["ticket"]) == 35
     wait_for(lambda: len(held.calls) == 3, what="the call that it made room for")
     held.free.set()
     assert end_of(mine).status == end_of(older).status == 200
@@ -155,6 +157,59 @@ def test_who_waits_hears_soon_that_the_last_backend_is_gone(start, make_engine, 
     assert 1_500_000 < line["queue_us"] < 15_000_000
     held.free.set()
     first.close()
+
+
+def test_a_call_that_gave_way_is_let_in_when_it_was_told_to(door, held):
+    service = door()
+    regular = in_profile(service)
+    other = service.make_key("other")
+    fill(service, held, count=1)
+    newer = begin(service, other)
+    held.wait_running(2)
+    mine = begin(service, regular)
+    told = json.loads(events_of(end_of(newer).body)[-2])["seawall"]
+    held.free.set()
+    assert end_of(mine).status == 200
+    time.sleep(told["retry_after"])  # what a client does that was told to
+    assert end_of(begin(service, other)).status == 200  # without its ticket
+    assert service.logged(**{"class": "paid"})[0]["ticket"] == "remembered"
+
+
+def test_a_whole_answer_that_gave_way_says_when_to_come_back(door, held):
+    service = door()
+    regular = in_profile(service)
+    fill(service, held, count=1)
+    newer = begin(service, stream=False)  # asked for as a stream, and gathered
+    held.wait_running(2)
+    mine = begin(service, regular)
+    body = json.loads(end_of(newer).body)
+    assert body["choices"][0]["finish_reason"] == "length" and body["choices"][0]["message"]["content"] == "one"
+    assert body["seawall"]["ended"] == "gave_way" and body["seawall"]["retry_after"] >= 1
+    held.free.set()
+    assert end_of(mine).status == 200
+
+
+def test_answers_say_their_class_where_the_operator_wants_it(door, held):
+    service = door(service={"class_header": True})
+    regular = in_profile(service)
+    held.free.set()
+    claim = {"Seawall-Class": "in_profile"}
+    assert end_of(begin(service, headers=claim)).headers["seawall-class"] == "unknown"
+    assert end_of(begin(service, regular, stream=False)).headers["seawall-class"] == "in_profile"
+    assert not any(name.lower().startswith("seawall-") for call in held.calls for name in call.headers)
+    with Wire(service.port) as wire:
+        wire.send(b"GET /v1/models HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " + service.key.encode() + b"\r\n\r\n")
+        assert "seawall-class" not in wire.answer().headers  # it had no turn
+
+
+def test_nobody_chooses_a_class(door, held):
+    service = door()
+    held.free.set()
+    headers = {"Seawall-Class": "in_profile", "Seawall-Ticket": "paid", "X-Priority": "0"}
+    answer = end_of(begin(service, headers=headers))
+    assert answer.status == 200 and "seawall-class" not in answer.headers
+    assert service.logged(endpoint="chat")[0]["class"] == "unknown"
+    assert not any(name.lower().startswith(("seawall-", "x-priority")) for name in held.calls[0].headers)
 
 
 def test_in_profile_work_ends_no_call_of_its_own_kind(door, held):
@@ -293,7 +348,7 @@ def test_a_stream_that_waits_hears_of_it(door, held):
     fill(service, held)
     wire = begin(service)
     answer = end_of(wire)
-    assert answer.status == 200 and b": keep-alive\n" in answer.body
+    assert answer.status == 200 and re.search(rb"^: keep-alive waiting=1 estimate_ms=\d+$", answer.body, re.M)
     last = json.loads(events_of(answer.body)[-1])
     assert last["error"]["code"] == "no_turn"
     assert service.logged(reason="NO_TURN")

@@ -63,6 +63,14 @@ static inline void engine_free_call(struct engine *engine, struct engine_call *c
     call->owner = NULL;
 }
 
+/* It ends when it has written so many; from on_first or on_token, no fewer than are written then. */
+static inline void engine_set_output(struct engine *engine, const void *owner, uint64_t output)
+{
+    for (size_t i = 0; i < ENGINE_CALLS; i++)
+        if (engine->calls[i].owner == owner)
+            engine->calls[i].output = output;
+}
+
 static inline void engine_cut(struct engine *engine, const void *owner)
 {
     for (size_t i = 0; i < ENGINE_CALLS; i++)

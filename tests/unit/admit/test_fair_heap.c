@@ -61,6 +61,12 @@ static void the_first_is_the_lowest_whatever_happens(void **state)
         assert_ptr_equal(fair_heap_first(&heap), first());
         if (inside > 0)
             assert_true(fair_heap_lowest(&heap) == lowest_counter());
+        /* All are looked at: it is the last of all. Of a few it is one that is inside. */
+        struct fair_seat *late = fair_heap_late(&heap, UINT32_MAX);
+        assert_true((late != NULL) == (inside > 0));
+        for (size_t i = 0; late && i < SEATS; i++)
+            assert_false(seats[i].place > 0 && fair_seat_before(late, &seats[i]));
+        assert_true(inside == 0 || fair_heap_late(&heap, 3)->place > 0);
     }
     fair_heap_release(&heap);
     assert_null(fair_heap_first(&heap));

@@ -44,6 +44,11 @@ static int push(size_t at, enum fair_class class, uint64_t network, uint64_t ide
                            price);
 }
 
+static struct fair_entry *displaced_by(enum fair_class class, uint64_t network, uint64_t price)
+{
+    return fair_queue_displaced_by(queue, &(struct fair_place){class, network, network}, price);
+}
+
 static size_t next(void)
 {
     struct fair_entry *entry = fair_queue_next(queue, ALL);
@@ -79,7 +84,7 @@ static void one_that_comes_back_is_the_first_of_its_identity(void **state)
     assert_int_equal(push(1, FAIR_UNKNOWN, 1, 1, 10), 0);
     assert_int_equal(
         fair_queue_push_first(queue, &entries[2], &(struct fair_place){FAIR_UNKNOWN, 1, 1}, 10), 0);
-    assert_ptr_equal(fair_queue_displaced_by(queue, FAIR_PAID), &entries[1]);
+    assert_ptr_equal(displaced_by(FAIR_PAID, 9, 1), &entries[1]);
     assert_int_equal(serve(), 2);
     assert_int_equal(serve(), 0);
     assert_int_equal(serve(), 1);
@@ -155,21 +160,76 @@ static void all_that_waits_has_a_maximum(void **state)
 static void the_newest_of_the_lowest_class_is_displaced(void **state)
 {
     (void)state;
-    assert_null(fair_queue_displaced_by(queue, FAIR_IN_PROFILE));
+    assert_null(displaced_by(FAIR_IN_PROFILE, 9, 1));
     assert_int_equal(push(0, FAIR_IN_PROFILE, 1, 1, 1), 0);
-    assert_null(fair_queue_displaced_by(queue, FAIR_IN_PROFILE));
+    assert_null(displaced_by(FAIR_IN_PROFILE, 9, 1));
     assert_int_equal(push(1, FAIR_PAID, 1, 1, 1), 0);
     assert_int_equal(push(2, FAIR_UNKNOWN, 1, 1, 1), 0);
     assert_int_equal(push(3, FAIR_UNKNOWN, 2, 1, 1), 0);
     assert_int_equal(push(4, FAIR_PAID, 2, 1, 1), 0);
-    assert_ptr_equal(fair_queue_displaced_by(queue, FAIR_IN_PROFILE), &entries[3]);
+    assert_ptr_equal(displaced_by(FAIR_IN_PROFILE, 9, 1), &entries[3]);
     fair_queue_leave(queue, &entries[3]);
-    assert_ptr_equal(fair_queue_displaced_by(queue, FAIR_PAID), &entries[2]);
+    assert_ptr_equal(displaced_by(FAIR_PAID, 9, 1), &entries[2]);
     fair_queue_leave(queue, &entries[2]);
-    assert_null(fair_queue_displaced_by(queue, FAIR_PAID));
-    assert_ptr_equal(fair_queue_displaced_by(queue, FAIR_IN_PROFILE), &entries[4]);
+    assert_null(displaced_by(FAIR_PAID, 9, 1));
+    assert_ptr_equal(displaced_by(FAIR_IN_PROFILE, 9, 1), &entries[4]);
     while (fair_queue_next(queue, ALL))
         serve();
+}
+
+/* Of strangers, who would be served later than the one that comes. */
+static void strangers_displace_who_goes_late(void **state)
+{
+    (void)state;
+    assert_null(displaced_by(FAIR_UNKNOWN, 9, 10));
+    assert_int_equal(push(0, FAIR_UNKNOWN, 1, 1, 500), 0);
+    assert_int_equal(push(1, FAIR_UNKNOWN, 2, 2, 900), 0);
+    assert_int_equal(push(2, FAIR_UNKNOWN, 2, 3, 1000), 0);
+    assert_int_equal(push(3, FAIR_UNKNOWN, 3, 4, 700), 0);
+    assert_ptr_equal(displaced_by(FAIR_UNKNOWN, 9, 600), &entries[2]);
+    assert_null(displaced_by(FAIR_UNKNOWN, 9, 900)); /* not sooner than the last of them */
+    assert_null(displaced_by(FAIR_UNKNOWN, 9, 5000));
+    for (size_t i = 0; i < 4; i++)
+        fair_queue_leave(queue, &entries[i]);
+}
+
+/* A flood of small requests, each of which waits in vain, and one stranger with a large one. */
+static void who_asked_in_vain_goes_after_who_asks_first(void **state)
+{
+    (void)state;
+    assert_int_equal(push(50, FAIR_UNKNOWN, 77, 77, 300), 0); /* somebody waits throughout */
+    for (size_t round = 0; round < 3; round++) {
+        for (size_t i = 0; i < 20; i++) {
+            assert_int_equal(push(i, FAIR_UNKNOWN, i, i, 100), 0);
+            assert_true(fair_queue_owes(&entries[i]) == (round > 0));
+        }
+        for (size_t i = 0; i < 20; i++)
+            fair_queue_leave_in_vain(queue, &entries[i]);
+    }
+    for (size_t i = 0; i < 20; i++)
+        assert_int_equal(push(i, FAIR_UNKNOWN, i, i, 100), 0);
+    assert_int_equal(push(20, FAIR_UNKNOWN, 20, 20, 350), 0);
+    assert_false(fair_queue_owes(&entries[20]));
+    assert_int_equal(serve(), 50);
+    assert_int_equal(serve(), 20);
+    for (size_t i = 0; i < 20; i++)
+        assert_int_equal(serve(), i);
+    assert_true(fair_queue_counters(queue, &(struct fair_place){FAIR_UNKNOWN, 1, 1}).class <= 2650); /* what was served */
+}
+
+static void a_debt_is_bounded_and_forgotten_when_nobody_waits(void **state)
+{
+    (void)state;
+    const struct fair_place debtor = {FAIR_UNKNOWN, 1, 1};
+    assert_int_equal(push(0, FAIR_UNKNOWN, 2, 2, 100), 0);
+    for (size_t i = 0; i < 1000; i++) {
+        assert_int_equal(push(1, FAIR_UNKNOWN, 1, 1, 100), 0);
+        fair_queue_leave_in_vain(queue, &entries[1]);
+    }
+    assert_true(fair_queue_counters(queue, &debtor).network == FAIR_VAIN_TURNS * 100);
+    assert_int_equal(serve(), 0);
+    fair_queue_tidy(queue, SIZE_MAX);
+    assert_int_equal(fair_queue_nodes(queue), 0);
 }
 
 static void only_classes_that_are_asked_for_go(void **state)
@@ -519,6 +579,9 @@ int main(void)
         TEST(a_network_has_the_place_of_what_it_would_be_served),
         TEST(all_that_waits_has_a_maximum),
         TEST(the_newest_of_the_lowest_class_is_displaced),
+        TEST(strangers_displace_who_goes_late),
+        TEST(who_asked_in_vain_goes_after_who_asks_first),
+        TEST(a_debt_is_bounded_and_forgotten_when_nobody_waits),
         TEST(only_classes_that_are_asked_for_go),
         TEST(idle_time_is_not_saved_up),
         TEST(a_late_refund_is_not_saved_up),

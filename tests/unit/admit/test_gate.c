@@ -1,81 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Who goes, who waits, who is sent away and who is cut. The order among those that wait is the fair queue's and tested there. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
 
-#include "admit/gate.h"
-#include "base/alloc.h"
 #include "base/random.h"
-
-#define TURNS 64
-#define SLOTS 4
-#define PROMPT 100
-#define OUTPUT 50
-
-static const struct gate_limits limits = {.fair = {{8, 2, 1}, 6, 2}, .wait_ms_max = 30000, .siege_wait_ms_max = 2000, .calls_max = SLOTS};
-static struct gate *gate;
-static struct turn turns[TURNS];
-static uint64_t now = 1000000;
-static int64_t live;
-
-static int begin(void **state)
-{
-    (void)state;
-    live = mem_live_count();
-    gate = gate_new(&limits, 2, 2);
-    if (gate)
-        gate_know(gate, 1, false, NULL);
-    return gate ? 0 : -1;
-}
-
-static int end(void **state)
-{
-    (void)state;
-    struct gate_view view;
-    for (size_t i = 0; i < TURNS; i++)
-        gate_end(gate, &turns[i], 0, 0, now);
-    gate_view(gate, &view);
-    bool empty = view.running[0] + view.running[1] + view.running[2] + view.waiting[0] + view.waiting[1] + view.waiting[2] == 0;
-    gate_free(gate);
-    return empty && mem_live_count() == live ? 0 : -1;
-}
-
-static enum turn_state ask(size_t at, enum fair_class class)
-{
-    struct gate_ask ask = {.place = {class, 1000 + at, 2000 + at},
-                           .worker = at % 2,
-                           .prompt_tokens = PROMPT,
-                           .output_expected = OUTPUT};
-    return gate_ask(gate, &turns[at], &ask, now);
-}
-
-static void done(size_t at)
-{
-    gate_end(gate, &turns[at], PROMPT, OUTPUT, now);
-}
-
-/* The one turn that there is news of, for whichever worker; TURNS when there is none. */
-static size_t news(void)
-{
-    for (uint32_t worker = 0; worker < 2; worker++) {
-        struct turn *turn = gate_news(gate, worker);
-        if (turn) {
-            assert_int_equal(turn->worker, worker);
-            return (size_t)(turn - turns);
-        }
-    }
-    return TURNS;
-}
-
-static struct gate_view view(void)
-{
-    struct gate_view view;
-    gate_view(gate, &view);
-    return view;
-}
+#include "gate_testing.h"
 
 static void who_finds_room_goes_at_once(void **state)
 {
@@ -339,85 +266,6 @@ static void weights_share_until_limits_are_reached(void **state)
         }
     }
     assert_int_equal(calls[0], SLOTS);
-}
-
-/* Calls run and are seen to write, so that there is a capacity to hold what waits against. */
-static void learn_capacity(size_t at)
-{
-    for (int i = 0; i < 20; i++) {
-        gate_tick(gate, now += GATE_TICK_MS);
-        gate_progress(gate, &turns[at], turns[at].output_tokens + 2, now);
-    }
-    assert_true(view().capacity > 0);
-}
-
-/* Unknown callers ask for more than there is, for a while; then they are gone. */
-static void a_siege_shortens_answers_and_waits_of_the_unknown(void **state)
-{
-    (void)state;
-    struct gate_ask many = {.place = {FAIR_UNKNOWN, 1, 1}, .prompt_tokens = PROMPT, .output_expected = 20000, .output_max = 40000, .output_max_short = 256};
-    ask(0, FAIR_IN_PROFILE);
-    for (size_t i = 1; i < SLOTS; i++)
-        ask(i, FAIR_UNKNOWN);
-    learn_capacity(0);
-    assert_false(view().siege);
-    (void)gate_ask(gate, &turns[10], &many, now);
-    (void)gate_ask(gate, &turns[11], &many, now);
-    gate_tick(gate, now += GATE_TICK_MS);
-    assert_true(view().siege && view().waiting_s > GATE_SIEGE_BEGINS_S);
-    gate_shorten(gate, true); /* they wait already */
-    for (size_t i = 1; i < SLOTS && turns[10].state == TURN_WAITING; i++)
-        done(i);
-    assert_int_equal(turns[10].state, TURN_RUNNING);
-    assert_int_equal(turns[10].output_max, 256);
-    assert_true(turns[10].siege && turns[10].shorten);
-    assert_true(turns[10].kv == PROMPT + 256); /* and no more of the cache is kept for it */
-    for (uint32_t ms = 0; ms < limits.siege_wait_ms_max; ms += GATE_TICK_MS)
-        gate_tick(gate, now += GATE_TICK_MS);
-    assert_int_not_equal(turns[11].state, TURN_WAITING);
-    for (int i = 0; i * GATE_TICK_MS < GATE_SIEGE_CALM_MS - (int)limits.siege_wait_ms_max; i++)
-        gate_tick(gate, now += GATE_TICK_MS);
-    assert_true(view().siege);
-    for (int i = 0; i * GATE_TICK_MS <= (int)limits.siege_wait_ms_max; i++)
-        gate_tick(gate, now += GATE_TICK_MS);
-    assert_false(view().siege);
-}
-
-/* Whoever names no shorter maximum, or has a smaller one, keeps its own. */
-static void answers_are_shortened_while_told_and_only_where_that_is_less(void **state)
-{
-    (void)state;
-    static const struct {
-        bool shorten;
-        uint64_t output_max, output_max_short, expected;
-    } cases[] = {{true, 0, 256, 256},   {true, 1000, 256, 256},   {true, 100, 256, 100},   {true, 1000, 0, 1000},
-                 {false, 0, 256, 0}, {false, 1000, 256, 1000}, {false, 100, 256, 100}, {true, 0, 0, 0}};
-    for (size_t i = 0; i < COUNT_OF(cases); i++) {
-        struct gate_ask one = {.place = {FAIR_UNKNOWN, 1, 1},
-                               .prompt_tokens = PROMPT,
-                               .output_max = cases[i].output_max,
-                               .output_max_short = cases[i].output_max_short};
-        gate_shorten(gate, cases[i].shorten);
-        assert_int_equal(gate_ask(gate, &turns[0], &one, now), TURN_RUNNING);
-        assert_int_equal(turns[0].output_max, cases[i].expected);
-        assert_int_equal(turns[0].shorten, cases[i].shorten);
-        done(0);
-    }
-}
-
-static void without_in_profile_callers_there_is_no_siege(void **state)
-{
-    (void)state;
-    struct gate_ask many = {.place = {FAIR_UNKNOWN, 1, 1}, .prompt_tokens = PROMPT, .output_expected = 40000};
-    for (size_t i = 0; i < SLOTS; i++)
-        ask(i, FAIR_UNKNOWN);
-    learn_capacity(0);
-    (void)gate_ask(gate, &turns[10], &many, now);
-    gate_tick(gate, now += GATE_TICK_MS);
-    assert_false(view().siege);
-    now += limits.siege_wait_ms_max;
-    gate_tick(gate, now);
-    assert_int_equal(turns[10].state, TURN_WAITING);
 }
 
 /* Calls whose tokens nobody sees before their end: the limit must not stay where it began. */
@@ -687,9 +535,6 @@ int main(void)
         cmocka_unit_test_setup_teardown(where_nobody_takes_calls_nobody_is_told_to_wait, begin, end),
         cmocka_unit_test_setup_teardown(idle_backends_take_turns, begin, end),
         cmocka_unit_test_setup_teardown(weights_share_until_limits_are_reached, begin, end),
-        cmocka_unit_test_setup_teardown(a_siege_shortens_answers_and_waits_of_the_unknown, begin, end),
-        cmocka_unit_test_setup_teardown(answers_are_shortened_while_told_and_only_where_that_is_less, begin, end),
-        cmocka_unit_test_setup_teardown(without_in_profile_callers_there_is_no_siege, begin, end),
         cmocka_unit_test_setup_teardown(whole_answers_teach_the_limit_too, begin, end),
         cmocka_unit_test_setup_teardown(with_one_class_nobody_is_cut, begin, end),
         cmocka_unit_test_setup_teardown(a_place_is_free_when_its_engine_has_stopped, begin, end),

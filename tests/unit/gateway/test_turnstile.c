@@ -267,7 +267,7 @@ static void *work(void *arg)
                 state = TURN_WAITING;
         }
         check(state == TURN_RUNNING);
-        turnstile_progress(turnstile, &turn, 1, 1000);
+        check(turnstile_progress(turnstile, &turn, 1, 1000) == 0);
         (void)turnstile_end(turnstile, &turn, &use, NULL, 1000);
     }
     return NULL;

@@ -1,0 +1,388 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a flood leaves to users and to newcomers: the gate, the predictor and the promises over a small engine, offered what the storm `flood-max-1k` offers
+ * (docs/storm.md): 300 people in profile, newcomers of whom nobody has heard, each from a network of its own, and bots of 200 networks that ask for all they can get.
+ *
+ *     sim_newcomers [SEED]     TAP; the seed is printed. The same seed, the same storm.
+ *
+ * Good is what the storm calls good, but for the pace of tokens: the first one within SLO_MS of when the request was due, all tries included, and as many as were asked
+ * for. People and newcomers do what OpenAI's client libraries do: two more tries, when they were told to.
+ */
+#define ENGINE_CALLS 512
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "../unit/admit/engine_model.h"
+#include "admit/gate.h"
+#include "admit/predictor.h"
+#include "admit/price.h"
+#include "admit/promises.h"
+#include "base/alloc.h"
+#include "policy/ladder.h"
+
+#define STEP_MS 10
+#define WALL_MS UINT64_C(1795476901042) /* at the start */
+#define CALM_MS 60000
+#define STORM_MS 180000 /* after the calm */
+#define AFTER_MS 90000  /* the last may finish, and come back when they were told */
+#define SLO_MS 2000
+#define TRIES_MAX 3
+#define REQUESTS 65536
+#define ENGINE_SLOTS 64
+#define ENGINE_RATE 9.8 /* requests of people's lengths that it does in a second */
+#define TPOT_US 13000
+#define HALF_SPEED 64
+#define PROMPT_TOKEN_US 60
+#define NETWORKS_OF_BOTS 200
+#define BOTS 1000
+#define SHORT_ANSWER 256 /* tokens */
+
+enum kind { PERSON, NEWCOMER, BOT, KINDS };
+
+enum state { FREE, AT_GATE, AT_ENGINE, BREAKS, RESTING };
+
+struct request {
+    struct turn turn;
+    struct list link; /* of those that are FREE or RESTING */
+    enum state state;
+    enum kind kind;
+    struct fair_place place;
+    struct predictor_facts facts;
+    uint64_t output, written;
+    uint64_t due_ms, first_ms, again_ms;
+    double token_us;
+    uint32_t tries;
+    bool calm; /* it was due in the calm */
+};
+
+struct tally {
+    uint64_t due, good, done, cut, refused;
+};
+
+static struct world {
+    uint64_t now_ms, strangers;
+    double factor;
+    struct gate *gate;
+    struct predictor predictor;
+    struct promises *promises;
+    struct ladder ladder;
+    struct engine engine;
+    struct request *requests;
+    struct list free, resting;
+    struct request *breaks[ENGINE_CALLS];
+    uint32_t breaks_count;
+    struct tally tallies[KINDS][2]; /* under attack, in calm */
+} world;
+
+static double uniform(void)
+{
+    return ((double)random_below(1U << 30) + 0.5) / (1U << 30);
+}
+
+static uint64_t log_normal(double median, double max)
+{
+    double normal = sqrt(-2 * log(uniform())) * cos(6.28318530717959 * uniform());
+    return (uint64_t)fmax(1, fmin(max, median * exp(0.8 * normal)));
+}
+
+static struct tally *tally_of(const struct request *request)
+{
+    return &world.tallies[request->kind][request->calm];
+}
+
+/* ---- one try ------------------------------------------------------------------------------------------ */
+
+static void release(struct request *request)
+{
+    request->state = FREE;
+    list_push_back(&world.free, &request->link);
+}
+
+/* Told to come back, or to come at once: the time that it was told, in whole seconds. */
+static void sent_away(struct request *request, bool promised, uint32_t wait_ms)
+{
+    if (request->kind == BOT || request->tries == TRIES_MAX) {
+        tally_of(request)->refused++;
+        release(request);
+        return;
+    }
+    request->state = RESTING;
+    request->again_ms = world.now_ms + (promised ? (wait_ms + 999) / 1000 * 1000 : 2000);
+    list_push_back(&world.resting, &request->link);
+}
+
+static void refused(struct request *request)
+{
+    struct ticket ticket = {0};
+    struct fair_place place = request->place;
+    uint64_t price = price_of(request->facts.prompt_tokens, request->turn.output_expected);
+    bool promised = place.class != FAIR_IN_PROFILE &&
+                    promises_make(world.promises, &place, price, gate_rate(world.gate, place.class),
+                                  WALL_MS + world.now_ms, &ticket);
+    gate_end(world.gate, &request->turn, 0, 0, world.now_ms);
+    sent_away(request, promised, ticket.wait_ms);
+}
+
+static void start(struct request *request)
+{
+    uint64_t output_max = request->turn.output_max;
+    request->state = AT_ENGINE;
+    request->token_us = (double)world.engine.now_us;
+    check(engine_begin(&world.engine, request, request->facts.prompt_tokens,
+                       output_max ? MIN(request->output, output_max) : request->output));
+}
+
+static void ask(struct request *request)
+{
+    uint32_t wait_ms;
+    struct gate_ask ask = {.place = request->place,
+                           .prompt_tokens = request->facts.prompt_tokens,
+                           .output_max = request->facts.output_max,
+                                 .output_max_short = request->place.class == FAIR_IN_PROFILE ? 0 : SHORT_ANSWER};
+    request->tries++;
+    if (request->kind != PERSON) {
+        enum ticket_verdict verdict = promises_claim(world.promises, &request->place, SPAN_NULL,
+                                                     gate_has_room(world.gate, FAIR_UNKNOWN),
+                                                     WALL_MS + world.now_ms, &wait_ms);
+        if (verdict == TICKET_EARLY) {
+            sent_away(request, true, wait_ms);
+            return;
+        }
+        if (verdict == TICKET_DUE)
+            ask.place.class = FAIR_PAID;
+    }
+    ask.output_expected = predictor_output(&world.predictor, &request->facts);
+    request->state = AT_GATE;
+    request->written = 0;
+    enum turn_state state = gate_ask(world.gate, &request->turn, &ask, world.now_ms);
+    if (state == TURN_RUNNING)
+        start(request);
+    else if (state == TURN_REFUSED)
+        refused(request);
+}
+
+/* ---- the engine works --------------------------------------------------------------------------------- */
+
+static void on_token(void *owner, uint64_t us)
+{
+    struct request *request = owner;
+    request->token_us += (double)us;
+    if (request->written++ == 0)
+        request->first_ms = (uint64_t)(request->token_us / 1000);
+    gate_progress(world.gate, &request->turn, request->written,
+                  (uint64_t)(request->token_us / 1000));
+    uint64_t output = MIN(request->output, request->turn.output_max);
+    engine_set_output(&world.engine, request, MAX(output, request->written));
+}
+
+static void on_done(void *owner)
+{
+    struct request *request = owner;
+    struct tally *tally = tally_of(request);
+    bool whole = request->written == request->output;
+    if (whole)
+        predictor_learn(&world.predictor, &request->facts, request->written);
+    tally->done += whole;
+    tally->cut += !whole;
+    tally->good += whole && request->first_ms <= request->due_ms + SLO_MS;
+    gate_end(world.gate, &request->turn, request->facts.prompt_tokens, request->written,
+             world.now_ms);
+    release(request);
+}
+
+static const struct engine_events engine_events = {on_token, on_token, on_done};
+
+/* A cut call that has written nothing is sent away; of the others the rest is lost. */
+static void end_breaks(void)
+{
+    for (uint32_t i = 0; i < world.breaks_count; i++) {
+        struct request *request = world.breaks[i];
+        if (request->written == 0) {
+            refused(request);
+            continue;
+        }
+        tally_of(request)->cut++;
+        gate_end(world.gate, &request->turn, request->facts.prompt_tokens, request->written,
+                 world.now_ms);
+        release(request);
+    }
+    world.breaks_count = 0;
+}
+
+static void look_at_news(void)
+{
+    struct turn *turn;
+    while ((turn = gate_news(world.gate, 0))) {
+        struct request *request = container_of(turn, struct request, turn);
+        if (turn->state == TURN_RUNNING) {
+            start(request);
+        } else if (turn->state == TURN_REFUSED) {
+            refused(request);
+        } else {
+            check(turn->state == TURN_CUT && request->kind != PERSON);
+            if (request->state == AT_ENGINE)
+                engine_cut(&world.engine, request);
+            request->state = BREAKS;
+            world.breaks[world.breaks_count++] = request;
+        }
+    }
+}
+
+/* ---- who comes ---------------------------------------------------------------------------------------- */
+
+static void describe(struct request *request, enum kind kind)
+{
+    uint64_t who = kind == PERSON ? random_below(300)
+                   : kind == BOT  ? random_below(BOTS)
+                                  : world.strangers++;
+    uint64_t network = kind == BOT ? who % NETWORKS_OF_BOTS : who;
+    uint64_t base = (uint64_t)(kind + 1) << 32;
+    *request = (struct request){.kind = kind,
+                                .due_ms = world.now_ms,
+                                .calm = world.now_ms < CALM_MS,
+                                .output = kind == BOT ? 1000 : log_normal(180, 1000)};
+    request->place = (struct fair_place){kind == PERSON ? FAIR_IN_PROFILE : FAIR_UNKNOWN,
+                                         base | network, base | who};
+    request->facts = (struct predictor_facts){
+        .prompt_tokens = kind == BOT ? 2000 : log_normal(300, 4000), .output_max = request->output};
+}
+
+static void arrivals(enum kind kind, double rate)
+{
+    double left = rate * STEP_MS / 1000;
+    for (left += log(uniform()); left > 0; left += log(uniform())) {
+        struct list *link = list_first(&world.free);
+        check(link);
+        list_remove(link);
+        struct request *request = list_entry(link, struct request, link);
+        describe(request, kind);
+        tally_of(request)->due++;
+        ask(request);
+    }
+}
+
+static void come_again(void)
+{
+    list_each(at, &world.resting)
+    {
+        struct request *request = list_entry(at, struct request, link);
+        if (world.now_ms < request->again_ms)
+            continue;
+        list_remove(at);
+        ask(request);
+    }
+}
+
+/* As gateway/turnstile.c does it. */
+static void climb(void)
+{
+    struct gate_view view;
+    gate_view(world.gate, &view);
+    ladder_look(&world.ladder, &(struct ladder_pressure){view.waiting_s, view.siege}, false, world.now_ms);
+    gate_shorten(world.gate, world.ladder.rungs > LADDER_OUTPUT);
+}
+
+static void step(void)
+{
+    world.now_ms += STEP_MS;
+    end_breaks();
+    engine_step(&world.engine, STEP_MS * 1000);
+    bool open = world.now_ms < CALM_MS + STORM_MS;
+    if (open) {
+        arrivals(PERSON, 0.48 * ENGINE_RATE);
+        arrivals(NEWCOMER, 0.12 * ENGINE_RATE);
+    }
+    if (open && world.now_ms >= CALM_MS)
+        arrivals(BOT, world.factor * ENGINE_RATE);
+    come_again();
+    if (world.now_ms % GATE_TICK_MS == 0) {
+        struct limiter_facts facts = {
+            .slots = ENGINE_SLOTS, .running = world.engine.in_slots, .at_ms = world.now_ms};
+        gate_know(world.gate, 0, true, &facts);
+        gate_tick(world.gate, world.now_ms);
+        climb();
+    }
+    look_at_news();
+}
+
+/* ---- a storm ------------------------------------------------------------------------------------------- */
+
+static void begin(uint64_t seed, double factor)
+{
+    const struct gate_limits limits = {
+        .fair = {{8, 2, 1}, 4096, 4}, .wait_ms_max = 30000, .siege_wait_ms_max = 2000};
+    random_seed(seed);
+    world = (struct world){.factor = factor};
+    world.gate = gate_new(&limits, 1, 1);
+    world.promises = promises_new(&(struct mac_key){{1}});
+    world.requests = mem_array(REQUESTS, sizeof(*world.requests));
+    check(world.gate && world.promises && world.requests);
+    predictor_init(&world.predictor);
+    list_init(&world.free);
+    list_init(&world.resting);
+    for (size_t i = 0; i < REQUESTS; i++) {
+        list_init(&world.requests[i].link);
+        list_push_back(&world.free, &world.requests[i].link);
+    }
+    world.engine = (struct engine){.tpot_us = TPOT_US,
+                                   .half_speed = HALF_SPEED,
+                                   .prompt_token_us = PROMPT_TOKEN_US,
+                                   .slots = ENGINE_SLOTS,
+                                   .noise_percent = 5,
+                                   .events = &engine_events};
+}
+
+static double share(const struct tally *tally)
+{
+    return (double)tally->good / (double)MAX(tally->due, UINT64_C(1));
+}
+
+/* Good under attack over good in calm. */
+static double kept(enum kind kind)
+{
+    return share(&world.tallies[kind][0]) / share(&world.tallies[kind][1]);
+}
+
+static void storm(uint64_t seed, double factor, double *ret_people, double *ret_newcomers)
+{
+    struct gate_view view;
+    begin(seed, factor);
+    while (world.now_ms < CALM_MS + STORM_MS + AFTER_MS)
+        step();
+    gate_view(world.gate, &view);
+    *ret_people = kept(PERSON);
+    *ret_newcomers = kept(NEWCOMER);
+    const struct tally *new = &world.tallies[NEWCOMER][0], *bots = &world.tallies[BOT][0];
+    printf("# %5.0f times: people kept %.3f, newcomers %.3f (of %llu: good %llu, done %llu, cut "
+           "%llu, given up %llu); bots done or cut %llu of %llu; cuts %llu\n",
+           factor, *ret_people, *ret_newcomers, (unsigned long long)new->due,
+           (unsigned long long)new->good, (unsigned long long)new->done,
+           (unsigned long long)new->cut, (unsigned long long)new->refused,
+           (unsigned long long)(bots->done + bots->cut), (unsigned long long)bots->due,
+           (unsigned long long)view.cuts);
+    gate_free(world.gate);
+    promises_free(world.promises);
+    mem_free(world.requests);
+    random_unseed();
+}
+
+int main(int argc, char **argv)
+{
+    static const struct {
+        double factor, people, newcomers;
+    } goals[] = {{10, 0.98, 0.60}, {100, 0.98, 0.45}, {1000, 0.98, 0.40}};
+    uint64_t seed = argc > 1 ? strtoull(argv[1], NULL, 10) : 1;
+    bool all = true;
+    printf("1..%zu\n# seed %llu\n", COUNT_OF(goals), (unsigned long long)seed);
+    for (size_t i = 0; i < COUNT_OF(goals); i++) {
+        double people, newcomers;
+        storm(seed, goals[i].factor, &people, &newcomers);
+        bool ok = people >= goals[i].people && newcomers >= goals[i].newcomers;
+        all = all && ok;
+        printf("%sok %zu - people and newcomers keep their share at %.0f times\n", ok ? "" : "not ",
+               i + 1, goals[i].factor);
+    }
+    return !all;
+}
