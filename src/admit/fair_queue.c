@@ -534,22 +534,26 @@ static struct fair_node *late_network(const struct fair_node *class)
 }
 
 /* When a request that has just come would be served, as its class counts it. */
-static double finish_of(const struct fair_queue *queue, const struct fair_place *place, uint64_t price)
+static double finish_of(const struct fair_queue *queue, const struct fair_place *place,
+                        uint64_t price)
 {
     const struct fair_node *class = &queue->classes[place->class];
-    const struct fair_node *network = find_network(queue, bucket_of(queue, place, LEVEL_NETWORK), place);
+    const struct fair_node *network =
+        find_network(queue, bucket_of(queue, place, LEVEL_NETWORK), place);
     double floor = floor_of(class);
     return (network ? MAX(network->seat.counter, floor) : floor) + (double)price;
 }
 
-struct fair_entry *fair_queue_displaced_by(struct fair_queue *queue, const struct fair_place *place, uint64_t price)
+struct fair_entry *fair_queue_displaced_by(struct fair_queue *queue, const struct fair_place *place,
+                                           uint64_t price)
 {
     for (size_t lowest = FAIR_CLASSES - 1; lowest > (size_t)place->class; lowest--) {
         struct list *arrivals = &queue->totals[lowest].arrivals;
         if (!list_empty(arrivals))
             return list_entry(arrivals->prev, struct fair_entry, arrival_link);
     }
-    struct fair_node *node = place->class == FAIR_UNKNOWN ? late_network(&queue->classes[FAIR_UNKNOWN]) : NULL;
+    struct fair_node *node =
+        place->class == FAIR_UNKNOWN ? late_network(&queue->classes[FAIR_UNKNOWN]) : NULL;
     if (!node || node->seat.counter + node->seat.price <= finish_of(queue, place, price))
         return NULL;
     node = node_of(fair_heap_late(&node->heap, FAIR_LOOKS));

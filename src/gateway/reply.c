@@ -152,6 +152,15 @@ static struct span page_host(struct span host)
     return host.len > 0 && host.len < 256 ? host : SPAN("localhost");
 }
 
+static void look_at_gates(const struct catalog *catalog, struct site_facts *facts)
+{
+    for (size_t i = 0; i < catalog->models_count; i++) {
+        struct gate_outlook outlook = turnstile_outlook(catalog->models[i].turnstile, FAIR_UNKNOWN);
+        facts->waiting += outlook.waiting;
+        facts->estimate_ms = MAX(facts->estimate_ms, outlook.wait_ms);
+    }
+}
+
 enum step_result reply_page(struct request *request)
 {
     const struct http_request *head_in = client_reader(request->client);
@@ -171,6 +180,7 @@ enum step_result reply_page(struct request *request)
                                .models = names,
                                .models_up = up,
                                .models_count = count};
+    look_at_gates(catalog, &facts);
     struct site_page page;
     buf_clear(body);
     if (!site_page(http_request_path(head_in),
@@ -189,6 +199,8 @@ enum step_result reply_page(struct request *request)
         http_answer_header(head, SPAN("Content-Security-Policy"), page.security_policy);
         http_answer_header(head, SPAN("Referrer-Policy"), SPAN("no-referrer"));
     }
+    if (!span_is_null(page.refresh))
+        http_answer_header(head, SPAN("Refresh"), page.refresh);
     http_answer_header(head, SPAN("X-Content-Type-Options"), SPAN("nosniff"));
     http_answer_header(head, SPAN("Cache-Control"),
                        page.may_cache ? SPAN("public, max-age=3600") : SPAN("no-store"));

@@ -5,6 +5,7 @@
 
 struct words {
     const char *lang, *title, *what, *models, *up, *down, *none, *try_it, *key, *streams;
+    const char *moment, *busy, *waiting, *seconds, *again, *room, *go_on;
 };
 
 static const struct words words[] = {
@@ -21,7 +22,15 @@ static const struct words words[] = {
          .try_it = "Try it",
          .key = "Put your API key in place of $SEAWALL_API_KEY. No key yet? Ask whoever runs this "
                 "service; they make one with this (DIR is the data folder):",
-         .streams = "The answer comes token by token, as server-sent events."},
+         .streams = "The answer comes token by token, as server-sent events.",
+         .moment = "One moment, please",
+         .busy = "More is asked for than the models can do at once.",
+         .waiting = "Requests that wait",
+         .seconds = "A new one would wait about, in seconds",
+         .again = "This page looks again every five seconds, and goes on by itself when nobody "
+                  "waits any more.",
+         .room = "Nobody waits any more.",
+         .go_on = "Go on"},
     [PAGE_CHINESE] =
         {.lang = "zh",
          .title = "Seawall",
@@ -33,7 +42,14 @@ static const struct words words[] = {
          .try_it = "试一试",
          .key = "请将 $SEAWALL_API_KEY 换成您的 API "
                 "密钥。还没有密钥？请联系服务管理员，他们可以这样创建（DIR 为服务的数据目录）：",
-         .streams = "回答以服务器推送事件（SSE）的形式逐个词元返回。"},
+         .streams = "回答以服务器推送事件（SSE）的形式逐个词元返回。",
+         .moment = "请稍候",
+         .busy = "当前请求超出了模型的处理能力。",
+         .waiting = "排队中的请求",
+         .seconds = "新请求预计等待（秒）",
+         .again = "本页每五秒自动刷新；无人排队时会自动继续。",
+         .room = "现在无人排队。",
+         .go_on = "继续"},
 };
 
 const char page_style[] =
@@ -66,6 +82,7 @@ const char page_style[] =
     "var(--line);border-radius:.6rem;padding:.9rem;margin:0;"
     "white-space:pre-wrap;overflow-wrap:anywhere;font:14px/1.55 ui-monospace,monospace}\n"
     "code{font:.92em ui-monospace,monospace;color:var(--accent);display:inline-block}\n"
+    "a{color:var(--accent)}\n"
     "pre:focus-visible{outline:2px solid var(--accent)}\n";
 
 const char page_icon[] = "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 32 32\"><rect "
@@ -181,23 +198,45 @@ static void write_curl(const struct site_facts *facts, struct buf *body)
                           "\"messages\":[{\"role\":\"user\",\"content\":\"Hello\"}]}'</pre>\n"));
 }
 
-void page_write(const struct site_facts *facts, enum page_language language, struct buf *body)
+/* Up to and with the heading. */
+static void write_top(const struct words *say, const char *heading, struct buf *body)
 {
-    const struct words *say = &words[language];
     buf_printf(body,
                "<!doctype html>\n<html lang=\"%s\">\n<head>\n<meta charset=\"utf-8\">\n"
                "<meta name=\"viewport\" "
                "content=\"width=device-width,initial-scale=1\">\n<title>%s</title>\n"
                "<link rel=\"icon\" href=\"/favicon.svg\">\n<link rel=\"stylesheet\" "
                "href=\"/seawall.css\">\n</head>\n<body>\n"
-               "<main>\n<header><img src=\"/favicon.svg\" alt=\"\"><h1>%s</h1></header>\n<p "
-               "class=\"what\">%s</p>\n<h2>%s</h2>\n",
-               say->lang, say->title, say->title, say->what, say->models);
+               "<main>\n<header><img src=\"/favicon.svg\" alt=\"\"><h1>%s</h1></header>\n",
+               say->lang, heading, heading);
+}
+
+void page_write(const struct site_facts *facts, enum page_language language, struct buf *body)
+{
+    const struct words *say = &words[language];
+    write_top(say, say->title, body);
+    buf_printf(body, "<p class=\"what\">%s</p>\n<h2>%s</h2>\n", say->what, say->models);
     write_models(facts, say, body);
     buf_printf(body, "<h2>%s</h2>\n", say->try_it);
     write_curl(facts, body);
-    buf_printf(
-        body,
-        "<p>%s</p>\n<p>%s <code>./seawall --data DIR key create NAME</code></p>\n</main>\n</body>\n</html>\n",
-        say->streams, say->key);
+    buf_printf(body,
+               "<p>%s</p>\n<p>%s <code>./seawall --data DIR key create "
+               "NAME</code></p>\n</main>\n</body>\n</html>\n",
+               say->streams, say->key);
+}
+
+void page_write_waiting(const struct site_facts *facts, enum page_language language,
+                        struct buf *body)
+{
+    const struct words *say = &words[language];
+    write_top(say, say->moment, body);
+    if (facts->waiting > 0)
+        buf_printf(body,
+                   "<p class=\"what\">%s</p>\n<ul>\n<li><span>%s</span><span>%u</span></li>\n"
+                   "<li><span>%s</span><span>%u</span></li>\n</ul>\n<p>%s</p>\n",
+                   say->busy, say->waiting, facts->waiting, say->seconds,
+                   facts->estimate_ms / 1000 + 1, say->again);
+    else
+        buf_printf(body, "<p class=\"what\">%s <a href=\"/\">%s</a></p>\n", say->room, say->go_on);
+    buf_append(body, SPAN("</main>\n</body>\n</html>\n"));
 }

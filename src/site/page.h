@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The front page in two languages. Everything that is not ours (names, the host) is escaped. Any thread.
+ * The front page and the waiting page in two languages. Everything that is not ours (names, the host) is escaped. Any thread.
  */
 #pragma once
 
@@ -15,3 +15,4 @@ extern const char page_icon[];
 enum page_language page_language(struct span accept_language);
 
 void page_write(const struct site_facts *facts, enum page_language language, struct buf *body);
+void page_write_waiting(const struct site_facts *facts, enum page_language language, struct buf *body);

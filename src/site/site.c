@@ -17,12 +17,20 @@ static const struct {
 bool site_page(struct span path, struct span accept_language, const struct site_facts *facts,
                struct buf *body, struct site_page *ret_page)
 {
+    enum page_language language = page_language(accept_language);
+    struct site_page document = {
+        .content_type = SPAN("text/html; charset=utf-8"),
+        .security_policy = SPAN("default-src 'none'; style-src 'self'; img-src 'self'; "
+                                "base-uri 'none'; form-action 'none'; frame-ancestors 'none'")};
     if (span_eq(path, SPAN("/"))) {
-        page_write(facts, page_language(accept_language), body);
-        *ret_page = (struct site_page){
-            .content_type = SPAN("text/html; charset=utf-8"),
-            .security_policy = SPAN("default-src 'none'; style-src 'self'; img-src 'self'; "
-                                    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'")};
+        page_write(facts, language, body);
+        *ret_page = document;
+        return true;
+    }
+    if (span_eq(path, SPAN("/waiting"))) {
+        page_write_waiting(facts, language, body);
+        document.refresh = facts->waiting > 0 ? SPAN("5") : SPAN("2; url=/");
+        *ret_page = document;
         return true;
     }
     for (size_t i = 0; i < COUNT_OF(files); i++) {

@@ -354,6 +354,25 @@ def test_a_stream_that_waits_hears_of_it(door, held):
     assert service.logged(reason="NO_TURN")
 
 
+def page(service, path):
+    with Wire(service.port) as wire:
+        return wire.send(f"GET {path} HTTP/1.1\r\nHost: x\r\nAccept: text/html\r\n\r\n".encode()).answer()
+
+
+def test_the_waiting_page_tells_how_many_wait(door, held):
+    service = door()
+    first = fill(service, held)
+    third = begin(service)
+    wait_for(lambda: service.metrics()["seawall_requests_open"] == 3, what="the third request")
+    busy = page(service, "/waiting")
+    assert busy.status == 200 and busy.headers["refresh"] == "5" and b"<span>1</span>" in busy.body
+    assert "script" not in busy.headers["content-security-policy"] and busy.headers["cache-control"] == "no-store"
+    held.free.set()
+    assert {end_of(wire).status for wire in [*first, third]} == {200}
+    assert page(service, "/waiting").headers["refresh"] == "2; url=/"
+    assert "refresh" not in page(service, "/").headers
+
+
 def test_calls_without_a_key_are_known_by_their_address(start, engine):
     service = start(engine, service={"keys": "optional"})
     engine.behaviour = stream_of(["Hel", "lo"])
