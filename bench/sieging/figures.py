@@ -157,8 +157,9 @@ def all_of(report, peace, samples, classes):
     """Everything that the table and the JSON say about a run."""
     ttft = quantile_ratio(report, peace, "known", "ttft_ms", "p99")
     tpot = quantile_ratio(report, peace, "known", "tpot_ms", "p50")
-    crowd = group(report, "crowd")
+    crowd, known = group(report, "crowd"), group(report, "known")["phases"]["attack"]
     return {
+        "known_offered": known["offered"], "known_completed": ratio(known["completed"], known["offered"]),
         "known_kept": kept(report, peace, "known"), "newcomers_kept": kept(report, peace, "newcomers"),
         "crowd_completed": crowd and ratio(crowd["phases"]["attack"]["completed"], crowd["phases"]["attack"]["offered"]),
         "crowd_good": crowd and good_share(report, "crowd"),

@@ -32,7 +32,8 @@ class Run:
 
     def __str__(self):
         attack = "its own factor" if self.factor is None else f"{self.factor:g} times"
-        return f"{self.scenario}, {self.door}, {attack}, seed {self.seed}"
+        with_keys = ", newcomers with keys" if self.accounts else ""
+        return f"{self.scenario}, {self.door}, {attack}, seed {self.seed}{with_keys}"
 
 
 def of(scenario, door, factor, seed):

@@ -3,7 +3,7 @@
 import statistics
 
 COLUMNS = (  # heading, width, figure, form
-    ("known kept", 11, "known_kept", "{:.3f}"), ("newcomers", 10, "newcomers_kept", "{:.3f}"), ("settled s", 10, "settled_s", "{:.0f}"),
+    ("known kept", 11, "known_kept", "{:.3f}"), ("answered", 9, "known_completed", "{:.3f}"), ("newcomers", 10, "newcomers_kept", "{:.3f}"), ("settled s", 10, "settled_s", "{:.0f}"),
     ("TTFT p99 ms", 12, "ttft_p99_ms", "{:.0f}"), ("/ peace", 8, "ttft_p99_ratio", "{:.2f}"), ("TPOT / peace", 13, "tpot_ratio", "{:.2f}"),
     ("gap", 7, "gap_known", "{:.0f}"), ("demoted", 8, "demoted", "{:.1%}"), ("spare+", 7, "beyond_spare", "{:.1%}"),
     ("us/refusal", 11, "refusal_cpu_us", "{:.0f}"))
