@@ -6,6 +6,8 @@
 #include "base/text.h"
 
 #define DAY_MS UINT64_C(86400000)
+#define MONEY_UNIT UINT64_C(1000000)
+#define MONEY_DECIMALS 6
 #define TIME_MS_MAX UINT64_C(253402300799999) /* 9999-12-31T23:59:59.999Z */
 
 int text_to_u64(struct span text, uint64_t *ret_value)
@@ -39,6 +41,42 @@ int text_to_i64(struct span text, int64_t *ret_value)
         return -ERANGE;
     *ret_value = (int64_t)(negative ? 0 - magnitude : magnitude);
     return 0;
+}
+
+int text_to_money(struct span text, uint64_t *ret_millionths)
+{
+    struct span rest = text, whole, decimals = SPAN("");
+    uint64_t units, parts = 0;
+    if (!span_split(&rest, '.', &whole))
+        return -EINVAL;
+    if (!span_is_null(rest))
+        decimals = rest;
+    if (decimals.len > MONEY_DECIMALS || (decimals.len == 0 && !span_is_null(rest)))
+        return -EINVAL;
+    int result = text_to_u64(whole, &units);
+    if (result == 0 && decimals.len > 0)
+        result = text_to_u64(decimals, &parts);
+    if (result < 0)
+        return result;
+    for (size_t i = decimals.len; i < MONEY_DECIMALS; i++)
+        parts *= 10;
+    if (__builtin_mul_overflow(units, MONEY_UNIT, &units) ||
+        __builtin_add_overflow(units, parts, &units))
+        return -ERANGE;
+    *ret_millionths = units;
+    return 0;
+}
+
+void text_write_money(struct buf *buf, uint64_t millionths)
+{
+    char decimals[MONEY_DECIMALS + 1];
+    size_t len = MONEY_DECIMALS;
+    snprintf(decimals, sizeof(decimals), "%06u", (unsigned)(millionths % MONEY_UNIT));
+    while (len > 2 && decimals[len - 1] == '0')
+        len--;
+    buf_append_u64(buf, millionths / MONEY_UNIT);
+    buf_append_byte(buf, '.');
+    buf_append(buf, span_of(decimals, len));
 }
 
 void text_hex(const void *bytes, size_t len, char *ret_text)
@@ -249,6 +287,15 @@ void text_time(uint64_t wall_ms, char ret_text[TEXT_TIME_BYTES])
     at = put_digits(at, day_ms % 1000, 3);
     *at++ = 'Z';
     *at = '\0';
+}
+
+void text_month(uint64_t wall_ms, uint64_t *ret_from_ms, uint64_t *ret_until_ms)
+{
+    unsigned days = (unsigned)(MIN(wall_ms, TIME_MS_MAX) / DAY_MS);
+    struct date date = date_of_days(days);
+    unsigned first = days - (date.day - 1);
+    *ret_from_ms = first * DAY_MS;
+    *ret_until_ms = (first + month_days(date.year, date.month)) * DAY_MS;
 }
 
 void text_http_date(uint64_t wall_ms, char ret_text[TEXT_HTTP_DATE_BYTES])

@@ -272,6 +272,52 @@ static void times_are_read_strictly(void **state)
     assert_true(when == 5);
 }
 
+static const char *money(uint64_t millionths)
+{
+    static char memory[TEXT_MONEY_BYTES];
+    struct buf buf = {.ptr = memory, .cap = sizeof(memory) - 1, .max = sizeof(memory) - 1};
+    text_write_money(&buf, millionths);
+    return buf_cstr(&buf);
+}
+
+static void amounts_of_money(void **state)
+{
+    (void)state;
+    uint64_t value = 7;
+    assert_int_equal(text_to_money(SPAN("0.15"), &value), 0);
+    assert_int_equal(value, 150000);
+    assert_int_equal(text_to_money(SPAN("18446744073709.551615"), &value), 0);
+    assert_true(value == UINT64_MAX);
+    assert_string_equal(money(value), "18446744073709.551615");
+    assert_int_equal(text_to_money(SPAN("18446744073709.551616"), &value), -ERANGE);
+    static const char *const bad[] = {"", ".", "1.", ".1", "1.1234567", "1,5", "-1", "1.-1", "1 "};
+    for (size_t i = 0; i < COUNT_OF(bad); i++)
+        assert_int_equal(text_to_money(span_str(bad[i]), &value), -EINVAL);
+    assert_string_equal(money(0), "0.00");
+    assert_string_equal(money(1), "0.000001");
+    assert_string_equal(money(2500000), "2.50");
+}
+
+static void months(void **state)
+{
+    (void)state;
+    uint64_t from, until, wanted;
+    static const char *const cases[][3] = {{"2026-11-24T12:00:00Z", "2026-11-01", "2026-12-01"},
+                                           {"2026-12-31T23:59:59.999Z", "2026-12-01", "2027-01-01"},
+                                           {"2028-02-01", "2028-02-01", "2028-03-01"},
+                                           {"1970-01-01", "1970-01-01", "1970-02-01"}};
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        assert_int_equal(text_parse_time(span_str(cases[i][0]), &wanted), 0);
+        text_month(wanted, &from, &until);
+        assert_int_equal(text_parse_time(span_str(cases[i][1]), &wanted), 0);
+        assert_true(from == wanted);
+        assert_int_equal(text_parse_time(span_str(cases[i][2]), &wanted), 0);
+        assert_true(until == wanted);
+    }
+    text_month(UINT64_MAX, &from, &until);
+    assert_true(from < until);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -285,6 +331,8 @@ int main(void)
         cmocka_unit_test(times_are_written),
         cmocka_unit_test(calendar_agrees_with_the_c_library),
         cmocka_unit_test(times_are_read_strictly),
+        cmocka_unit_test(amounts_of_money),
+        cmocka_unit_test(months),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);
     return cmocka_run_group_tests(tests, NULL, NULL);
