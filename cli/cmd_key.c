@@ -5,6 +5,7 @@
 #include "base/span.h"
 #include "client.h"
 #include "import_file.h"
+#include "limit_words.h"
 #include "once_file.h"
 #include "table.h"
 #include "words.h"
@@ -13,12 +14,20 @@
 #include <unistd.h>
 
 #define BODY_BYTES_MAX 65536
+#define LIMITS_TEXT_MAX 640
 
 const struct command_option options_key_create[] = {
     {"--models", "A,B", "only these models (default: all)"},
     {"--expires", "DATE", "2027-01-01, 2027-01-01T12:00:00Z, or from now: 90d"},
     {"--once-file", "FILE", "keep the key in FILE; if FILE is there, print what it holds"},
-    {NULL, NULL, NULL},
+    {"--account", "NAME",
+     "the account it belongs to, whose limits hold for all of its keys together"},
+    LIMIT_OPTIONS{NULL, NULL, NULL},
+};
+
+const struct command_option options_key_limit[] = {
+    {"--account", "NAME", "the account it belongs to from now on; none: to none"},
+    LIMIT_OPTIONS{NULL, NULL, NULL},
 };
 
 const struct command_option options_key_rotate[] = {
@@ -50,6 +59,20 @@ static void write_models(struct json_out *out, const char *models)
     json_out_close(out, ']');
 }
 
+/* True when an account was named; "none" is null. */
+static bool write_account(const struct invocation *call, struct json_out *out)
+{
+    const char *account = command_value(call, "--account");
+    if (!account)
+        return false;
+    json_out_key(out, SPAN("account"));
+    if (strcmp(account, "none") == 0)
+        json_out_null(out);
+    else
+        json_out_string(out, span_str(account));
+    return true;
+}
+
 /* 0, or -EINVAL after saying why. */
 static int write_create(const struct invocation *call, struct buf *body)
 {
@@ -71,8 +94,10 @@ static int write_create(const struct invocation *call, struct buf *body)
         json_out_key(&out, SPAN("expires"));
         json_out_string(&out, span_str(time));
     }
+    (void)write_account(call, &out);
+    int given = limit_words_write(call, &out);
     json_out_close(&out, '}');
-    return 0;
+    return MIN(given, 0);
 }
 
 static enum exit_status print_made(const struct invocation *call, const json_t *json)
@@ -205,6 +230,41 @@ enum exit_status cmd_key_enable(const struct invocation *call)
     return set_disabled(call, "/enable");
 }
 
+/* ── limits ── */
+
+static int write_limits(const struct invocation *call, struct buf *body)
+{
+    struct json_out out = json_out_start(body);
+    json_out_open(&out, '{');
+    bool account = write_account(call, &out);
+    int given = limit_words_write(call, &out);
+    json_out_close(&out, '}');
+    if (given == 0 && !account)
+        (void)command_fail("give a limit, such as --tokens-per-day 100000, or --account");
+    return given > 0 || (given == 0 && account) ? 0 : -EINVAL;
+}
+
+enum exit_status cmd_key_limit(const struct invocation *call)
+{
+    struct buf body;
+    json_t *json = NULL;
+    char limits[LIMITS_TEXT_MAX];
+    enum exit_status status = EXIT_USAGE;
+    buf_init(&body, BODY_BYTES_MAX);
+    if (write_limits(call, &body) == 0)
+        status = ask_about(call, "POST", "/limits", buf_span(&body), &json);
+    if (status == EXIT_OK && call->json) {
+        status = client_print(json);
+    } else if (status == EXIT_OK) {
+        limit_words_join(json_object_get(json, "limits"), limits, sizeof(limits));
+        printf("Key %s ('%s'), account %s: %s\n", text_or(json, "id", "?"),
+               text_or(json, "name", "?"), text_or(json, "account", "none"), limits);
+    }
+    buf_release(&body);
+    json_decref(json);
+    return status;
+}
+
 /* ── list and show ── */
 
 static void join_models(const json_t *models, char *ret_text, size_t size)
@@ -220,10 +280,10 @@ static void join_models(const json_t *models, char *ret_text, size_t size)
 
 static void print_keys(const json_t *keys)
 {
-    static const char *const titles[] = {"ID",      "NAME",      "STATE", "MODELS",
-                                         "EXPIRES", "LAST USED", "MADE",  "ENDS IN"};
+    static const char *const titles[] = {"ID",        "NAME", "STATE",   "MODELS",  "EXPIRES",
+                                         "LAST USED", "MADE", "ENDS IN", "ACCOUNT", "LIMITS"};
     struct table table;
-    char models[512], expires[32], used[32], made[32];
+    char models[512], expires[32], used[32], made[32], limits[LIMITS_TEXT_MAX];
     table_init(&table, titles, COUNT_OF(titles));
     for (size_t i = 0; i < json_array_size(keys); i++) {
         const json_t *key = json_array_get(keys, i);
@@ -241,6 +301,9 @@ static void print_keys(const json_t *keys)
         table_cell(&table, "%s%s", made,
                    json_is_true(json_object_get(key, "imported")) ? " (imported)" : "");
         table_cell(&table, "%s%s", hint[0] ? "…" : "-", hint);
+        limit_words_join(json_object_get(key, "limits"), limits, sizeof(limits));
+        table_cell(&table, "%s", text_or(key, "account", "-"));
+        table_cell(&table, "%s", limits);
     }
     table_print(&table);
     table_release(&table);
@@ -294,6 +357,7 @@ enum exit_status cmd_key_show(const struct invocation *call)
     } else if (status == EXIT_OK) {
         json_t *keys = json_pack("[O]", key);
         print_keys(keys);
+        limit_words_print_use(json_object_get(key, "use"));
         json_decref(keys);
     }
     json_decref(key);

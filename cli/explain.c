@@ -161,6 +161,17 @@ static void write_class(struct buf *text, const json_t *line)
     buf_append_byte(text, '\n');
 }
 
+static void write_limit(struct buf *text, const json_t *line)
+{
+    if (!has(line, "limit"))
+        return;
+    begin_row(text, "limit");
+    append_member(text, line, "limit");
+    buf_append(text, is(line, "reason", "CUT")
+                         ? SPAN(": it was used up in the middle of the answer\n")
+                         : SPAN(": it left no room for this request\n"));
+}
+
 static void write_turn(struct buf *text, const json_t *line)
 {
     if (!has(line, "class"))
@@ -298,6 +309,7 @@ void explain_write(const json_t *line, const char *key_name, struct buf *text)
     write_asked(text, line);
     write_price(text, line);
     write_class(text, line);
+    write_limit(text, line);
     write_turn(text, line);
     write_reduced(text, line);
     write_backend(text, line);

@@ -54,7 +54,7 @@ static void make_keys(struct keys *keys, bool foreign)
         keys->keys[i] = made.key;
         make_field(keys, i, made.text, foreign ? 20 : 30);
     }
-    keys->ring = keyring_new(&mac, keys->keys, KEYS, false);
+    keys->ring = keyring_new(&mac, keys->keys, KEYS, NULL, false);
     check(keys->ring);
 }
 

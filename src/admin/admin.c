@@ -53,6 +53,7 @@ static void copy_spec(struct admin *admin, const struct admin_spec *spec)
     admin->record_hub = spec->record_hub;
     admin->profiles = spec->profiles;
     admin->profiles_keeper = spec->profiles_keeper;
+    admin->budgets = spec->budgets;
     admin->key_mac = *spec->key_mac;
     admin->restarts = spec->restarts;
     admin->workers = spec->workers;
@@ -107,6 +108,11 @@ struct admin *admin_new(const struct admin_spec *spec, struct err *err)
         return NULL;
     }
     return admin;
+}
+
+void admin_config_changed(struct admin *admin)
+{
+    upkeep_limits_changed(admin);
 }
 
 void admin_free(struct admin *admin)

@@ -9,11 +9,19 @@
  *                              their backends, keys, lost, trouble
  *   GET  /top                  counters now (the caller takes differences)
  *   GET  /keys?offset=&limit=  never a key's text: {"keys":[…],"total":N,"next":offset or null}
- *   GET  /keys/ID
- *   POST /keys                 {"name","models":[],"expires":"2027-01-01"} → the text, once
+ *   GET  /keys/ID              and how its limits stand: "use"
+ *   POST /keys                 {"name","models":[],"expires":"2027-01-01","account","limits":{}}
+ *                              → the text, once
  *   POST /keys/ID/disable | /enable
  *   POST /keys/ID/rotate       {"overlap_s":0} → the new text, once
- *   POST /keys/import          {"keys":[{"key"|"sha256","name","models","expires"}]}: all or none;
+ *   POST /keys/ID/limits       {"account","limits":{"tokens_per_day":1000,"spend_per_day":"5.00",
+ *                              "concurrent_calls":"none","output_tokens":null}}: what is not named
+ *                              stays, null is the configuration's
+ *   GET  /accounts             names and limits
+ *   GET  /accounts/NAME        how its limits stand
+ *   POST /accounts/NAME/limits {"limits":{…}}; makes the account when there is none
+ *   POST /keys/import          {"keys":[{"key"|"sha256","name","models","expires","account",
+ *                              "limits"}]}: all or none;
  *                              refused rows are in "rows":[{"row":0,"message":…}] of the error
  *   GET  /requests/ID          its line of the access log, as it stands there; 409 without a log
  *   GET  /usage?from=&to=&key=&model=&by=key,model,day,hour
@@ -31,8 +39,10 @@
 #pragma once
 
 #include "admin/profiles_keeper.h"
+#include "admit/budgets.h"
 #include "admit/gate.h"
 #include "base/err.h"
+#include "config/config.h"
 #include "identity/keyring.h"
 #include "loop/mailbox.h"
 #include "record/recorder.h"
@@ -74,6 +84,8 @@ struct admin_events {
     /* Settings that were changed by reloads and take effect at the next start: their names,
      * comma-separated, and how many. */
     size_t (*waiting)(void *owner, char *ret_names, size_t size);
+    /* In force now; valid during the call only. */
+    struct config *(*config)(void *owner);
 };
 
 struct admin_spec {
@@ -85,6 +97,7 @@ struct admin_spec {
     struct record_hub *record_hub;
     struct profiles *profiles;
     struct profiles_keeper *profiles_keeper;
+    struct budgets *budgets;
     const struct mac_key *key_mac; /* copied */
     const char *state_folder;      /* keys.snapshot lives here; copied */
     uint32_t restarts, workers;
@@ -106,6 +119,9 @@ struct admin *admin_new(const struct admin_spec *spec, struct err *err) must_che
 /* Closes its connections. Jobs that are on the helper finish there and are told nothing. Accepts
  * NULL. */
 void admin_free(struct admin *admin);
+
+/* The configuration is another one. */
+void admin_config_changed(struct admin *admin);
 
 /*
  * The key ring at start: what the database holds, and what keys.snapshot holds beside it when the

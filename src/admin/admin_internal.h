@@ -17,6 +17,7 @@ struct admin {
     struct record_hub *record_hub;
     struct profiles *profiles;
     struct profiles_keeper *profiles_keeper;
+    struct budgets *budgets;
     struct mac_key key_mac;
     char *snapshot_path;
     uint32_t restarts, workers;
@@ -45,6 +46,7 @@ struct admin {
     struct tick *tick;
     uint64_t used_ms, retry_ms; /* monotonic: when these were last tried */
     uint64_t used_since_ms;     /* wall clock: uses before this are in the database */
-    bool look_runs, used_runs, snapshot_runs, snapshot_wanted, publish_again;
-    struct err keys_trouble, snapshot_trouble, used_trouble;
+    uint64_t fill_due_ms;       /* monotonic: when the budgets learn from the ledger; 0: not wanted */
+    bool look_runs, used_runs, fill_runs, snapshot_runs, snapshot_wanted, publish_again;
+    struct err keys_trouble, snapshot_trouble, used_trouble, fill_trouble;
 };

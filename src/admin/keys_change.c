@@ -7,6 +7,7 @@
 #include "admin/keys_json.h"
 #include "admin/keys_load.h"
 #include "admin/keys_rows.h"
+#include "admin/limits_json.h"
 #include "admin/upkeep.h"
 #include "base/alloc.h"
 #include "base/log.h"
@@ -16,20 +17,23 @@
 
 #define ANSWER_BYTES_MAX 262144U
 #define OVERLAP_S_MAX (366 * 86400)
+#define LIMITS_MEMORY_MAX 4096U /* of one text of limits */
 
 struct key_change {
     struct work work;
     struct list link; /* of admin->changes, while it waits */
     enum keys_change_kind kind;
     uint64_t id;
+    char account[ACCOUNT_NAME_BYTES_MAX + 1]; /* of KEYS_ACCOUNT_LIMITS */
     struct buf body;
 
     /* For the store thread. */
     struct store *store;
     struct profiles *profiles;
+    struct budgets *budgets;
     struct mac_key mac;
     bool trust_unlisted;
-    uint64_t wall_ms;
+    uint64_t wall_ms, now_ms;
     struct keyring *base;    /* in force when it began */
     struct keyring *retired; /* to be let go over there */
 
@@ -78,6 +82,28 @@ static void database_refused(struct key_change *change, int error)
     refuse(change, error == -EEXIST ? 409 : error == -ENOENT ? 404 : 503);
 }
 
+/* The accounts in force, and those that keys name. NULL when out of memory. */
+static struct accounts *accounts_of(const struct key_change *change, struct key *const *keys,
+                                    size_t count)
+{
+    struct accounts *accounts = accounts_ref(keyring_accounts(change->base));
+    struct account *list = mem_array(accounts_count(accounts) + count + 1, sizeof(*list));
+    size_t known = 0;
+    for (; list && known < accounts_count(accounts); known++)
+        list[known] = *accounts_at(accounts, known);
+    size_t all = known;
+    for (size_t i = 0; list && i < count; i++) {
+        if (keys[i]->account_id == 0 || accounts_by_id(accounts, keys[i]->account_id))
+            continue;
+        list[all] = (struct account){.id = keys[i]->account_id, .limits = limits_unset()};
+        memcpy(list[all++].name, keys[i]->account, strlen(keys[i]->account));
+    }
+    struct accounts *next = list ? accounts_new(list, all) : NULL;
+    mem_free(list);
+    accounts_unref(accounts);
+    return next;
+}
+
 /* The ring in force with `old` replaced by `instead` (both may be NULL) and `added` behind. */
 static bool build_ring(struct key_change *change, const struct key *old, struct key *instead,
                        struct key *const *added, size_t added_count)
@@ -92,7 +118,11 @@ static bool build_ring(struct key_change *change, const struct key *old, struct 
     }
     for (size_t i = 0; i < added_count; i++)
         keys[base_count + i] = added[i];
-    change->ring = keyring_new(&change->mac, keys, count, change->trust_unlisted);
+    struct accounts *accounts =
+        instead ? accounts_of(change, &instead, 1) : accounts_of(change, added, added_count);
+    if (accounts)
+        change->ring = keyring_new(&change->mac, keys, count, accounts, change->trust_unlisted);
+    accounts_unref(accounts);
     mem_free(keys);
     return change->ring != NULL;
 }
@@ -100,7 +130,7 @@ static bool build_ring(struct key_change *change, const struct key *old, struct 
 static bool add_to_database(struct key_change *change, struct key *const *keys, size_t count)
 {
     struct key_rows rows;
-    if (key_rows_of_keys(keys, count, &rows) < 0) {
+    if (key_rows_of_keys(keys, count, NULL, &rows) < 0) {
         out_of_memory(change);
         return false;
     }
@@ -111,12 +141,10 @@ static bool add_to_database(struct key_change *change, struct key *const *keys, 
     return result == 0;
 }
 
-/* As `key`, but for these two. */
-static struct key *altered(const struct key *key, bool disabled, uint64_t expires_ms)
+/* The key that `spec` makes of `key`. */
+static struct key *altered(const struct key *key, const struct key_spec *spec)
 {
-    struct key *copy = key_new(key->id, key->digest, span_str(key->name), span_str(key->hint),
-                               key->imported, disabled, key->created_ms, expires_ms,
-                               (const char *const *)key->models, key->models_count);
+    struct key *copy = key_new(spec);
     if (copy)
         atomic_store_explicit(&copy->last_used_ms,
                               atomic_load_explicit(&key->last_used_ms, memory_order_relaxed),
@@ -124,16 +152,18 @@ static struct key *altered(const struct key *key, bool disabled, uint64_t expire
     return copy;
 }
 
-/* A key of ours and its text. */
-static struct key *make_key(const struct key_change *change, const struct key_wish *wish,
+/* A key of ours and its text; of `spec` what is not of the text. */
+static struct key *make_key(const struct key_change *change, struct key_spec spec,
                             char ret_text[KEY_TEXT_BYTES + 1])
 {
     unsigned char digest[SHA256_BYTES];
-    uint64_t id;
-    key_generate(&change->mac, ret_text, &id);
+    key_generate(&change->mac, ret_text, &spec.id);
     sha256(span_of(ret_text, KEY_TEXT_BYTES), digest);
-    return key_new(id, digest, wish->name, span_of(ret_text + KEY_TEXT_BYTES - 4, 4), false, false,
-                   change->wall_ms, wish->expires_ms, wish->models, wish->models_count);
+    spec.digest = digest;
+    spec.hint = span_of(ret_text + KEY_TEXT_BYTES - 4, 4);
+    spec.imported = spec.disabled = false;
+    spec.created_ms = change->wall_ms;
+    return key_new(&spec);
 }
 
 /* The answer for one key; `text` is NULL unless it is new; `replaced` is NULL unless it was rotated. */
@@ -179,7 +209,7 @@ static json_t *parse_body(struct key_change *change, const char *const *members)
 
 static void create(struct key_change *change)
 {
-    static const char *const members[] = {"name", "models", "expires", NULL};
+    static const char *const members[] = {"name", "models", "expires", "account", "limits", NULL};
     struct key_wish wish;
     char text[KEY_TEXT_BYTES + 1];
     json_t *root = parse_body(change, members);
@@ -189,7 +219,7 @@ static void create(struct key_change *change)
     if (result < 0) {
         refuse(change, 400);
     } else {
-        struct key *key = make_key(change, &wish, text);
+        struct key *key = make_key(change, key_spec_of_wish(&wish), text);
         if (!key || !build_ring(change, NULL, NULL, &key, 1)) {
             out_of_memory(change);
         } else if (add_to_database(change, &key, 1)) {
@@ -204,7 +234,9 @@ static void create(struct key_change *change)
 
 static void set_disabled(struct key_change *change, struct key *key, bool disabled)
 {
-    struct key *copy = altered(key, disabled, key->expires_ms);
+    struct key_spec spec = key_spec_of(key);
+    spec.disabled = disabled;
+    struct key *copy = altered(key, &spec);
     if (!copy || !build_ring(change, key, copy, NULL, 0)) {
         out_of_memory(change);
     } else {
@@ -218,6 +250,116 @@ static void set_disabled(struct key_change *change, struct key *key, bool disabl
     }
     key_unref(copy);
 }
+
+static struct budget_time now_of(const struct key_change *change)
+{
+    return (struct budget_time){change->now_ms, change->wall_ms};
+}
+
+/* ── limits ── */
+
+static void put_limits(struct key_change *change, struct key *key, const struct key_spec *spec)
+{
+    struct key *copy = altered(key, spec);
+    struct arena *memory = arena_new(LIMITS_MEMORY_MAX);
+    const char *limits = memory ? limits_text(memory, spec->limits) : NULL;
+    if (!copy || !limits || !build_ring(change, key, copy, NULL, 0)) {
+        out_of_memory(change);
+    } else {
+        int result =
+            store_key_set_limits(change->store, key->id, copy->account, limits, &change->err);
+        if (result < 0) {
+            database_refused(change, result);
+        } else {
+            answer_key(change, copy, NULL, NULL);
+            note(change, "has other limits", copy);
+        }
+    }
+    arena_free(memory);
+    key_unref(copy);
+}
+
+static void set_limits(struct key_change *change, struct key *key)
+{
+    static const char *const members[] = {"account", "limits", NULL};
+    struct limits limits = key->limits ? *key->limits : limits_unset();
+    struct key_spec spec = key_spec_of(key);
+    json_t *root = parse_body(change, members);
+    if (!root)
+        return;
+    if (key_terms_read(root, &spec.account, &limits, &change->err) < 0) {
+        refuse(change, 400);
+    } else {
+        spec.limits = limits_are_unset(&limits) ? NULL : &limits;
+        put_limits(change, key, &spec);
+    }
+    json_decref(root);
+}
+
+static void answer_account(struct key_change *change, const struct limits *limits)
+{
+    struct json_out out = json_out_start(&change->answer);
+    json_out_open(&out, '{');
+    json_out_key(&out, SPAN("account"));
+    json_out_string(&out, span_str(change->account));
+    json_out_key(&out, SPAN("limits"));
+    limits_write_json(&out, limits);
+    json_out_close(&out, '}');
+    change->status = 200;
+    snprintf(change->log, sizeof(change->log), "account '%s' has other limits", change->account);
+}
+
+/* The same keys with other accounts. */
+static bool build_ring_with(struct key_change *change, const struct limits *limits)
+{
+    size_t count = keyring_count(change->base);
+    struct accounts *accounts =
+        accounts_with(keyring_accounts(change->base), span_str(change->account), limits);
+    struct key **keys = mem_array(count + 1, sizeof(struct key *));
+    for (size_t i = 0; keys && i < count; i++)
+        keys[i] = keyring_at(change->base, i);
+    if (accounts && keys)
+        change->ring = keyring_new(&change->mac, keys, count, accounts, change->trust_unlisted);
+    mem_free(keys);
+    accounts_unref(accounts);
+    return change->ring != NULL;
+}
+
+static void put_account_limits(struct key_change *change, const struct limits *limits)
+{
+    struct arena *memory = arena_new(LIMITS_MEMORY_MAX);
+    const char *text = memory ? limits_text(memory, limits) : NULL;
+    if (!text || !build_ring_with(change, limits)) {
+        out_of_memory(change);
+    } else {
+        struct store_account row = {change->account, text};
+        int result = store_account_put(change->store, &row, &change->err);
+        if (result < 0)
+            database_refused(change, result);
+        else
+            answer_account(change, limits);
+    }
+    arena_free(memory);
+}
+
+static void set_account_limits(struct key_change *change)
+{
+    static const char *const members[] = {"limits", NULL};
+    const struct account *account =
+        accounts_by_id(keyring_accounts(change->base), account_id(span_str(change->account)));
+    struct limits limits = account ? account->limits : limits_unset();
+    json_t *root = parse_body(change, members);
+    const json_t *wanted = root ? json_object_get(root, "limits") : NULL;
+    if (!root)
+        return;
+    if (wanted && limits_read_json(wanted, &limits, &change->err) < 0)
+        refuse(change, 400);
+    else
+        put_account_limits(change, &limits);
+    json_decref(root);
+}
+
+/* ── rotation ── */
 
 /* The old key's new end in the database: an hour of overlap is an expiry, none is an end at once. */
 static int retire_in_database(struct key_change *change, const struct key *before,
@@ -243,20 +385,17 @@ static void hand_on_profile(struct key_change *change, uint64_t from, uint64_t t
 
 static void replace_key(struct key_change *change, struct key *key, uint64_t overlap_s)
 {
-    const struct key_wish wish_head = {.name = span_str(key->name),
-                                       .models_count = key->models_count,
-                                       .expires_ms = key->expires_ms};
-    struct key_wish wish = wish_head;
     char text[KEY_TEXT_BYTES + 1];
     uint64_t end_ms = change->wall_ms + overlap_s * 1000;
     if (key->expires_ms != 0)
         end_ms = MIN(end_ms, key->expires_ms);
-    for (size_t i = 0; i < key->models_count; i++)
-        wish.models[i] = key->models[i];
-
-    struct key *next = make_key(change, &wish, text);
-    struct key *old =
-        overlap_s == 0 ? altered(key, true, key->expires_ms) : altered(key, false, end_ms);
+    struct key *next = make_key(change, key_spec_of(key), text);
+    struct key_spec end = key_spec_of(key);
+    if (overlap_s == 0)
+        end.disabled = true;
+    else
+        end.expires_ms = end_ms;
+    struct key *old = altered(key, &end);
     if (!next || !old || !build_ring(change, key, old, &next, 1)) {
         out_of_memory(change);
     } else if (add_to_database(change, &next, 1)) {
@@ -268,6 +407,8 @@ static void replace_key(struct key_change *change, struct key *key, uint64_t ove
             database_refused(change, result);
         } else {
             hand_on_profile(change, key->id, next->id);
+            if (budgets_hand_on(change->budgets, key->id, next->id, now_of(change)) < 0)
+                log_line(LOG_WARN, "there is no room for what a replaced key has used");
             answer_key(change, next, text, old);
             note(change, "replaced by another one", old);
         }
@@ -338,6 +479,8 @@ static void change_one(struct key_change *change)
         refuse(change, 404);
     } else if (change->kind == KEYS_ROTATE) {
         rotate(change, key);
+    } else if (change->kind == KEYS_LIMITS) {
+        set_limits(change, key);
     } else {
         set_disabled(change, key, change->kind == KEYS_DISABLE);
     }
@@ -354,6 +497,8 @@ static void on_helper(struct work *work)
         create(change);
     else if (change->kind == KEYS_IMPORT)
         import(change);
+    else if (change->kind == KEYS_ACCOUNT_LIMITS)
+        set_account_limits(change);
     else
         change_one(change);
 }
@@ -404,6 +549,8 @@ static void on_done(struct work *work)
         admin->change_runs = false;
     if (admin && change->ring) {
         keys_publish(admin, TAKE(change->ring));
+        if (change->kind == KEYS_LIMITS || change->kind == KEYS_ACCOUNT_LIMITS)
+            upkeep_limits_changed(admin);
         log_line(LOG_INFO, "%s", change->log);
     } else if (admin && change->status == 503) {
         log_line(LOG_ERROR, "a change of keys failed: %s", change->err.text);
@@ -424,6 +571,7 @@ void keys_change_next(struct admin *admin)
         change->retired = TAKE(admin->retired);
         change->trust_unlisted = admin->trust_unlisted;
         change->wall_ms = loop_wall_ms(admin->loop);
+        change->now_ms = loop_now_ms(admin->loop);
         change->work.on_helper = on_helper;
         change->work.on_done = on_done;
         admin->change_runs = true;
@@ -436,8 +584,8 @@ void keys_change_next(struct admin *admin)
     }
 }
 
-void keys_change_start(struct admin *admin, struct caller *caller, enum keys_change_kind kind,
-                       uint64_t id, struct span body)
+static void start(struct admin *admin, struct caller *caller, enum keys_change_kind kind,
+                  uint64_t id, struct span account, struct span body)
 {
     struct key_change *change = mem_zalloc(sizeof(*change));
     if (!change) {
@@ -449,6 +597,8 @@ void keys_change_start(struct admin *admin, struct caller *caller, enum keys_cha
     change->work.caller = caller;
     change->store = admin->store;
     change->profiles = admin->profiles;
+    change->budgets = admin->budgets;
+    memcpy(change->account, account.ptr, account.len);
     change->mac = admin->key_mac;
     list_init(&change->link);
     buf_init(&change->body, ADMIN_BODY_BYTES_MAX);
@@ -462,6 +612,19 @@ void keys_change_start(struct admin *admin, struct caller *caller, enum keys_cha
     }
     list_push_back(&admin->changes, &change->link);
     keys_change_next(admin);
+}
+
+void keys_change_start(struct admin *admin, struct caller *caller, enum keys_change_kind kind,
+                       uint64_t id, struct span body)
+{
+    start(admin, caller, kind, id, SPAN(""), body);
+}
+
+void keys_change_account(struct admin *admin, struct caller *caller, struct span account,
+                         struct span body)
+{
+    check(account.len <= ACCOUNT_NAME_BYTES_MAX);
+    start(admin, caller, KEYS_ACCOUNT_LIMITS, 0, account, body);
 }
 
 void keys_change_drop_all(struct admin *admin)

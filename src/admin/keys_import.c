@@ -61,7 +61,8 @@ static uint64_t draw_id(void)
 /* 0, -EINVAL or -EEXIST when the row is to blame, -ENOMEM. */
 static int read_row(struct import_run *run, json_t *row, struct key **ret_key, struct err *err)
 {
-    static const char *const members[] = {"key", "sha256", "name", "models", "expires", NULL};
+    static const char *const members[] = {"key",     "sha256",  "name",   "models",
+                                          "expires", "account", "limits", NULL};
     unsigned char digest[SHA256_BYTES];
     struct key_wish wish;
     struct span hint = SPAN_NULL;
@@ -77,8 +78,13 @@ static int read_row(struct import_run *run, json_t *row, struct key **ret_key, s
         return result;
     if (map_get(run->digests, digest))
         return err_set(err, -EEXIST, "this key is there already");
-    struct key *key = key_new(draw_id(), digest, wish.name, hint, true, false, run->wall_ms,
-                              wish.expires_ms, wish.models, wish.models_count);
+    struct key_spec spec = key_spec_of_wish(&wish);
+    spec.id = draw_id();
+    spec.digest = digest;
+    spec.hint = hint;
+    spec.imported = true;
+    spec.created_ms = run->wall_ms;
+    struct key *key = key_new(&spec);
     if (!key)
         return err_set(err, -ENOMEM, "out of memory");
     result = map_put(run->digests, digest, key, NULL);

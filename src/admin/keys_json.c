@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "admin/keys_json.h"
 
+#include "admin/limits_json.h"
 #include "base/text.h"
 
 #include <stdatomic.h>
@@ -49,6 +50,14 @@ void key_write_members(struct json_out *out, const struct key *key, uint64_t wal
                atomic_load_explicit(&key->last_used_ms, memory_order_relaxed));
     json_out_key(out, SPAN("imported"));
     json_out_bool(out, key->imported);
+    json_out_key(out, SPAN("account"));
+    if (key->account_id)
+        json_out_string(out, span_str(key->account));
+    else
+        json_out_null(out);
+    struct limits none = limits_unset();
+    json_out_key(out, SPAN("limits"));
+    limits_write_json(out, key->limits ? key->limits : &none);
 }
 
 json_t *keys_json_parse(struct span text, struct err *err)
@@ -120,9 +129,27 @@ static int read_expires(const json_t *expires, struct key_wish *wish, struct err
     return 0;
 }
 
+int key_terms_read(const json_t *object, struct span *account, struct limits *limits,
+                   struct err *err)
+{
+    const json_t *name = json_object_get(object, "account"),
+                 *wanted = json_object_get(object, "limits");
+    if (json_is_null(name)) {
+        *account = SPAN("");
+    } else if (name) {
+        struct span text = span_of(json_string_value(name), json_string_length(name));
+        if (!json_is_string(name) || !account_name_is_good(text))
+            return err_set(err, -EINVAL,
+                           "'account' must be a name of 1 to %d letters, digits and any of '._@+-'",
+                           ACCOUNT_NAME_BYTES_MAX);
+        *account = text;
+    }
+    return wanted && !json_is_null(wanted) ? limits_read_json(wanted, limits, err) : 0;
+}
+
 int key_wish_read(const json_t *object, struct key_wish *ret_wish, struct err *err)
 {
-    struct key_wish wish = {.models_count = 0};
+    struct key_wish wish = {.account = SPAN(""), .limits = limits_unset()};
     const json_t *name = json_object_get(object, "name");
     if (!json_is_string(name))
         return err_set(err, -EINVAL, "'name' must be a text");
@@ -134,6 +161,18 @@ int key_wish_read(const json_t *object, struct key_wish *ret_wish, struct err *e
     if (result == 0)
         result = read_expires(json_object_get(object, "expires"), &wish, err);
     if (result == 0)
+        result = key_terms_read(object, &wish.account, &wish.limits, err);
+    if (result == 0)
         *ret_wish = wish;
     return result;
+}
+
+struct key_spec key_spec_of_wish(const struct key_wish *wish)
+{
+    return (struct key_spec){.name = wish->name,
+                             .expires_ms = wish->expires_ms,
+                             .models = wish->models,
+                             .models_count = wish->models_count,
+                             .account = wish->account,
+                             .limits = limits_are_unset(&wish->limits) ? NULL : &wish->limits};
 }

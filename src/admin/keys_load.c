@@ -3,11 +3,12 @@
 
 #include "admin/keys_rows.h"
 #include "admin/keys_snapshot.h"
+#include "base/alloc.h"
 #include "base/map.h"
 
 struct database_walk {
     struct key_list *list;
-    size_t bad;
+    size_t bad, bad_accounts;
 };
 
 /* A row that is no key is passed over: one damaged row takes no other key's holder off the service. */
@@ -21,6 +22,31 @@ static int each_row(void *arg, const struct store_key *row)
         return 0;
     }
     return key ? key_list_add(walk->list, key) : -ENOMEM;
+}
+
+static int each_account(void *arg, const struct store_account *row)
+{
+    struct database_walk *walk = arg;
+    int result = key_list_add_account(walk->list, span_str(row->name), span_str(row->limits));
+    walk->bad_accounts += result == -EBADMSG;
+    return result == -EBADMSG ? 0 : result;
+}
+
+/* Accounts of `more` go in front of those of `list`: of one name the last counts. */
+static int add_accounts(struct key_list *list, const struct key_list *more)
+{
+    size_t count = list->accounts_count + more->accounts_count;
+    struct account *both = mem_array(count + 1, sizeof(*both));
+    if (!both)
+        return -ENOMEM;
+    for (size_t i = 0; i < count; i++)
+        both[i] =
+            i < more->accounts_count ? more->accounts[i] : list->accounts[i - more->accounts_count];
+    mem_free(list->accounts);
+    list->accounts = both;
+    list->accounts_count = count;
+    list->accounts_cap = count + 1;
+    return 0;
 }
 
 /* Adds those of `more` whose id is not in `list`. Keys in the database win. */
@@ -38,7 +64,7 @@ static int add_missing(struct key_list *list, const struct key_list *more, size_
         *ret_added += result == 0;
     }
     map_free(ids);
-    return result;
+    return result < 0 ? result : add_accounts(list, more);
 }
 
 static int list_ring(struct key_list *list, const struct keyring *ring)
@@ -46,16 +72,28 @@ static int list_ring(struct key_list *list, const struct keyring *ring)
     int result = 0;
     for (size_t i = 0; result == 0 && i < keyring_count(ring); i++)
         result = key_list_add(list, key_ref(keyring_at(ring, i)));
+    struct key_list accounts = {.accounts_count = accounts_count(keyring_accounts(ring))};
+    if (accounts.accounts_count == 0 || result < 0)
+        return result;
+    accounts.accounts = (struct account *)accounts_at(keyring_accounts(ring), 0); /* only read */
+    return add_accounts(list, &accounts);
+}
+
+static int restore_rows(struct store *store, struct key_rows *rows, struct err *err)
+{
+    int result = store_keys_restore(store, rows->rows, rows->count, rows->accounts,
+                                    rows->accounts_count, err);
+    key_rows_release(rows);
     return result;
 }
 
 static int restore(struct store *store, const struct key_list *keys, struct err *err)
 {
     struct key_rows rows;
-    if (key_rows_of_keys(keys->keys, keys->count, &rows) < 0)
-        return err_set(err, -ENOMEM, "out of memory");
-    int result = store_keys_restore(store, rows.rows, rows.count, err);
-    key_rows_release(&rows);
+    struct accounts *accounts = accounts_new(keys->accounts, keys->accounts_count);
+    int result = accounts ? key_rows_of_keys(keys->keys, keys->count, accounts, &rows) : -ENOMEM;
+    result = result < 0 ? err_set(err, -ENOMEM, "out of memory") : restore_rows(store, &rows, err);
+    accounts_unref(accounts);
     return result;
 }
 
@@ -113,16 +151,21 @@ static int fill_up(struct store *store, const struct beside *beside, struct key_
 static int load(struct store *store, const char *path, const struct keyring *present,
                 struct key_list *list, struct keys_loaded *loaded, struct err *trouble)
 {
-    struct database_walk walk = {list, 0};
+    struct database_walk walk = {.list = list};
     struct beside beside = {.found = false};
     struct err why = {""}, why_beside = {""};
     int missing = store_keys_missing(store, &why);
     int result = missing < 0 ? missing : store_keys_read(store, each_row, &walk, &why);
+    if (result == 0)
+        result = store_accounts_read(store, each_account, &walk, &why);
     if (result == -ENOMEM)
         return result;
     if (result == 0 && walk.bad > 0)
         (void)err_set(trouble, -EIO, "%zu keys of the database cannot be read and do not count",
                       walk.bad);
+    if (result == 0 && walk.bad_accounts > 0)
+        (void)err_set(trouble, -EIO, "the limits of %zu accounts cannot be read and do not count",
+                      walk.bad_accounts);
     if (result == 0 && !missing)
         return 0;
 
@@ -145,6 +188,15 @@ static int load(struct store *store, const char *path, const struct keyring *pre
     return other;
 }
 
+static int build(const struct mac_key *mac, const struct key_list *list, struct keys_loaded *loaded)
+{
+    struct accounts *accounts = accounts_new(list->accounts, list->accounts_count);
+    if (accounts)
+        loaded->ring = keyring_new(mac, list->keys, list->count, accounts, loaded->trust_unlisted);
+    accounts_unref(accounts);
+    return loaded->ring ? 0 : -ENOMEM;
+}
+
 int keys_load(struct store *store, const char *snapshot_path, const struct mac_key *mac,
               const struct keyring *present, struct keys_loaded *ret_loaded,
               struct err *ret_trouble)
@@ -153,10 +205,8 @@ int keys_load(struct store *store, const char *snapshot_path, const struct mac_k
     struct key_list list = {.count = 0};
     ret_trouble->text[0] = '\0';
     int result = load(store, snapshot_path, present, &list, &loaded, ret_trouble);
-    if (result == 0) {
-        loaded.ring = keyring_new(mac, list.keys, list.count, loaded.trust_unlisted);
-        result = loaded.ring ? 0 : -ENOMEM;
-    }
+    if (result == 0)
+        result = build(mac, &list, &loaded);
     key_list_release(&list);
     if (result == 0)
         *ret_loaded = loaded;
@@ -171,7 +221,5 @@ int keys_restore_if_missing(struct store *store, const struct keyring *ring, str
         return missing < 0 ? missing : 0;
     if (key_rows_of_ring(ring, &rows) < 0)
         return err_set(err, -ENOMEM, "out of memory");
-    int result = store_keys_restore(store, rows.rows, rows.count, err);
-    key_rows_release(&rows);
-    return result;
+    return restore_rows(store, &rows, err);
 }

@@ -11,7 +11,8 @@
 #include <stdatomic.h>
 #include <unistd.h>
 
-#define SNAPSHOT_VERSION 1
+#define SNAPSHOT_VERSION 2
+#define SNAPSHOT_VERSION_FIRST 1 /* that can be read */
 #define LINE_BYTES_MAX (1U << 18) /* KEY_MODELS_MAX long names, every byte escaped, fit */
 #define PIECE_BYTES (1U << 16)
 
@@ -27,6 +28,25 @@ static void put_number(struct json_out *out, struct span name, uint64_t value)
 {
     json_out_key(out, name);
     json_out_u64(out, value);
+}
+
+static void put_limits(struct json_out *out, const struct limits *limits)
+{
+    char text[LIMITS_TEXT_BYTES_MAX + 1];
+    struct buf buf = {.ptr = text, .cap = sizeof(text) - 1, .max = sizeof(text) - 1};
+    limits_write(&buf, limits);
+    json_out_key(out, SPAN("limits"));
+    json_out_string(out, buf_span(&buf));
+}
+
+static void put_account(struct buf *buf, const struct account *account)
+{
+    struct json_out out = json_out_start(buf);
+    json_out_open(&out, '{');
+    put_text(&out, SPAN("account"), account->name);
+    put_limits(&out, &account->limits);
+    json_out_close(&out, '}');
+    buf_append_byte(buf, '\n');
 }
 
 static void put_key(struct buf *buf, const struct key *key)
@@ -54,6 +74,10 @@ static void put_key(struct buf *buf, const struct key *key)
     put_number(&out, SPAN("expires_ms"), key->expires_ms);
     put_number(&out, SPAN("last_used_ms"),
                atomic_load_explicit(&key->last_used_ms, memory_order_relaxed));
+    if (key->account_id)
+        put_text(&out, SPAN("account"), key->account);
+    if (key->limits)
+        put_limits(&out, key->limits);
     json_out_close(&out, '}');
     buf_append_byte(buf, '\n');
 }
@@ -64,10 +88,15 @@ static int write_ring(int fd, const struct keyring *ring)
     struct buf buf;
     int result = 0;
     buf_init(&buf, PIECE_BYTES + LINE_BYTES_MAX);
-    buf_printf(&buf, "{\"seawall_keys\":%d,\"count\":%zu}\n", SNAPSHOT_VERSION,
-               keyring_count(ring));
-    for (size_t i = 0; result == 0 && i < keyring_count(ring); i++) {
-        put_key(&buf, keyring_at(ring, i));
+    const struct accounts *accounts = keyring_accounts(ring);
+    size_t keys = keyring_count(ring), lines = keys + accounts_count(accounts);
+    buf_printf(&buf, "{\"seawall_keys\":%d,\"count\":%zu,\"accounts\":%zu}\n", SNAPSHOT_VERSION,
+               keys, lines - keys);
+    for (size_t i = 0; result == 0 && i < lines; i++) {
+        if (i < keys)
+            put_key(&buf, keyring_at(ring, i));
+        else
+            put_account(&buf, accounts_at(accounts, i - keys));
         if (buf_status(&buf) == 0 && buf.len < PIECE_BYTES)
             continue;
         result = buf_status(&buf) < 0 ? buf_status(&buf) : state_file_append(fd, buf_span(&buf));
@@ -121,6 +150,13 @@ static bool take_models(const json_t *line, const char **models, size_t *ret_cou
     return true;
 }
 
+/* A text that may be missing: then it is empty. */
+static struct span text_of(const json_t *line, const char *name)
+{
+    const char *text = json_string_value(json_object_get(line, name));
+    return span_str(text ? text : "");
+}
+
 /* 0, -EBADMSG or -ENOMEM. */
 static int read_key(const json_t *line, struct key_list *list)
 {
@@ -131,6 +167,8 @@ static int read_key(const json_t *line, struct key_list *list)
     size_t models_count = 0;
     struct span name = span_str(json_string_value(json_object_get(line, "name")));
     struct span hint = span_str(json_string_value(json_object_get(line, "hint")));
+    struct span account = text_of(line, "account");
+    struct limits limits;
 
     if (key_parse_id(span_str(json_string_value(json_object_get(line, "id"))), &id) < 0 ||
         text_unhex(span_str(json_string_value(json_object_get(line, "sha256"))), digest,
@@ -139,10 +177,23 @@ static int read_key(const json_t *line, struct key_list *list)
         !take_models(line, models, &models_count) || !take_bool(line, "imported", &imported) ||
         !take_bool(line, "disabled", &disabled) || !take_u64(line, "created_ms", &created_ms) ||
         !take_u64(line, "expires_ms", &expires_ms) ||
-        !take_u64(line, "last_used_ms", &last_used_ms))
+        !take_u64(line, "last_used_ms", &last_used_ms) ||
+        (account.len > 0 && !account_name_is_good(account)) ||
+        limits_read(text_of(line, "limits"), &limits) < 0)
         return -EBADMSG;
-    struct key *key = key_new(id, digest, name, hint, imported, disabled, created_ms, expires_ms,
-                              models, models_count);
+    struct key *key =
+        key_new(&(struct key_spec){.id = id,
+                                   .digest = digest,
+                                   .name = name,
+                                   .hint = hint,
+                                   .imported = imported,
+                                   .disabled = disabled,
+                                   .created_ms = created_ms,
+                                   .expires_ms = expires_ms,
+                                   .models = models,
+                                   .models_count = models_count,
+                                   .account = account,
+                                   .limits = limits_are_unset(&limits) ? NULL : &limits});
     if (!key)
         return -ENOMEM;
     atomic_store_explicit(&key->last_used_ms, last_used_ms, memory_order_relaxed);
@@ -152,25 +203,33 @@ static int read_key(const json_t *line, struct key_list *list)
 struct snapshot_reading {
     struct key_list *list;
     bool begun;
-    uint64_t wanted, got;
+    uint64_t keys, accounts, got; /* lines there should be, and lines read */
 };
+
+static int read_head(struct snapshot_reading *reading, const json_t *line)
+{
+    uint64_t version;
+    reading->begun = true;
+    if (!take_u64(line, "seawall_keys", &version) || version < SNAPSHOT_VERSION_FIRST ||
+        version > SNAPSHOT_VERSION || !take_u64(line, "count", &reading->keys) ||
+        (version > SNAPSHOT_VERSION_FIRST && !take_u64(line, "accounts", &reading->accounts)))
+        return -EBADMSG;
+    return 0;
+}
 
 static int read_line(struct snapshot_reading *reading, struct span text)
 {
-    int result = -EBADMSG;
+    int result;
     json_t *line = json_loadb(text.ptr, text.len, JSON_REJECT_DUPLICATES, NULL);
     if (!line)
         return -EBADMSG;
-    if (reading->begun) {
+    if (!reading->begun)
+        result = read_head(reading, line);
+    else if (reading->got++ < reading->keys)
         result = read_key(line, reading->list);
-        reading->got++;
-    } else {
-        uint64_t version;
-        if (take_u64(line, "seawall_keys", &version) && version == SNAPSHOT_VERSION &&
-            take_u64(line, "count", &reading->wanted))
-            result = 0;
-        reading->begun = true;
-    }
+    else
+        result =
+            key_list_add_account(reading->list, text_of(line, "account"), text_of(line, "limits"));
     json_decref(line);
     return result;
 }
@@ -210,7 +269,8 @@ static int read_file(int fd, struct snapshot_reading *reading)
         buf.len += (size_t)n;
         result = read_lines(reading, &buf);
     }
-    bool whole = reading->begun && reading->got == reading->wanted && buf.len == 0;
+    bool whole =
+        reading->begun && reading->got == reading->keys + reading->accounts && buf.len == 0;
     buf_release(&buf);
     return result < 0 ? result : whole ? 0 : -EBADMSG;
 }

@@ -3,9 +3,12 @@
  * keys.snapshot: what the database holds of keys, as a file beside it (0600), for the day the database is lost or locked.
  * Digests, no texts. Blocks: store thread, or before the workers start.
  *
- *     {"seawall_keys":1,"count":2}
+ *     {"seawall_keys":2,"count":2,"accounts":1}
  *     {"id":"key_…","sha256":"…","name":"…","hint":"…","models":[],"imported":false,"disabled":false,"created_ms":…,"expires_ms":…,
- *      "last_used_ms":…}                                                                    (one line for each key)
+ *      "last_used_ms":…,"account":"team","limits":"tokens_per_day=1000"}                    (one line for each key; the last two where there are any)
+ *     {"account":"team","limits":"spend_per_day=5.00"}                                      (one line for each account)
+ *
+ * Version 1 has no accounts and no limits.
  */
 #pragma once
 

@@ -3,6 +3,7 @@
 #include "admin/admin_internal.h"
 #include "admin/keys_change.h"
 #include "admin/keys_json.h"
+#include "admin/limits_json.h"
 #include "admin/routes.h"
 #include "base/text.h"
 
@@ -88,6 +89,18 @@ static struct key *find(const struct ask *ask)
     return key;
 }
 
+/* How its limits stand, those of the configuration too. */
+static void write_use(struct json_out *out, struct admin *admin, const struct key *key)
+{
+    const struct config *config = admin->events->config(admin->owner);
+    struct limits limits = limits_over(key->limits, &config->key_limits);
+    json_out_key(out, SPAN("use"));
+    json_out_open(out, '[');
+    limits_write_use(out, admin->budgets, key->id, &limits, key->limits, SPAN("key"),
+                     (struct budget_time){loop_now_ms(admin->loop), loop_wall_ms(admin->loop)});
+    json_out_close(out, ']');
+}
+
 void route_keys_show(const struct ask *ask)
 {
     struct key *key = find(ask);
@@ -98,6 +111,7 @@ void route_keys_show(const struct ask *ask)
     struct json_out out = json_out_start(&buf);
     json_out_open(&out, '{');
     key_write_members(&out, key, loop_wall_ms(ask->admin->loop));
+    write_use(&out, ask->admin, key);
     json_out_close(&out, '}');
     if (buf_status(&buf) < 0)
         caller_answer_error(ask->caller, 503, "out of memory for the answer");
@@ -136,4 +150,9 @@ void route_keys_enable(const struct ask *ask)
 void route_keys_rotate(const struct ask *ask)
 {
     change_one(ask, KEYS_ROTATE);
+}
+
+void route_keys_limits(const struct ask *ask)
+{
+    change_one(ask, KEYS_LIMITS);
 }

@@ -32,6 +32,11 @@ void route_keys_import(const struct ask *ask);
 void route_keys_disable(const struct ask *ask);
 void route_keys_enable(const struct ask *ask);
 void route_keys_rotate(const struct ask *ask);
+void route_keys_limits(const struct ask *ask);
+/* route_accounts.c */
+void route_accounts_list(const struct ask *ask);
+void route_accounts_show(const struct ask *ask);
+void route_accounts_limits(const struct ask *ask);
 /* route_profiles.c */
 void route_profiles_list(const struct ask *ask);
 void route_profiles_show(const struct ask *ask);

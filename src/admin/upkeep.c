@@ -2,6 +2,7 @@
 #include "admin/upkeep.h"
 
 #include "admin/admin_internal.h"
+#include "admin/budgets_fill.h"
 #include "admin/keys_change.h"
 #include "admin/keys_load.h"
 #include "admin/keys_snapshot.h"
@@ -20,6 +21,9 @@ struct upkeep_work {
     char *path;
     struct mac_key mac;
     uint64_t since_ms, until_ms; /* wall clock */
+    struct budgets *budgets;
+    struct config *config;
+    struct budget_time time;
     struct keys_loaded loaded;
     bool lost;
     int result;
@@ -31,6 +35,7 @@ static void upkeep_work_free(struct upkeep_work *work)
     keyring_unref(work->ring);
     keyring_unref(work->retired);
     keyring_unref(work->loaded.ring);
+    config_unref(work->config);
     mem_free(work->path);
     mem_free_secret(work, sizeof(*work));
 }
@@ -179,6 +184,47 @@ static void start_used(struct admin *admin)
     admin->used_runs = send_work(admin, work);
 }
 
+/* ── budgets ── */
+
+static void fill_on_helper(struct work *arg)
+{
+    struct upkeep_work *work = container_of(arg, struct upkeep_work, work);
+    work->result =
+        budgets_fill(work->budgets, work->store, work->ring, work->config, work->time, &work->err);
+}
+
+static void fill_done(struct work *arg)
+{
+    struct upkeep_work *work = container_of(arg, struct upkeep_work, work);
+    struct admin *admin = arg->admin;
+    if (admin) {
+        admin->fill_runs = false;
+        tell(&admin->fill_trouble, work, "what keys have used");
+        if (work->result < 0)
+            admin->fill_due_ms = loop_now_ms(admin->loop) + UPKEEP_RETRY_MS;
+    }
+    upkeep_work_free(work);
+}
+
+static void start_fill(struct admin *admin)
+{
+    struct upkeep_work *work = upkeep_work_new(admin, fill_on_helper, fill_done);
+    if (work) {
+        work->budgets = admin->budgets;
+        work->config = config_ref(admin->events->config(admin->owner));
+        work->time = (struct budget_time){loop_now_ms(admin->loop), loop_wall_ms(admin->loop)};
+    }
+    admin->fill_runs = send_work(admin, work);
+    uint64_t first_ms = admin->started_ms + UPKEEP_USED_MS;
+    if (admin->fill_runs)
+        admin->fill_due_ms = loop_now_ms(admin->loop) < first_ms ? first_ms : 0;
+}
+
+void upkeep_limits_changed(struct admin *admin)
+{
+    admin->fill_due_ms = MAX(loop_now_ms(admin->loop), UINT64_C(1));
+}
+
 /* ── a database that could not be read at the start ── */
 
 static void load_on_helper(struct work *arg)
@@ -271,6 +317,8 @@ void upkeep_tick(struct admin *admin, uint64_t now_ms)
         if (admin->keys_incomplete)
             start_load(admin);
     }
+    if (admin->fill_due_ms != 0 && now_ms >= admin->fill_due_ms && !admin->fill_runs)
+        start_fill(admin);
     if (now_ms >= admin->used_ms + UPKEEP_USED_MS) {
         admin->used_ms = now_ms;
         start_used(admin);
@@ -287,6 +335,8 @@ int upkeep_start(struct admin *admin)
 {
     admin->retry_ms = admin->used_ms = loop_now_ms(admin->loop);
     admin->used_since_ms = loop_wall_ms(admin->loop);
+    admin->fill_due_ms = admin->started_ms +
+                         UPKEEP_USED_MS; /* by then a former gateway has written what it served */
     admin->tick = tick_new(admin->loop, UPKEEP_TICK_MS, on_tick, admin);
     if (!admin->tick)
         return -ENOMEM;

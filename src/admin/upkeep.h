@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What the keys, and the profiles, need by the clock: the snapshot after each change, last used times once a minute, a database that could not be read asked
- * again, one that vanished told and made again, a ring that a worker did not take sent again; and the turns of the profiles' keeper. Control thread; the work itself is the store thread's.
+ * again, one that vanished told and made again, a ring that a worker did not take sent again; and the turns of the profiles' keeper; what limits need to know of the ledger. Control thread; the work itself is the store thread's.
  */
 #pragma once
 
@@ -20,5 +20,7 @@ int upkeep_start(struct admin *admin);
 void upkeep_stop(struct admin *admin);
 /* The ring in force is another one. */
 void upkeep_keys_changed(struct admin *admin);
+/* The limits of a key or an account, or the configuration, are other ones: what they need to know of the past is read. */
+void upkeep_limits_changed(struct admin *admin);
 /* What the tick does; `now_ms` is monotonic. For tests too. */
 void upkeep_tick(struct admin *admin, uint64_t now_ms);

@@ -24,6 +24,8 @@ C_LINKAGE_BEGIN
            "the prompt is longer than this model's context")                                       \
     REASON(REJECTED_BY_ENGINE, 400, "invalid_request_error", "rejected_by_model",                  \
            "the model's server refused this request")                                              \
+    REASON(KEY_TOO_LARGE, 400, "invalid_request_error", "request_exceeds_limit",                   \
+           "this request alone is more than a limit of its API key")                               \
     REASON(NO_KEY, 401, "invalid_request_error", "missing_api_key",                                \
            "no API key: send it as 'Authorization: Bearer sk-…'")                                  \
     REASON(BAD_KEY, 401, "invalid_request_error", "invalid_api_key", "this API key is not valid")  \
@@ -54,6 +56,14 @@ C_LINKAGE_BEGIN
            "too many of your requests are waiting already")                                        \
     REASON(TOO_EARLY, 429, "rate_limit_error", "come_back_later",                                  \
            "it is not your turn yet: come back after the given time")                              \
+    REASON(KEY_RATE, 429, "rate_limit_error", "request_limit_exceeded",                            \
+           "this API key's limit of requests is reached")                                          \
+    REASON(KEY_TOKENS, 429, "rate_limit_error", "token_limit_exceeded",                            \
+           "this API key's limit of tokens is reached")                                            \
+    REASON(KEY_CONCURRENT, 429, "rate_limit_error", "concurrency_limit_exceeded",                  \
+           "this API key has as many calls under way as it may")                                   \
+    REASON(KEY_BUDGET, 429, "insufficient_quota", "insufficient_quota",                            \
+           "this API key has spent what it may")                                                   \
     /* this side */                                                                                \
     REASON(INTERNAL, 500, "server_error", "internal_error", "something failed on our side")        \
     REASON(NOT_IMPLEMENTED, 501, "invalid_request_error", "not_implemented",                       \

@@ -281,6 +281,7 @@ static int agree_port(struct parse *parse, struct config *config)
 int agree(struct parse *parse, struct config *config)
 {
     config->metrics_asked_for = parse_line(parse, &config->metrics_listen) > 0;
+    config->keys_are_limited = limits_any(&config->key_limits);
     int rc = agree_limits(parse, config);
     if (rc == 0)
         rc = agree_origins(parse, config);

@@ -15,6 +15,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/limits.h"
 
 #define CONFIG_FILE_BYTES_MAX 1048576
 #define CONFIG_SECRET_BYTES_MAX 65536
@@ -67,6 +68,7 @@ struct config_model {
     uint32_t choices_max;
     struct span smaller;        /* name of the model that may answer in its place; null: none */
     enum config_reasoning reasoning; /* what tells it to think less */
+    uint64_t price_in, price_out; /* of a million tokens, in millionths of money */
     struct span *engine_fields;
     size_t engine_fields_count;
 };
@@ -97,6 +99,9 @@ struct config {
     uint32_t head_ms, body_ms, keep_alive_ms, send_stall_ms, drain_ms;
     uint32_t turn_ms, siege_turn_ms;
     uint32_t body_rate_min; /* bytes a second, measured after the first 5 s */
+    /* of each key that has none of its own; nothing is unset */
+    struct limits key_limits;
+    bool keys_are_limited; /* any of them is */
     /* CORS */
     struct span *cors_origins; /* "*" alone, or exact origins */
     size_t cors_origins_count;

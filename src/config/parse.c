@@ -122,6 +122,8 @@ static int to_number(const struct setting *setting, struct span text, uint64_t *
         return value_rate(text, ret_value);
     case SETTING_PERCENT:
         return value_percent(text, ret_value);
+    case SETTING_MONEY:
+        return text_to_money(text, ret_value);
     case SETTING_DURATION:
         return value_duration(text, ret_value);
     case SETTING_DURATION_S: {

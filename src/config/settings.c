@@ -2,6 +2,7 @@
 /* The rows of settings.h as constant tables, and the small words around a row. */
 #include "config/settings.h"
 
+#include "base/text.h"
 #include "config/value.h"
 
 #define SUGGEST_DISTANCE_MAX 2
@@ -38,6 +39,7 @@ static const struct setting settings_service[] = {SETTINGS_SERVICE(ROW, LIST)};
 static const struct setting settings_limits[] = {SETTINGS_LIMITS(ROW, LIST)};
 static const struct setting settings_deadlines[] = {SETTINGS_DEADLINES(ROW, LIST)};
 static const struct setting settings_ladder[] = {SETTINGS_LADDER(ROW, LIST)};
+static const struct setting settings_key_limits[] = {SETTINGS_KEY_LIMITS};
 static const struct setting settings_cors[] = {SETTINGS_CORS(ROW, LIST)};
 #undef RECORD
 #define RECORD struct config_backend
@@ -67,6 +69,9 @@ static const struct section section_ladder =
     SECTION("ladder", settings_ladder, struct config,
             "Before requests wait in vain or are refused they are served smaller: see degradation.md. Each rung is `on`, `off`, or "
             "on `dry-run`, which only logs and counts what it would have done.");
+static const struct section section_key_limits = SECTION(
+    "key_limits", settings_key_limits, struct config,
+    "What each API key may use, unless it has limits of its own (see limits.md). 0 is no limit.");
 static const struct section section_cors =
     SECTION("cors", settings_cors, struct config, "Calls from web pages of other origins.");
 const struct section section_backend =
@@ -96,6 +101,7 @@ static const struct setting settings_top[] = {
     TOP_SECTION(limits),
     TOP_SECTION(deadlines),
     TOP_SECTION(ladder),
+    TOP_SECTION(key_limits),
     TOP_SECTION(cors),
     TOP_RECORDS(pools, section_pool, CONFIG_POOLS_MAX),
     TOP_RECORDS(models, section_model, CONFIG_MODELS_MAX),
@@ -181,7 +187,7 @@ void section_suggest(const struct section *section, struct span key, char *ret_t
 
 bool setting_is_number(const struct setting *setting)
 {
-    return setting->kind >= SETTING_NUMBER && setting->kind <= SETTING_PERCENT;
+    return setting->kind >= SETTING_NUMBER && setting->kind <= SETTING_MONEY;
 }
 
 struct span setting_word(const struct setting *setting, size_t index)
@@ -202,6 +208,8 @@ void setting_write_value(struct buf *buf, const struct setting *setting, uint64_
         value_write_duration(buf, value);
     else if (setting->kind == SETTING_DURATION_S)
         value_write_duration(buf, value * 1000);
+    else if (setting->kind == SETTING_MONEY && value)
+        text_write_money(buf, value);
     else
         buf_append_u64(buf, value);
     if (setting->kind == SETTING_RATE && value)
@@ -229,6 +237,7 @@ static const char *const kind_words[] = {
     [SETTING_DURATION] = "a duration such as %s",
     [SETTING_DURATION_S] = "a duration in whole seconds such as %s",
     [SETTING_PERCENT] = "a percentage such as %s",
+    [SETTING_MONEY] = "an amount such as %s",
     [SETTING_CHOICE] = "",
     [SETTING_LISTEN] = "an address such as %s, :8080, [::1]:8080 or unix:/path",
     [SETTING_LISTEN_OR_OFF] = "an address such as %s, or off",

@@ -27,6 +27,7 @@ enum setting_kind {
     SETTING_DURATION,   /* milliseconds */
     SETTING_DURATION_S, /* whole seconds */
     SETTING_PERCENT,
+    SETTING_MONEY, /* millionths */
     SETTING_CHOICE,
     SETTING_LISTEN,
     SETTING_LISTEN_OR_OFF, /* "off" gives an empty span */
@@ -162,6 +163,11 @@ enum setting_kind {
         "Whether rungs also begin without a siege, that is where nobody in profile is there to be protected: a new service " \
         "that everybody wants to see.")
 
+/* What each key may use that has no limits of its own: base/limits.h has the rows. */
+#define ROW_OF_LIMIT(name, word, option, kind, max, example, unit, help) \
+    ROW(word, key_limits.of[LIMIT_##name], kind, 0, max, "0", example, 0, help)
+#define SETTINGS_KEY_LIMITS LIMITS_TABLE(ROW_OF_LIMIT)
+
 #define SETTINGS_CORS(ROW, LIST) \
     LIST(origins, cors_origins, ORIGIN, 0, CONFIG_ORIGINS_MAX, "", "https://chat.example.org", 0, \
          "Web origins whose pages may call the API from a browser, exactly as the browser " \
@@ -247,6 +253,10 @@ enum setting_kind {
     ROW(reasoning, reasoning, CHOICE, 0, 3, "none", "none|reasoning_effort|thinking|enable_thinking", 0, \
         "The field by which the engine is told to think less (`ladder.reasoning`): `\"reasoning_effort\": \"low\"`, " \
         "`\"thinking\": {\"type\": \"disabled\"}`, or `enable_thinking: false` in `chat_template_kwargs`. `none`: it cannot be told.") \
+    ROW(price_in, price_in, MONEY, 0, 10000000000, "0", "0.15", 0, \
+        "What a million tokens of prompt cost, for limits of spend, in a currency of your own.") \
+    ROW(price_out, price_out, MONEY, 0, 10000000000, "0", "0.60", 0, \
+        "… and a million tokens of answers.") \
     LIST(engine_fields, engine_fields, FIELD, 0, CONFIG_ENGINE_FIELDS_MAX, "", "top_k", 0, \
          "Fields of the request that only the engine knows and that may pass, also inside " \
          "messages and tools. Others are refused, and inside messages and tools left out.")

@@ -56,6 +56,9 @@ const struct meter *answer_meter(const struct answer *answer);
 /* What was wrong with the engine's answer, in words for the operator's log only: set after -EINVAL, else "". May quote the engine. */
 const struct err *answer_detail(const struct answer *answer);
 
+/* Usage tells that the answer was cut, and for what: `"seawall":{"cut":"tokens_per_day"}`. The word outlives the answer. */
+void answer_note_cut(struct answer *answer, struct span word);
+
 /* The engine said [DONE], or every choice that was asked for came to its end. */
 bool answer_is_whole(const struct answer *answer);
 

@@ -57,6 +57,11 @@ void answer_free(struct answer *answer)
     mem_free(answer);
 }
 
+void answer_note_cut(struct answer *answer, struct span word)
+{
+    answer->cut = word;
+}
+
 const struct meter *answer_meter(const struct answer *answer)
 {
     return &answer->meter;

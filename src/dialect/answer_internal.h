@@ -46,6 +46,7 @@ struct answer {
     struct meter meter;
     struct usage_track usage;
     struct buf head;       /* {"id":…,"object":…,"created":…,"model":… of this answer; empty until the first event */
+    struct span cut;       /* what usage tells of it; null: nothing */
     struct err detail;     /* what was wrong with the engine's answer, for the operator */
     size_t bytes;          /* streamed or gathered so far */
     struct span end_reason; /* answer_note_end(); null: none */

@@ -198,5 +198,10 @@ void usage_write(const struct answer *answer, struct buf *out)
         buf_append_byte(out, ',');
         buf_append(out, span_take(span_skip(details, 1), details.len - 2));
     }
+    if (!span_is_null(answer->cut)) {
+        buf_append(out, SPAN(",\"seawall\":{\"cut\":\""));
+        buf_append(out, answer->cut);
+        buf_append(out, SPAN("\"}"));
+    }
     buf_append_byte(out, '}');
 }

@@ -114,7 +114,7 @@ int inference_read(struct json_parser *parser, enum endpoint endpoint, struct sp
 /* `caps->engine_fields` must live until inference_write(). */
 int inference_allow(struct inference *inference, const struct inference_caps *caps, struct refusal *ret_refusal) must_check;
 /* What all its answers together may have; 0: no cap. */
-uint64_t inference_output_max(const struct inference *inference, const struct inference_caps *caps);
+uint64_t inference_output_max(const struct inference *inference, uint64_t cap);
 /* Is there anything to leave away by telling the engine so, or does the client ask for as little itself? */
 bool inference_can_think_less(const struct inference *inference, enum inference_thought thought);
 /*

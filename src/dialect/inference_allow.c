@@ -102,8 +102,8 @@ int inference_allow(struct inference *inference, const struct inference_caps *ca
     return 0;
 }
 
-uint64_t inference_output_max(const struct inference *inference, const struct inference_caps *caps)
+uint64_t inference_output_max(const struct inference *inference, uint64_t cap)
 {
-    uint64_t each = inference->output_tokens_max ? inference->output_tokens_max : caps->output_tokens_max;
+    uint64_t each = inference->output_tokens_max ? inference->output_tokens_max : cap;
     return each * inference->choices; /* n answers are n times the work */
 }

@@ -2,6 +2,7 @@
 #include "gateway/admission.h"
 
 #include "admit/price.h"
+#include "gateway/budgeting.h"
 #include "gateway/client.h"
 #include "gateway/reduction.h"
 #include "gateway/response_path.h"
@@ -21,7 +22,7 @@ void admission_note(struct request *request, const struct inference *inference)
 {
     bool writes = request->endpoint != ENDPOINT_EMBEDDING;
     request->facts.prompt_tokens = inference->prompt_tokens_estimate;
-    request->facts.output_max = writes ? inference_output_max(inference, &request->model->caps) : 0;
+    request->facts.output_max = writes ? inference_output_max(inference, request->output_cap) : 0;
     request->facts.messages = inference->messages;
     request->facts.last_message_bytes = inference->last_message_bytes;
     request->facts.tools = inference->has_tools;
@@ -171,6 +172,9 @@ static enum step_result ask(struct request *request)
 {
     struct worker *worker = request->worker;
     struct turnstile *turnstile = request->model->turnstile;
+    enum step_result within = budgeting_begin(request);
+    if (within != STEP_NEXT)
+        return within;
     if (!worker_turn_begins(worker, turnstile))
         return request_refuse(request, REASON_OVERLOADED, NULL);
     struct gate_ask ask = {.place = request->place,
@@ -241,6 +245,7 @@ void admission_end(struct request *request)
     struct worker *worker = request->worker;
     struct record *record = &request->record;
     list_remove(&request->waiting_link);
+    budgeting_end(request);
     if (request->turn_state != TURN_NONE) {
         struct turnstile *turnstile = request->model->turnstile;
         struct turnstile_use use = {.prompt_tokens = record->prompt_tokens,

@@ -207,6 +207,7 @@ static int add_configured(struct catalog *catalog)
                                    .turnstile = catalog->turnstiles[at],
                                    .smaller = model->smaller,
                                    .thought = thought(model->reasoning),
+                                   .price = {model->price_in, model->price_out},
                                    .caps = {.engine_fields = model->engine_fields,
                                             .engine_fields_count = model->engine_fields_count,
                                             .output_tokens_max = model->output_tokens_max,

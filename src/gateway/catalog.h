@@ -8,6 +8,7 @@
  */
 #pragma once
 
+#include "admit/budget.h"
 #include "config/config.h"
 #include "dialect/inference.h"
 #include "gateway/turnstile.h"
@@ -22,6 +23,7 @@ struct catalog_model {
     struct inference_caps caps;
     struct span smaller;              /* name of the model that may answer in its place; null: none */
     enum inference_thought thought;   /* how its engine is told to think less */
+    struct budget_price price;
 };
 
 struct catalog {

@@ -2,6 +2,7 @@
 #include "gateway/gateway.h"
 
 #include "admin/admin.h"
+#include "admin/budgets_fill.h"
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -31,6 +32,7 @@ struct gateway {
     struct helper *store_helper;
     struct store *store;
     struct record_hub *record_hub;
+    struct budgets *budgets;
     struct profiles *profiles;
     struct profiles_keeper *profiles_keeper;
     struct catalog *catalog;
@@ -182,6 +184,8 @@ static int reload(struct span bundle, struct err *err)
     if (config_needs_restart(gateway.config_at_start, catalog->config, names, sizeof(names)) > 0)
         log_line(LOG_WARN, "these settings take effect at the next restart: %s", names);
     use_catalog(catalog);
+    if (gateway.admin)
+        admin_config_changed(gateway.admin);
     return 0;
 }
 
@@ -259,8 +263,15 @@ static size_t admin_waiting(void *owner, char *ret_names, size_t size)
     return config_needs_restart(gateway.config_at_start, gateway.catalog->config, ret_names, size);
 }
 
+static struct config *admin_config(void *owner)
+{
+    (void)owner;
+    return gateway.catalog->config;
+}
+
 static const struct admin_events admin_events = {admin_keys_changed, admin_reload, admin_pools,
-                                                 admin_models,       admin_gate,   admin_waiting};
+                                                 admin_models,       admin_gate,   admin_waiting,
+                                                 admin_config};
 
 /* ---- drain --------------------------------------------------------------------------------------------- */
 
@@ -401,6 +412,21 @@ static int open_profiles(struct admin_spec *admin, struct err *err)
     return 0;
 }
 
+/* What keys and accounts have used of their limits. Trouble with the ledger is told; it is read again in a minute. */
+static int open_budgets(struct admin_spec *admin, struct err *err)
+{
+    struct err trouble = {""};
+    struct budget_time now = {loop_now_ms(gateway.loop), loop_wall_ms(gateway.loop)};
+    gateway.budgets = budgets_new();
+    if (!gateway.budgets)
+        return err_set(err, -ENOMEM, "cannot keep the limits of keys: out of memory");
+    if (budgets_fill(gateway.budgets, gateway.store, gateway.keyring, gateway.catalog->config, now,
+                     &trouble) < 0)
+        log_line(LOG_ERROR, "what keys have used of their limits cannot be read: %s", trouble.text);
+    admin->budgets = gateway.budgets;
+    return 0;
+}
+
 static int start_workers(struct err *err)
 {
     const struct handover_start *start = &gateway.start;
@@ -416,6 +442,7 @@ static int start_workers(struct err *err)
                                                                 .catalog = gateway.catalog,
                                                                 .keyring = gateway.keyring,
                                                                 .profiles = gateway.profiles,
+                                                                .budgets = gateway.budgets,
                                                                 .address_key = &start->key_mac,
                                                                 .peers = gateway.workers,
                                                                 .record_hub = gateway.record_hub,
@@ -483,6 +510,8 @@ static int boot(struct err *err)
     result = open_state(&admin, err);
     if (result == 0)
         result = open_profiles(&admin, err);
+    if (result == 0)
+        result = open_budgets(&admin, err);
     if (result == 0)
         result = start_workers(err);
     if (result == 0)
@@ -555,6 +584,7 @@ static void shut_down(void)
     helper_free(gateway.store_helper);
     profiles_keeper_free(gateway.profiles_keeper);
     profiles_free(gateway.profiles);
+    budgets_free(gateway.budgets);
     store_free(gateway.store);
     keyring_unref(gateway.keyring);
     catalog_unref(gateway.catalog);

@@ -53,6 +53,13 @@ static struct ladder_steps *step(struct request *request, enum ladder_rung rung,
     return steps;
 }
 
+/* Of one answer of this model: its own, or less where the caller's limits say so; 0: none. */
+static uint64_t output_cap(const struct request *request, const struct catalog_model *model)
+{
+    uint64_t cap = model->caps.output_tokens_max;
+    return cap > 0 && request->output_cap > 0 ? MIN(cap, request->output_cap) : MAX(cap, request->output_cap);
+}
+
 static void change_model(struct request *request, struct inference *inference,
                          enum ladder_mode mode, const struct catalog_model *smaller)
 {
@@ -60,7 +67,10 @@ static void change_model(struct request *request, struct inference *inference,
     if (mode != LADDER_ON)
         return;
     check(allows(smaller, inference));
+    request->output_cap = output_cap(request, smaller);
     request->model = smaller;
+    if (request->hold)
+        request->hold->price = smaller->price;
     request->record.model = smaller->name;
     request->record.asked_model = request->asked->name;
 }
@@ -102,7 +112,7 @@ void reduction_decide(struct request *request, struct inference *inference,
         mode == LADDER_OFF ? NULL : find_smaller(request, inference, facts.rungs);
     const struct catalog_model *answers = mode == LADDER_ON && smaller ? smaller : request->model;
     facts.has_smaller = smaller;
-    facts.output_tokens = inference_output_max(inference, &answers->caps);
+    facts.output_tokens = inference_output_max(inference, output_cap(request, answers));
     facts.prompt_tokens =
         inference->endpoint == ENDPOINT_CHAT ? inference->prompt_tokens_estimate : 0;
     facts.can_think_less = inference_can_think_less(inference, answers->thought);

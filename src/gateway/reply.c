@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "gateway/reply.h"
 
+#include "gateway/budgeting.h"
 #include "gateway/client.h"
 #include "gateway/reduction.h"
 #include "gateway/worker.h"
@@ -14,6 +15,7 @@ void reply_common_headers(struct request *request, struct buf *head)
     http_answer_header(head, SPAN("x-request-id"), span_of(request->id, REQUEST_ID_BYTES));
     if (request->catalog->config->class_header && request->turn_state != TURN_NONE)
         http_answer_header(head, SPAN("Seawall-Class"), fair_class_name(request->turn.place.class));
+    budgeting_headers(request, head);
     /* What another origin would have got is not for this one's cache (Fetch, "CORS protocol and HTTP caches"). */
     if (request->catalog->config->cors_origins_count > 0)
         http_answer_header(head, SPAN("Vary"), SPAN("Origin"));
@@ -21,7 +23,10 @@ void reply_common_headers(struct request *request, struct buf *head)
         return;
     http_answer_header(head, SPAN("Access-Control-Allow-Origin"), request->origin);
     http_answer_header(head, SPAN("Access-Control-Expose-Headers"),
-                       SPAN("x-request-id, retry-after, seawall-ticket, seawall-reduced, seawall-class"));
+                       SPAN("x-request-id, retry-after, seawall-ticket, seawall-reduced, seawall-class, "
+                            "x-ratelimit-limit-requests, x-ratelimit-remaining-requests, "
+                            "x-ratelimit-reset-requests, x-ratelimit-limit-tokens, "
+                            "x-ratelimit-remaining-tokens, x-ratelimit-reset-tokens"));
 }
 
 /* Is input of this request still to come? Then the connection cannot serve another one. A body that nobody wants but that is here already is

@@ -14,5 +14,5 @@ enum step_result reply_page(struct request *request);
 /* 204 to a CORS preflight, or to a plain OPTIONS with Allow. */
 enum step_result reply_options(struct request *request);
 
-/* The headers that every answer of the API carries: x-request-id, CORS; also used by the way back. */
+/* The headers that every answer of the API carries: x-request-id, x-ratelimit-…, CORS; also used by the way back. */
 void reply_common_headers(struct request *request, struct buf *head);

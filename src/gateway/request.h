@@ -13,6 +13,7 @@
  */
 #pragma once
 
+#include "admit/budgets.h"
 #include "admit/gate.h"
 #include "admit/predictor.h"
 #include "base/arena.h"
@@ -77,6 +78,8 @@ struct request {
 
     /* admit */
     struct fair_place place; /* its class among them */
+    struct budget_hold *hold; /* of its key's and account's limits; in the arena; NULL: there are none */
+    uint64_t output_cap;      /* of one answer: the model's and the limits' smallest; 0: none */
     struct predictor_facts facts;
     struct turn turn;           /* the gate's while turn_state is not NONE */
     enum turn_state turn_state; /* as this worker was told last */

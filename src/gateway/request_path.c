@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "gateway/admission.h"
+#include "gateway/budgeting.h"
 #include "gateway/client.h"
 #include "gateway/reduction.h"
 #include "gateway/reply.h"
@@ -337,7 +338,7 @@ static enum step_result answer_models(struct request *request)
                                : reply_json(request, 200, buf_span(out));
 }
 
-/* Finds the model and holds the request against the key's scope and the model's caps. */
+/* Finds the model and holds the request against the key's scope and limits and the model's caps. */
 static enum step_result step_choose_model(struct request *request, struct inference *inference)
 {
     const struct catalog *catalog = request->catalog;
@@ -355,7 +356,8 @@ static enum step_result step_choose_model(struct request *request, struct infere
         return request_refuse(request, REASON_MODEL_NOT_ALLOWED, NULL);
     if (inference_allow(inference, &model->caps, &request->refusal) < 0)
         return request_refuse(request, REASON_INTERNAL, NULL);
-    return STEP_NEXT;
+    request->output_cap = model->caps.output_tokens_max;
+    return budgeting_find(request, inference);
 }
 
 void request_count_ask(struct request *request)
@@ -367,8 +369,9 @@ void request_count_ask(struct request *request)
 /* Writes the engine's body and opens the way back. */
 static int prepare_ask(struct request *request, const struct inference *inference, const struct reduction *reduction)
 {
-    bool as_stream = inference->stream || (request->endpoint != ENDPOINT_EMBEDDING &&
-                                           pool_wants_stream(request->model->pool));
+    bool as_stream =
+        inference->stream || (request->endpoint != ENDPOINT_EMBEDDING &&
+                              pool_wants_stream(request->model->pool, request->hold != NULL));
     request->form = inference->stream ? FORM_STREAM : as_stream ? FORM_GATHER : FORM_WHOLE;
     request->record.stream = inference->stream;
     request->record.streamed_upstream = as_stream;
@@ -384,17 +387,16 @@ static int prepare_ask(struct request *request, const struct inference *inferenc
                                                .ask_usage = true,
                                                .thought = reduction->thought,
                                                .cut = reduction->shortens ? &reduction->cut : NULL,
-                                               .output_tokens_max =
-                                                   inference->output_tokens_max
-                                                       ? 0
-                                                       : request->model->caps.output_tokens_max},
+                                               .output_tokens_max = inference->output_tokens_max
+                                                                        ? 0
+                                                                        : request->output_cap},
                     ask);
     request_count_ask(request);
     if (buf_status(ask) < 0)
         return buf_status(ask);
 
-    uint64_t output_max = inference->output_tokens_max ? inference->output_tokens_max
-                                                       : request->model->caps.output_tokens_max;
+    uint64_t output_max =
+        inference->output_tokens_max ? inference->output_tokens_max : request->output_cap;
     request->answer = answer_new(&(struct answer_terms){
         .endpoint = request->endpoint,
         .model = request->model->name,

@@ -9,6 +9,7 @@
 
 #include "base/text.h"
 #include "gateway/admission.h"
+#include "gateway/budgeting.h"
 #include "gateway/client.h"
 #include "gateway/reduction.h"
 #include "gateway/reply.h"
@@ -238,7 +239,7 @@ static int on_event(void *owner, struct span data, struct span event)
                               &request->refusal);
     if (result < 0)
         return stop_refused(request);
-    if (state == ANSWER_CUT) {
+    if (state == ANSWER_CUT || (state == ANSWER_OPEN && !budgeting_progress(request))) {
         request->stop = STOP_CUT;
         return -ECANCELED;
     }

@@ -130,6 +130,14 @@ static void look_around(struct turnstile *turnstile, uint64_t now_ms)
 
 /* ---- turns ------------------------------------------------------------------------------------------- */
 
+uint64_t turnstile_predict(struct turnstile *turnstile, const struct predictor_facts *facts)
+{
+    lock(turnstile);
+    uint64_t output = predictor_output(&turnstile->predictor, facts);
+    unlock(turnstile);
+    return output;
+}
+
 enum turn_state turnstile_ask(struct turnstile *turnstile, struct turn *turn, struct gate_ask *ask, const struct predictor_facts *facts,
                               uint64_t now_ms, turnstile_bells *ret_bells)
 {

@@ -26,6 +26,8 @@ struct pool *turnstile_pool(const struct turnstile *turnstile);
 /* Workers to be told of news: a bit for each of the first 64. Each call below returns or sets them. */
 typedef uint64_t turnstile_bells;
 
+/* How many tokens its answer will have, as turnstile_ask() would predict. */
+uint64_t turnstile_predict(struct turnstile *turnstile, const struct predictor_facts *facts);
 /* Predicts the answer's length, then asks the gate. `ask->output_expected` is filled in. */
 enum turn_state turnstile_ask(struct turnstile *turnstile, struct turn *turn, struct gate_ask *ask, const struct predictor_facts *facts,
                               uint64_t now_ms, turnstile_bells *ret_bells);

@@ -40,6 +40,7 @@ struct worker {
     struct catalog *catalog;
     struct keyring *keyring;
     struct profiles *profiles;            /* shared by all */
+    struct budgets *budgets;              /* shared by all */
     const struct mac_key *address_key;    /* of this installation: names addresses */
     _Atomic(struct worker *) const *peers; /* all workers, by index; NULL where one has not started yet */
 
@@ -95,6 +96,7 @@ struct worker_spec {
     struct catalog *catalog; /* takes a reference */
     struct keyring *keyring;
     struct profiles *profiles;         /* outlive the worker */
+    struct budgets *budgets;           /* … */
     const struct mac_key *address_key; /* … */
     _Atomic(struct worker *) const *peers; /* … */
     struct record_hub *record_hub;

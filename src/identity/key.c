@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The text of our keys, field by field, and one key in memory: a single block holds the struct, the pointers to its
- * models' names and the names, so that a million keys are a million allocations and freeing one is one call.
+ * The text of our keys, field by field, and one key in memory: a single block holds the struct, its limits, the pointers to
+ * its models' names and the names, so that a million keys are a million allocations and freeing one is one call.
  */
 #include "identity/key.h"
 
@@ -29,45 +29,72 @@ static size_t models_bytes(const char *const *models, size_t count)
     return bytes;
 }
 
-/* Pointers and names go behind the struct. */
-static void copy_models(struct key *key, const char *const *models, size_t count)
+/* Behind the struct, in this order: limits, the pointers to the models' names, the names, the account's name. */
+static void copy_behind(struct key *key, const struct key_spec *spec)
 {
-    key->models = (char **)(void *)(key + 1);
-    key->models_count = count;
-    char *at = (char *)(key->models + count);
-    for (size_t i = 0; i < count; i++) {
-        size_t size = strlen(models[i]) + 1;
-        memcpy(at, models[i], size);
+    struct limits *limits = (struct limits *)(void *)(key + 1);
+    key->models = (char **)(void *)limits;
+    if (spec->limits) {
+        *limits = *spec->limits;
+        key->limits = limits;
+        key->models = (char **)(void *)(limits + 1);
+    }
+    key->models_count = spec->models_count;
+    char *at = (char *)(key->models + spec->models_count);
+    for (size_t i = 0; i < spec->models_count; i++) {
+        size_t size = strlen(spec->models[i]) + 1;
+        memcpy(at, spec->models[i], size);
         key->models[i] = at;
         at += size;
     }
+    if (spec->account.len > 0) {
+        memcpy(at, spec->account.ptr, spec->account.len);
+        key->account_id = account_id(spec->account);
+    }
+    at[spec->account.len] = '\0';
+    key->account = at;
 }
 
-struct key *key_new(uint64_t id, const unsigned char digest[SHA256_BYTES], struct span name,
-                    struct span hint, bool imported, bool disabled, uint64_t created_ms,
-                    uint64_t expires_ms, const char *const *models, size_t models_count)
+struct key *key_new(const struct key_spec *spec)
 {
-    if (name.len > KEY_NAME_BYTES_MAX || hint.len >= sizeof((struct key){0}.hint) ||
-        models_count > KEY_MODELS_MAX)
+    if (spec->name.len > KEY_NAME_BYTES_MAX || spec->hint.len >= sizeof((struct key){0}.hint) ||
+        spec->models_count > KEY_MODELS_MAX ||
+        (spec->account.len > 0 && !account_name_is_good(spec->account)))
         return NULL;
-    size_t more = models_count * sizeof(char *) + models_bytes(models, models_count);
+    size_t more = (spec->limits ? sizeof(struct limits) : 0) + spec->models_count * sizeof(char *) +
+                  models_bytes(spec->models, spec->models_count) + spec->account.len + 1;
     struct key *key = mem_zalloc(sizeof(*key) + more);
     if (!key)
         return NULL;
-    key->id = id;
-    memcpy(key->digest, digest, SHA256_BYTES);
-    if (name.len > 0)
-        memcpy(key->name, name.ptr, name.len);
-    if (hint.len > 0)
-        memcpy(key->hint, hint.ptr, hint.len);
-    key->imported = imported;
-    key->disabled = disabled;
-    key->created_ms = created_ms;
-    key->expires_ms = expires_ms;
-    if (models_count > 0)
-        copy_models(key, models, models_count);
+    key->id = spec->id;
+    memcpy(key->digest, spec->digest, SHA256_BYTES);
+    if (spec->name.len > 0)
+        memcpy(key->name, spec->name.ptr, spec->name.len);
+    if (spec->hint.len > 0)
+        memcpy(key->hint, spec->hint.ptr, spec->hint.len);
+    key->imported = spec->imported;
+    key->disabled = spec->disabled;
+    key->created_ms = spec->created_ms;
+    key->expires_ms = spec->expires_ms;
+    copy_behind(key, spec);
     atomic_init(&key->references, 1);
     return key;
+}
+
+struct key_spec key_spec_of(const struct key *key)
+{
+    return (struct key_spec){.id = key->id,
+                             .digest = key->digest,
+                             .name = span_str(key->name),
+                             .hint = span_str(key->hint),
+                             .imported = key->imported,
+                             .disabled = key->disabled,
+                             .created_ms = key->created_ms,
+                             .expires_ms = key->expires_ms,
+                             .models = (const char *const *)key->models,
+                             .models_count = key->models_count,
+                             .account = span_str(key->account),
+                             .limits = key->limits};
 }
 
 struct key *key_ref(struct key *key)

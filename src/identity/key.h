@@ -16,6 +16,7 @@
 #include "base/err.h"
 #include "base/mac.h"
 #include "base/reason.h"
+#include "identity/accounts.h"
 
 #define KEY_PREFIX "sk-sw-"
 #define KEY_TEXT_BYTES 51
@@ -32,20 +33,38 @@ struct key {
     uint64_t id;                          /* of our own: in the text; of imported ones: drawn at import; never 0 */
     _Atomic uint64_t proven;              /* SipHash under a key of this process of the text whose digest matched; 0: none yet */
     _Atomic uint64_t last_used_ms;        /* wall clock; 0: never */
-    uint64_t created_ms, expires_ms;      /* wall clock; expires 0: never */
+    uint64_t expires_ms;                  /* wall clock; 0: never */
     bool imported;
     bool disabled;
     _Atomic uint32_t references;
     size_t models_count;                  /* 0: all models */
+    uint64_t account_id;                  /* 0: it belongs to none */
+    const struct limits *limits;          /* allocated with the key; NULL: none of its own is set */
     char **models;                        /* public names; allocated with the key */
+    const char *account;                  /* its name; allocated with the key; "" none */
+    uint64_t created_ms;                  /* wall clock */
     unsigned char digest[SHA256_BYTES];   /* SHA-256 of the whole text */
     char name[KEY_NAME_BYTES_MAX + 1];
     char hint[5];                         /* the text's last four characters, or "" */
 };
 
-/* A copy with its own memory, one reference. `models` as strings. NULL when out of memory or a value passes its maximum. */
-struct key *key_new(uint64_t id, const unsigned char digest[SHA256_BYTES], struct span name, struct span hint, bool imported, bool disabled,
-                    uint64_t created_ms, uint64_t expires_ms, const char *const *models, size_t models_count) must_check;
+/* What a key is made of. Spans and pointers need not outlive key_new(). */
+struct key_spec {
+    uint64_t id;
+    const unsigned char *digest; /* SHA256_BYTES */
+    struct span name, hint;
+    bool imported, disabled;
+    uint64_t created_ms, expires_ms;
+    const char *const *models; /* strings */
+    size_t models_count;
+    struct span account;         /* a good name, or empty */
+    const struct limits *limits; /* NULL: none of its own */
+};
+
+/* With its own memory, one reference. NULL when out of memory or a value passes its maximum. */
+struct key *key_new(const struct key_spec *spec) must_check;
+/* What `key` is made of; points into it. */
+struct key_spec key_spec_of(const struct key *key);
 struct key *key_ref(struct key *key);
 void key_unref(struct key *key);
 

@@ -24,6 +24,7 @@ struct keyring {
     bool trust_unlisted;
     struct map *by_id;     /* uint64_t: keys of ours, and imported ones by their drawn id */
     struct map *by_digest; /* imported ones only */
+    struct accounts *accounts;
     size_t count;
     struct key *keys[];
 };
@@ -43,6 +44,7 @@ static void keyring_free(struct keyring *ring)
         key_unref(ring->keys[i]);
     map_free(ring->by_id);
     map_free(ring->by_digest);
+    accounts_unref(ring->accounts);
     mem_free_secret(ring, sizeof(*ring));
 }
 
@@ -67,7 +69,7 @@ static int fill(struct keyring *ring, struct key *const *keys, size_t count)
 }
 
 struct keyring *keyring_new(const struct mac_key *mac, struct key *const *keys, size_t count,
-                            bool trust_unlisted)
+                            struct accounts *accounts, bool trust_unlisted)
 {
     if (count > KEYRING_KEYS_MAX)
         return NULL;
@@ -78,6 +80,7 @@ struct keyring *keyring_new(const struct mac_key *mac, struct key *const *keys, 
     atomic_init(&ring->references, 1);
     ring->mac = *mac;
     ring->trust_unlisted = trust_unlisted;
+    ring->accounts = accounts_ref(accounts);
     ring->by_id = map_new(sizeof(uint64_t), KEYRING_KEYS_MAX);
     ring->by_digest = map_new(SHA256_BYTES, KEYRING_KEYS_MAX);
     if (!ring->by_id || !ring->by_digest || fill(ring, keys, count) < 0) {
@@ -106,6 +109,11 @@ void keyring_unref(struct keyring *ring)
 size_t keyring_count(const struct keyring *ring)
 {
     return ring->count;
+}
+
+struct accounts *keyring_accounts(const struct keyring *ring)
+{
+    return ring->accounts;
 }
 
 struct key *keyring_at(const struct keyring *ring, size_t index)

@@ -14,13 +14,16 @@
 
 struct keyring;
 
-/* Takes a reference to each key. `trust_unlisted`: a key of ours with a right MAC that is in no list is let in under its id (only when
+/* Takes a reference to each key and to the accounts (NULL: none). `trust_unlisted`: a key of ours with a right MAC that is in no list is let in under its id (only when
  * both the database and the snapshot were lost). NULL when out of memory. */
-struct keyring *keyring_new(const struct mac_key *mac, struct key *const *keys, size_t count, bool trust_unlisted) must_check;
+struct keyring *keyring_new(const struct mac_key *mac, struct key *const *keys, size_t count, struct accounts *accounts,
+                            bool trust_unlisted) must_check;
 struct keyring *keyring_ref(struct keyring *ring);
 void keyring_unref(struct keyring *ring);
 size_t keyring_count(const struct keyring *ring);
 struct key *keyring_at(const struct keyring *ring, size_t index);
+/* NULL when there are none. */
+struct accounts *keyring_accounts(const struct keyring *ring);
 struct key *keyring_by_id(const struct keyring *ring, uint64_t id); /* NULL when there is none */
 
 /* The key's text from an Authorization field: "Bearer " without case (RFC 6750, 2.1), or null. */

@@ -26,6 +26,8 @@
           "the client's address, hashed with a salt that is drawn each day (UTC) and forgotten: "  \
           "lines of one day and address have the same")                                            \
     FIELD(key, key, record->key_id, "the key's id")                                                \
+    FIELD(text, limit, record->limit,                                                              \
+          "which limit of its key refused or cut it (see [limits](limits.md)); of its account where it says so") \
     FIELD(text, class, record->class,                                                              \
           "of its turn: `in_profile` (within the budget that its caller earned), `paid` (came back when it was told to) or `unknown`") \
     FIELD(text, ticket, record->ticket,                                                            \

@@ -25,6 +25,7 @@ struct record {
     const struct sockaddr_storage *peer;
     uint64_t key_id;                /* 0: none */
     struct span class;              /* it was served in; null when it asked for no turn */
+    struct span limit;              /* of its key or account, that refused or cut it; null when none did */
     struct span ticket;             /* what the promise that it had or the ticket that it brought was worth; null: neither */
     double balance, rate;           /* of the budget that its caller earned, before its price was taken: wt, wt/s; 0: none */
     uint64_t price;                 /* predicted, weighted tokens */

@@ -135,7 +135,7 @@ static bool engine_stops_calls(uint32_t engine)
     return engine == ENGINE_VLLM || engine == ENGINE_SGLANG;
 }
 
-bool pool_wants_stream(const struct pool *pool)
+bool pool_wants_stream(const struct pool *pool, bool metered)
 {
     switch (pool->upstream_stream) {
     case UPSTREAM_STREAM_ALWAYS:
@@ -145,6 +145,8 @@ bool pool_wants_stream(const struct pool *pool)
     case UPSTREAM_STREAM_AUTO:
         break;
     }
+    if (metered)
+        return true;
     for (size_t i = 0; i < pool->backends_count; i++)
         if (!engine_stops_calls(
                 atomic_load_explicit(&pool->backends[i].engine, memory_order_relaxed)))

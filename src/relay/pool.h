@@ -68,9 +68,10 @@ size_t pool_backends(const struct pool *pool);
 struct backend *pool_backend(struct pool *pool, size_t index);
 /* May any backend take a call now? */
 bool pool_available(const struct pool *pool, uint64_t now_ms);
-/* True when calls that are not streamed are to be asked for as streams: `always`, or `auto` with
- * a backend whose engine is not known to stop such a call when its client goes. */
-bool pool_wants_stream(const struct pool *pool);
+/* True when calls that are not streamed are to be asked for as streams: `always`, or `auto` when the
+ * call is held against limits (`metered`), or with a backend whose engine is not known to stop such
+ * a call when its client goes. */
+bool pool_wants_stream(const struct pool *pool, bool metered);
 
 /* The backend for the next try, or NULL. `tried`: a bit for each index that this call has tried
  * already; those come last. A chosen backend counts the call as in flight until

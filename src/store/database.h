@@ -20,14 +20,19 @@
     STATEMENT(BEGIN, "BEGIN IMMEDIATE")                                                            \
     STATEMENT(COMMIT, "COMMIT")                                                                    \
     STATEMENT(KEYS_READ, "SELECT id, digest, name, hint, models, imported, disabled, created_ms, " \
-                         "expires_ms, last_used_ms FROM keys ORDER BY number")                     \
+                         "expires_ms, last_used_ms, account, limits FROM keys ORDER BY number")    \
     STATEMENT(KEY_ADD, "INSERT INTO keys (id, digest, name, hint, models, imported, disabled, "    \
-                       "created_ms, expires_ms, last_used_ms) VALUES (?,?,?,?,?,?,?,?,?,?)")       \
+                       "created_ms, expires_ms, last_used_ms, account, limits) "                   \
+                       "VALUES (?,?,?,?,?,?,?,?,?,?,?,?)")                                         \
     STATEMENT(KEY_RESTORE, "INSERT OR IGNORE INTO keys (id, digest, name, hint, models, "          \
-                           "imported, disabled, created_ms, expires_ms, last_used_ms) "            \
-                           "VALUES (?,?,?,?,?,?,?,?,?,?)")                                         \
+                           "imported, disabled, created_ms, expires_ms, last_used_ms, account, "   \
+                           "limits) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)")                             \
     STATEMENT(KEY_DISABLED, "UPDATE keys SET disabled = ?2 WHERE id = ?1")                         \
     STATEMENT(KEY_EXPIRY, "UPDATE keys SET expires_ms = ?2 WHERE id = ?1")                         \
+    STATEMENT(KEY_LIMITS, "UPDATE keys SET account = ?2, limits = ?3 WHERE id = ?1")               \
+    STATEMENT(ACCOUNTS_READ, "SELECT name, limits FROM accounts ORDER BY name")                    \
+    STATEMENT(ACCOUNT_ADD, "INSERT OR IGNORE INTO accounts (name, limits) VALUES (?,?)")           \
+    STATEMENT(ACCOUNT_PUT, "INSERT OR REPLACE INTO accounts (name, limits) VALUES (?,?)")          \
     STATEMENT(KEY_USED, "UPDATE keys SET last_used_ms = MAX(last_used_ms, ?2) WHERE id = ?1")      \
     STATEMENT(KEYS_WHOLE, "SELECT 1 FROM facts WHERE name = 'keys are whole'")                     \
     STATEMENT(KEYS_SET_WHOLE, "INSERT OR IGNORE INTO facts (name) VALUES ('keys are whole')")      \
@@ -86,6 +91,10 @@ int store_failed(struct store *store, const char *what, struct err *err);
 
 /* The prepared statement, reset and without values; NULL when it cannot be prepared. */
 sqlite3_stmt *store_statement(struct store *store, enum store_statement name) must_check;
+/* Adds those that are not there yet: a part of another one's transaction. 0 or -errno. */
+int store_accounts_add(struct store *store, const struct store_account *accounts, size_t count,
+                       struct err *err) must_check;
+
 /* Runs it to its end, for statements without rows. `statement` may be NULL (a store_statement() that failed). 0 or -errno. */
 int store_run(struct store *store, sqlite3_stmt *statement, const char *what,
               struct err *err) must_check;

@@ -28,6 +28,8 @@ static int read_row(sqlite3_stmt *row, int (*each)(void *arg, const struct store
         .created_ms = (uint64_t)sqlite3_column_int64(row, 7),
         .expires_ms = (uint64_t)sqlite3_column_int64(row, 8),
         .last_used_ms = (uint64_t)sqlite3_column_int64(row, 9),
+        .account = column_text(row, 10),
+        .limits = column_text(row, 11),
     };
     return each(arg, &key);
 }
@@ -63,12 +65,23 @@ static void bind_key(sqlite3_stmt *statement, const struct store_key *key)
     sqlite3_bind_int64(statement, 8, store_int(key->created_ms));
     sqlite3_bind_int64(statement, 9, store_int(key->expires_ms));
     sqlite3_bind_int64(statement, 10, store_int(key->last_used_ms));
+    sqlite3_bind_text(statement, 11, key->account ? key->account : "", -1, SQLITE_STATIC);
+    sqlite3_bind_text(statement, 12, key->limits ? key->limits : "", -1, SQLITE_STATIC);
 }
 
 struct key_list {
     const struct store_key *keys;
     size_t count;
+    const struct store_account *accounts;
+    size_t accounts_count;
 };
+
+/* Who belongs to an account makes it. */
+static int add_account(struct store *store, const char *name, struct err *err)
+{
+    struct store_account account = {name, ""};
+    return name && name[0] ? store_accounts_add(store, &account, 1, err) : 0;
+}
 
 static int insert_keys(struct store *store, const struct key_list *list, enum store_statement how,
                        struct err *err)
@@ -79,6 +92,8 @@ static int insert_keys(struct store *store, const struct key_list *list, enum st
         if (statement)
             bind_key(statement, &list->keys[i]);
         r = store_run(store, statement, "cannot add keys", err);
+        if (r == 0)
+            r = add_account(store, list->keys[i].account, err);
     }
     return r;
 }
@@ -90,7 +105,7 @@ static int add_keys(struct store *store, void *arg, struct err *err)
 
 int store_keys_add(struct store *store, const struct store_key *keys, size_t count, struct err *err)
 {
-    struct key_list list = {keys, count};
+    struct key_list list = {.keys = keys, .count = count};
     return store_transact(store, add_keys, &list, "cannot add keys", err);
 }
 
@@ -111,7 +126,10 @@ int store_keys_missing(struct store *store, struct err *err)
 
 static int restore_keys(struct store *store, void *arg, struct err *err)
 {
-    int r = insert_keys(store, arg, STATEMENT_KEY_RESTORE, err);
+    const struct key_list *list = arg;
+    int r = store_accounts_add(store, list->accounts, list->accounts_count, err);
+    if (r == 0)
+        r = insert_keys(store, list, STATEMENT_KEY_RESTORE, err);
     if (r < 0)
         return r;
     return store_run(store, store_statement(store, STATEMENT_KEYS_SET_WHOLE), "cannot add keys",
@@ -119,9 +137,9 @@ static int restore_keys(struct store *store, void *arg, struct err *err)
 }
 
 int store_keys_restore(struct store *store, const struct store_key *keys, size_t count,
-                       struct err *err)
+                       const struct store_account *accounts, size_t accounts_count, struct err *err)
 {
-    struct key_list list = {keys, count};
+    struct key_list list = {keys, count, accounts, accounts_count};
     return store_transact(store, restore_keys, &list, "cannot add keys", err);
 }
 
@@ -131,6 +149,14 @@ struct key_change {
     sqlite3_int64 value;
 };
 
+static int run_change(struct store *store, sqlite3_stmt *statement, struct err *err)
+{
+    int r = store_run(store, statement, "cannot change a key", err);
+    if (r == 0 && sqlite3_changes(store->db) == 0)
+        r = err_set(err, -ENOENT, "there is no such key in '%s'", store->path);
+    return r;
+}
+
 static int change_key(struct store *store, void *arg, struct err *err)
 {
     const struct key_change *change = arg;
@@ -139,10 +165,7 @@ static int change_key(struct store *store, void *arg, struct err *err)
         sqlite3_bind_int64(statement, 1, (sqlite3_int64)change->id);
         sqlite3_bind_int64(statement, 2, change->value);
     }
-    int r = store_run(store, statement, "cannot change a key", err);
-    if (r == 0 && sqlite3_changes(store->db) == 0)
-        r = err_set(err, -ENOENT, "there is no such key in '%s'", store->path);
-    return r;
+    return run_change(store, statement, err);
 }
 
 int store_key_set_disabled(struct store *store, uint64_t id, bool disabled, struct err *err)
@@ -155,6 +178,31 @@ int store_key_set_expiry(struct store *store, uint64_t id, uint64_t expires_ms, 
 {
     struct key_change change = {STATEMENT_KEY_EXPIRY, id, store_int(expires_ms)};
     return store_transact(store, change_key, &change, "cannot change a key", err);
+}
+
+struct limits_change {
+    uint64_t id;
+    const char *account, *limits;
+};
+
+static int change_limits(struct store *store, void *arg, struct err *err)
+{
+    const struct limits_change *change = arg;
+    sqlite3_stmt *statement = store_statement(store, STATEMENT_KEY_LIMITS);
+    if (statement) {
+        sqlite3_bind_int64(statement, 1, (sqlite3_int64)change->id);
+        sqlite3_bind_text(statement, 2, change->account, -1, SQLITE_STATIC);
+        sqlite3_bind_text(statement, 3, change->limits, -1, SQLITE_STATIC);
+    }
+    int r = run_change(store, statement, err);
+    return r == 0 ? add_account(store, change->account, err) : r;
+}
+
+int store_key_set_limits(struct store *store, uint64_t id, const char *account, const char *limits,
+                         struct err *err)
+{
+    struct limits_change change = {id, account, limits};
+    return store_transact(store, change_limits, &change, "cannot change a key", err);
 }
 
 struct use_list {

@@ -34,6 +34,10 @@ static const char *const steps[] = {
     "  seen_s INTEGER NOT NULL,"
     "  record BLOB NOT NULL"
     ") STRICT;",
+    /* 2 → 3 */
+    "ALTER TABLE keys ADD COLUMN account TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE keys ADD COLUMN limits TEXT NOT NULL DEFAULT '';"
+    "CREATE TABLE accounts (name TEXT PRIMARY KEY, limits TEXT NOT NULL) STRICT, WITHOUT ROWID;",
 };
 
 int schema_version_known(void)

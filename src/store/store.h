@@ -33,14 +33,21 @@ struct store_key {
     const char *models; /* names joined by newlines; "" means all */
     bool imported, disabled;
     uint64_t created_ms, expires_ms, last_used_ms;
+    const char *account; /* its name; NULL or "" none */
+    const char *limits;  /* its own, as text that only others read; NULL or "" none */
+};
+
+struct store_account {
+    const char *name, *limits;
 };
 
 /* Calls `each` for every key, in order of creation; a negative result ends the walk and is returned. `each` may not use the store. */
 int store_keys_read(struct store *store, int (*each)(void *arg, const struct store_key *key), void *arg, struct err *err) must_check;
-/* All or none. -EEXIST when an id or digest is there already. */
+/* All or none, with accounts that they name and that are not there yet. -EEXIST when an id or digest is there already. */
 int store_keys_add(struct store *store, const struct store_key *keys, size_t count, struct err *err) must_check;
 /* -ENOENT when there is no such key. */
 int store_key_set_disabled(struct store *store, uint64_t id, bool disabled, struct err *err) must_check;
+int store_key_set_limits(struct store *store, uint64_t id, const char *account, const char *limits, struct err *err) must_check;
 int store_key_set_expiry(struct store *store, uint64_t id, uint64_t expires_ms, struct err *err) must_check;
 /* Sets last_used_ms of many keys where it moves forward; ids that are gone are passed over. */
 int store_keys_used(struct store *store, const uint64_t *ids, const uint64_t *times_ms, size_t count, struct err *err) must_check;
@@ -50,8 +57,14 @@ int store_keys_used(struct store *store, const uint64_t *ids, const uint64_t *ti
  * valid". Until store_keys_restore() has told it of the keys that are known from elsewhere, this returns 1; then 0. The answer is kept in the file. < 0: failed.
  */
 int store_keys_missing(struct store *store, struct err *err) must_check;
-/* Adds those keys whose id and digest are not there yet and notes that the keys are whole, in one transaction. */
-int store_keys_restore(struct store *store, const struct store_key *keys, size_t count, struct err *err) must_check;
+/* Adds those keys whose id and digest, and those accounts whose name, are not there yet, and notes that the keys are whole, in one transaction. */
+int store_keys_restore(struct store *store, const struct store_key *keys, size_t count, const struct store_account *accounts, size_t accounts_count,
+                       struct err *err) must_check;
+
+/* Adds or replaces. */
+int store_account_put(struct store *store, const struct store_account *account, struct err *err) must_check;
+/* Calls `each` for every account, by name; a negative result ends the walk and is returned. `each` may not use the store. */
+int store_accounts_read(struct store *store, int (*each)(void *arg, const struct store_account *account), void *arg, struct err *err) must_check;
 
 /* The ledger: what each key used of each model in each hour. */
 struct store_usage {

@@ -55,8 +55,8 @@ def test_each_seawall_command_exists_with_its_options(words):
         arguments = arguments[2:] if arguments[0] == "--data" else arguments[1:]
     if not arguments or not re.match("^[a-z]", arguments[0]):
         return  # the tool itself, or its form
-    name = " ".join(arguments[:2] if arguments[0] in ("key", "profile") and len(arguments) > 1 else arguments[:1])
-    if name in ("key", "profile"):
+    name = " ".join(arguments[:2] if arguments[0] in ("account", "key", "profile") and len(arguments) > 1 else arguments[:1])
+    if name in ("account", "key", "profile"):
         assert f"{name} list" in everywhere
         return
     page = output(TOOL, *name.split(), "--help")

@@ -21,8 +21,14 @@ static int make_keys(struct key *ret_keys[KEYS], char texts[KEYS][KEY_TEXT_BYTES
         unsigned char digest[SHA256_BYTES];
         key_generate(&mac, texts[i], &id);
         sha256(span_of(texts[i], KEY_TEXT_BYTES), digest);
-        ret_keys[i] =
-            key_new(id, digest, SPAN("name"), SPAN("hint"), i % 2, false, 1, 0, models, 2);
+        ret_keys[i] = key_new(&(struct key_spec){.id = id,
+                                                 .digest = digest,
+                                                 .name = SPAN("name"),
+                                                 .hint = SPAN("hint"),
+                                                 .imported = i % 2,
+                                                 .created_ms = 1,
+                                                 .models = models,
+                                                 .models_count = 2});
         if (!ret_keys[i])
             return -ENOMEM;
     }
@@ -51,8 +57,8 @@ static int ring_scenario(void *given)
     struct keyring *before = NULL, *after = NULL;
     int r = make_keys(keys, texts);
     if (r == 0) {
-        before = keyring_new(&mac, keys, KEYS / 2, false);
-        after = before ? keyring_new(&mac, keys, KEYS, false) : NULL;
+        before = keyring_new(&mac, keys, KEYS / 2, NULL, false);
+        after = before ? keyring_new(&mac, keys, KEYS, NULL, false) : NULL;
         r = after ? ask_all(after, texts) : -ENOMEM;
     }
     keyring_unref(before);

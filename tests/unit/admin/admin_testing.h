@@ -36,6 +36,8 @@ struct fixture {
     struct record_hub *hub;
     struct profiles *profiles;
     struct profiles_keeper *keeper;
+    struct budgets *budgets;
+    struct config *config;
     struct mac_key mac;
     struct admin_spec spec;
     struct admin *admin;
@@ -105,8 +107,33 @@ static inline size_t on_waiting(void *owner, char *ret_names, size_t size)
     return 1;
 }
 
+static inline struct config *on_config(void *owner)
+{
+    struct fixture *fixture = owner;
+    return fixture->config;
+}
+
 static const struct admin_events test_events = {on_keys_changed, on_reload, on_pools, on_models,
-                                                on_gate, on_waiting};
+                                                on_gate, on_waiting, on_config};
+
+/* A configuration of nothing but defaults and these lines. */
+static inline struct config *test_config(const char *yaml)
+{
+    char path[] = "/tmp/seawall-admin-config-XXXXXX";
+    struct buf bundle;
+    struct err err = {""};
+    int fd = mkstemp(path);
+    assert_true(fd >= 0);
+    assert_true(write(fd, yaml, strlen(yaml)) == (ssize_t)strlen(yaml));
+    close(fd);
+    buf_init(&bundle, CONFIG_BUNDLE_BYTES_MAX);
+    assert_int_equal(config_bundle_read(path, &(struct config_facts){.upstream_url = "http://127.0.0.1:1"}, &bundle, &err), 0);
+    struct config *config = config_parse(buf_span(&bundle), &err);
+    assert_non_null(config);
+    config_bundle_release(&bundle);
+    assert_int_equal(unlink(path), 0);
+    return config;
+}
 
 static inline struct pool *test_pool(const char *url)
 {
@@ -158,6 +185,9 @@ static inline void fixture_start(struct fixture *fixture)
     fixture->store = store_new(fixture->database, &error, &err);
     assert_non_null(fixture->store);
     fixture_profiles(fixture);
+    fixture->budgets = budgets_new();
+    assert_non_null(fixture->budgets);
+    fixture->config = test_config("");
     fixture->spec = (struct admin_spec){.loop = fixture->loop,
                                         .listener = -1,
                                         .metrics_listener = -1,
@@ -165,6 +195,7 @@ static inline void fixture_start(struct fixture *fixture)
                                         .store = fixture->store,
                                         .profiles = fixture->profiles,
                                         .profiles_keeper = fixture->keeper,
+                                        .budgets = fixture->budgets,
                                         .key_mac = &fixture->mac,
                                         .state_folder = fixture->folder,
                                         .restarts = 2,
@@ -253,6 +284,8 @@ static inline void fixture_stop(struct fixture *fixture)
     helper_free(fixture->helper);
     profiles_keeper_free(fixture->keeper);
     profiles_free(fixture->profiles);
+    budgets_free(fixture->budgets);
+    config_unref(fixture->config);
     store_free(fixture->store);
     loop_free(fixture->loop);
     keyring_unref(fixture->ring);
@@ -296,7 +329,7 @@ static inline struct key *test_key(uint64_t id, const char *name)
     unsigned char digest[SHA256_BYTES];
     memset(digest, (int)id, sizeof(digest));
     struct key *key =
-        key_new(id, digest, span_str(name), SPAN("abcd"), false, false, 1000 * id, 0, NULL, 0);
+        key_new(&(struct key_spec){.id = id, .digest = digest, .name = span_str(name), .hint = SPAN("abcd"), .created_ms = 1000 * id});
     assert_non_null(key);
     return key;
 }
@@ -318,7 +351,7 @@ static inline void store_key(struct store *store, uint64_t id, const char *name)
 static inline struct keyring *test_ring(const struct fixture *fixture, struct key *const *keys,
                                         size_t count)
 {
-    struct keyring *ring = keyring_new(&fixture->mac, keys, count, false);
+    struct keyring *ring = keyring_new(&fixture->mac, keys, count, NULL, false);
     assert_non_null(ring);
     return ring;
 }

@@ -41,29 +41,43 @@ static void test_a_key_is_shown_without_its_text(void **state)
     (void)state;
     const char *models[] = {"a", "b\"c"};
     unsigned char digest[SHA256_BYTES] = {1};
-    struct key *key =
-        key_new(61, digest, SPAN("ann"), SPAN("wxyz"), true, false, 86400000, 172800000, models, 2);
+    struct limits limits = limits_unset();
+    limits.of[LIMIT_TOKENS_DAY] = 5;
+    struct key *key = key_new(&(struct key_spec){.id = 61,
+                                                 .digest = digest,
+                                                 .name = SPAN("ann"),
+                                                 .hint = SPAN("wxyz"),
+                                                 .imported = true,
+                                                 .created_ms = 86400000,
+                                                 .expires_ms = 172800000,
+                                                 .models = models,
+                                                 .models_count = 2,
+                                                 .account = SPAN("team"),
+                                                 .limits = &limits});
     assert_non_null(key);
     assert_shown(key, 172799999,
                  "{\"id\":\"key_0000000000z\",\"name\":\"ann\",\"hint\":\"wxyz\",\"state\":"
                  "\"active\",\"models\":[\"a\","
                  "\"b\\\"c\"],\"created\":\"1970-01-02T00:00:00.000Z\",\"expires\":\"1970-01-03T00:"
                  "00:00.000Z\","
-                 "\"last_used\":null,\"imported\":true}");
+                 "\"last_used\":null,\"imported\":true,\"account\":\"team\",\"limits\":"
+                 "{\"tokens_per_day\":5}}");
     atomic_store(&key->last_used_ms, 1000);
     assert_shown(key, 172800000,
                  "{\"id\":\"key_0000000000z\",\"name\":\"ann\",\"hint\":\"wxyz\",\"state\":"
                  "\"expired\",\"models\":[\"a\","
                  "\"b\\\"c\"],\"created\":\"1970-01-02T00:00:00.000Z\",\"expires\":\"1970-01-03T00:"
                  "00:00.000Z\","
-                 "\"last_used\":\"1970-01-01T00:00:01.000Z\",\"imported\":true}");
+                 "\"last_used\":\"1970-01-01T00:00:01.000Z\",\"imported\":true,"
+                 "\"account\":\"team\",\"limits\":{\"tokens_per_day\":5}}");
     key->disabled = true;
     assert_shown(key, 0,
                  "{\"id\":\"key_0000000000z\",\"name\":\"ann\",\"hint\":\"wxyz\",\"state\":"
                  "\"disabled\",\"models\":[\"a\","
                  "\"b\\\"c\"],\"created\":\"1970-01-02T00:00:00.000Z\",\"expires\":\"1970-01-03T00:"
                  "00:00.000Z\","
-                 "\"last_used\":\"1970-01-01T00:00:01.000Z\",\"imported\":true}");
+                 "\"last_used\":\"1970-01-01T00:00:01.000Z\",\"imported\":true,"
+                 "\"account\":\"team\",\"limits\":{\"tokens_per_day\":5}}");
     key_unref(key);
 }
 

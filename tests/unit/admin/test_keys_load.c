@@ -94,7 +94,7 @@ static void test_a_whole_database_is_all_there_is(void **state)
     const uint64_t ids[] = {1, 9};
     struct keys_loaded loaded;
     struct err trouble = {""}, err = {""};
-    assert_int_equal(store_keys_restore(fixture.store, NULL, 0, &err), 0);
+    assert_int_equal(store_keys_restore(fixture.store, NULL, 0, NULL, 0, &err), 0);
     store_key(fixture.store, 1, "ann");
     store_key(fixture.store, 2, "bob");
     snapshot_of(ids, 2);
@@ -228,7 +228,7 @@ static void test_short_memory_gives_no_half_ring(void **state)
     (void)state;
     struct keys_loaded loaded;
     struct err trouble = {""}, err = {""};
-    assert_int_equal(store_keys_restore(fixture.store, NULL, 0, &err), 0);
+    assert_int_equal(store_keys_restore(fixture.store, NULL, 0, NULL, 0, &err), 0);
     store_key(fixture.store, 1, "ann");
     store_key(fixture.store, 2, "bob");
     for (uint64_t n = 0;; n++) {

@@ -24,6 +24,8 @@ static void test_a_row_becomes_a_key_and_a_row_again(void **state)
     (void)state;
     bool bad;
     struct store_key row = row_of("ann", "a\nb c\nd");
+    row.account = "team";
+    row.limits = "tokens_per_day=5 spend_per_day=none";
     struct key *key = key_from_row(&row, &bad);
     assert_non_null(key);
     assert_false(bad);
@@ -31,7 +33,7 @@ static void test_a_row_becomes_a_key_and_a_row_again(void **state)
     assert_string_equal(key->models[1], "b c");
 
     struct key_rows rows;
-    assert_int_equal(key_rows_of_keys(&key, 1, &rows), 0);
+    assert_int_equal(key_rows_of_keys(&key, 1, NULL, &rows), 0);
     assert_int_equal(rows.count, 1);
     const struct store_key *back = &rows.rows[0];
     assert_int_equal(back->id, 5);
@@ -43,8 +45,24 @@ static void test_a_row_becomes_a_key_and_a_row_again(void **state)
     assert_int_equal(back->created_ms, 1);
     assert_int_equal(back->expires_ms, 2);
     assert_int_equal(back->last_used_ms, 3);
+    assert_string_equal(back->account, "team");
+    assert_string_equal(back->limits, "tokens_per_day=5 spend_per_day=none");
     key_rows_release(&rows);
     key_unref(key);
+}
+
+static void test_a_row_with_limits_that_cannot_be_read_is_no_key(void **state)
+{
+    (void)state;
+    bool bad = false;
+    struct store_key row = row_of("ann", "");
+    row.limits = "tokens_per_day=many";
+    assert_null(key_from_row(&row, &bad));
+    assert_true(bad);
+    row.limits = "";
+    row.account = "a b";
+    assert_null(key_from_row(&row, &bad));
+    assert_true(bad);
 }
 
 static void test_no_models_are_an_empty_text(void **state)
@@ -56,7 +74,7 @@ static void test_no_models_are_an_empty_text(void **state)
     struct key_rows rows;
     assert_non_null(key);
     assert_int_equal(key->models_count, 0);
-    assert_int_equal(key_rows_of_keys(&key, 1, &rows), 0);
+    assert_int_equal(key_rows_of_keys(&key, 1, NULL, &rows), 0);
     assert_string_equal(rows.rows[0].models, "");
     key_rows_release(&rows);
     key_unref(key);
@@ -127,14 +145,15 @@ static void test_short_memory_leaves_nothing_behind(void **state)
 {
     (void)state;
     const char *models[] = {"a"};
-    struct key *key = key_new(1, digest, SPAN("ann"), SPAN(""), false, false, 0, 0, models, 1);
+    struct key *key = key_new(&(struct key_spec){
+        .id = 1, .digest = digest, .name = SPAN("ann"), .models = models, .models_count = 1});
     assert_non_null(key);
     int64_t before = mem_live_count();
     struct key_rows rows;
     uint64_t n = 0;
     for (;; n++) {
         mem_fail_once(n);
-        int result = key_rows_of_keys(&key, 1, &rows);
+        int result = key_rows_of_keys(&key, 1, NULL, &rows);
         mem_fail_never();
         if (result == 0)
             break;
@@ -151,6 +170,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_row_becomes_a_key_and_a_row_again),
+        cmocka_unit_test(test_a_row_with_limits_that_cannot_be_read_is_no_key),
         cmocka_unit_test(test_no_models_are_an_empty_text),
         cmocka_unit_test(test_a_row_that_no_key_can_hold_is_bad),
         cmocka_unit_test(test_short_memory_is_not_a_bad_row),

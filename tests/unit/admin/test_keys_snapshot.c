@@ -57,10 +57,25 @@ static void test_what_is_written_is_read(void **state)
     (void)state;
     const char *models[] = {"a", "b"};
     unsigned char digest[SHA256_BYTES] = {1, 2, 3};
-    struct key *key = key_new(77, digest, SPAN("ann"), SPAN("wxyz"), true, true, 10, 20, models, 2);
+    struct limits limits = limits_unset();
+    limits.of[LIMIT_TOKENS_DAY] = 5;
+    struct key *key = key_new(&(struct key_spec){.id = 77,
+                                                 .digest = digest,
+                                                 .name = SPAN("ann"),
+                                                 .hint = SPAN("wxyz"),
+                                                 .imported = true,
+                                                 .disabled = true,
+                                                 .created_ms = 10,
+                                                 .expires_ms = 20,
+                                                 .models = models,
+                                                 .models_count = 2,
+                                                 .account = SPAN("team"),
+                                                 .limits = &limits});
     assert_non_null(key);
     atomic_store(&key->last_used_ms, 30);
-    struct keyring *ring = test_ring(&fixture, &key, 1);
+    struct accounts *accounts = accounts_with(NULL, SPAN("team"), &limits);
+    struct keyring *ring = keyring_new(&fixture.mac, &key, 1, accounts, false);
+    assert_non_null(ring);
     struct key_list list = {.count = 0};
     struct err err = {""};
     assert_int_equal(keys_snapshot_write(fixture.snapshot, ring, &err), 0);
@@ -77,6 +92,12 @@ static void test_what_is_written_is_read(void **state)
     assert_int_equal(atomic_load(&back->last_used_ms), 30);
     assert_int_equal(back->models_count, 2);
     assert_string_equal(back->models[1], "b");
+    assert_string_equal(back->account, "team");
+    assert_memory_equal(back->limits, &limits, sizeof(limits));
+    assert_int_equal(list.accounts_count, 1);
+    assert_string_equal(list.accounts[0].name, "team");
+    assert_memory_equal(&list.accounts[0].limits, &limits, sizeof(limits));
+    accounts_unref(accounts);
     key_list_release(&list);
     keyring_unref(ring);
     key_unref(key);
@@ -129,8 +150,20 @@ static void test_a_line_of_another_form_ends_it(void **state)
     } cases[] = {
         {"{\"seawall_keys\":1,\"count\":1}\n" GOOD, 1, 1},
         {"{\"seawall_keys\":1,\"count\":2}\n" GOOD, -EBADMSG, 1},
-        {"{\"seawall_keys\":1,\"count\":0}\n" GOOD, -EBADMSG, 1},
+        {"{\"seawall_keys\":1,\"count\":0}\n" GOOD, -EBADMSG, 0},
         {"{\"seawall_keys\":2,\"count\":1}\n" GOOD, -EBADMSG, 0},
+        {"{\"seawall_keys\":3,\"count\":1,\"accounts\":0}\n" GOOD, -EBADMSG, 0},
+        {"{\"seawall_keys\":2,\"count\":1,\"accounts\":0}\n" GOOD, 1, 1},
+        {"{\"seawall_keys\":2,\"count\":1,\"accounts\":1}\n" GOOD, -EBADMSG, 1},
+        {"{\"seawall_keys\":2,\"count\":1,\"accounts\":1}\n" GOOD
+         "{\"account\":\"team\",\"limits\":\"tokens_per_day=5\"}\n",
+         1, 1},
+        {"{\"seawall_keys\":2,\"count\":1,\"accounts\":1}\n" GOOD
+         "{\"account\":\"a team\",\"limits\":\"\"}\n",
+         -EBADMSG, 1},
+        {"{\"seawall_keys\":2,\"count\":1,\"accounts\":1}\n" GOOD
+         "{\"account\":\"team\",\"limits\":\"tokens_per_day=0\"}\n",
+         -EBADMSG, 1},
         {GOOD, -EBADMSG, 0},
         {"{\"seawall_keys\":1,\"count\":2}\n" GOOD "{}\n", -EBADMSG, 1},
         {"{\"seawall_keys\":1,\"count\":2}\n" GOOD "nonsense\n", -EBADMSG, 1},

@@ -13,7 +13,7 @@ static int start(void **state)
 {
     (void)state;
     struct key *keys[] = {test_key(5, "alice"), test_key(6, "bob")};
-    ring = keyring_new(&mac, keys, 2, false);
+    ring = keyring_new(&mac, keys, 2, NULL, false);
     profiles = profiles_new(1000);
     today = clock_wall_ms() / PROFILE_DAY_MS;
     key_unref(keys[0]);

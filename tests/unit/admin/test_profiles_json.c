@@ -28,7 +28,7 @@ static struct keyring *ring_of_one(void)
 {
     const struct mac_key mac = {{1}};
     struct key *key = test_key(5, "alice");
-    struct keyring *ring = keyring_new(&mac, &key, 1, false);
+    struct keyring *ring = keyring_new(&mac, &key, 1, NULL, false);
     assert_non_null(ring);
     key_unref(key);
     return ring;

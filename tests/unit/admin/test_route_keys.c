@@ -9,7 +9,7 @@ static int start(void **state)
     struct err err = {""};
     char name[16];
     fixture_start(&fixture);
-    assert_int_equal(store_keys_restore(fixture.store, NULL, 0, &err), 0);
+    assert_int_equal(store_keys_restore(fixture.store, NULL, 0, NULL, 0, &err), 0);
     for (uint64_t id = 1; id <= 5; id++) {
         snprintf(name, sizeof(name), "key %u", (unsigned)id);
         store_key(fixture.store, id, name);

@@ -8,7 +8,7 @@ static int start(void **state)
     (void)state;
     struct err err = {""};
     fixture_start(&fixture);
-    assert_int_equal(store_keys_restore(fixture.store, NULL, 0, &err), 0);
+    assert_int_equal(store_keys_restore(fixture.store, NULL, 0, NULL, 0, &err), 0);
     for (uint64_t id = 1; id <= 3; id++) {
         char name[16];
         snprintf(name, sizeof(name), "key %u", (unsigned)id);

@@ -35,7 +35,7 @@ static int start(void **state)
     };
     const struct store_mark mark = {.tally = 1};
     fixture_start(&fixture);
-    assert_int_equal(store_keys_restore(fixture.store, NULL, 0, &err), 0);
+    assert_int_equal(store_keys_restore(fixture.store, NULL, 0, NULL, 0, &err), 0);
     store_key(fixture.store, 1, "ann");
     assert_int_equal(store_ledger_add(fixture.store, rows, COUNT_OF(rows), &mark, &err), 0);
     fixture_admin(&fixture);

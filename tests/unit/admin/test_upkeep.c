@@ -14,7 +14,7 @@ static int start_with(uint64_t keys)
     struct err err = {""};
     fixture_start(&fixture);
     if (whole)
-        assert_int_equal(store_keys_restore(fixture.store, NULL, 0, &err), 0);
+        assert_int_equal(store_keys_restore(fixture.store, NULL, 0, NULL, 0, &err), 0);
     for (uint64_t id = 1; id <= keys; id++)
         store_key(fixture.store, id, "ann");
     fixture_admin(&fixture);

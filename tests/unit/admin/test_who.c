@@ -11,7 +11,8 @@ static struct key *key_of(uint64_t id, const char *name, const char *text, bool 
 {
     unsigned char digest[SHA256_BYTES];
     sha256(span_str(text), digest);
-    struct key *key = key_new(id, digest, span_str(name), SPAN(""), false, disabled, 0, 0, NULL, 0);
+    struct key *key = key_new(&(struct key_spec){
+        .id = id, .digest = digest, .name = span_str(name), .disabled = disabled});
     assert_non_null(key);
     return key;
 }
@@ -22,7 +23,7 @@ static struct keyring *ring_of_five(void)
         key_of(11, "alice", "sk-alice-0000000", false),
         key_of(12, "bob", "sk-bob-000000000", false), key_of(13, "twin", "sk-twin-00000000", false),
         key_of(14, "twin", "sk-twin-11111111", false), key_of(15, "bob", "sk-old-bob-00000", true)};
-    struct keyring *ring = keyring_new(&mac, keys, COUNT_OF(keys), false);
+    struct keyring *ring = keyring_new(&mac, keys, COUNT_OF(keys), NULL, false);
     assert_non_null(ring);
     for (size_t i = 0; i < COUNT_OF(keys); i++)
         key_unref(keys[i]);

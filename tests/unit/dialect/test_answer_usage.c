@@ -197,6 +197,18 @@ static void wrong_numbers_are_refused(void **state)
     event("{\"choices\":[],\"usage\":{\"completion_tokens\":1099511627776}}");
 }
 
+static void a_cut_is_told(void **state)
+{
+    (void)state;
+    terms.include_usage = true;
+    says(0);
+    answer_note_cut(answer, SPAN("tokens_per_day"));
+    buf_clear(&out);
+    answer_finish(answer, true, &out);
+    assert_non_null(strstr(buf_cstr(&out), "\"total_tokens\":"));
+    assert_non_null(strstr(buf_cstr(&out), ",\"seawall\":{\"cut\":\"tokens_per_day\"}}"));
+}
+
 int main(void)
 {
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, answers_set_up, answers_tear_down)
@@ -211,6 +223,7 @@ int main(void)
         TEST(missing_numbers_are_none),
         TEST(details_that_are_too_long_stay_behind),
         TEST(wrong_numbers_are_refused),
+        TEST(a_cut_is_told),
     };
 #undef TEST
     cmocka_set_message_output(CM_OUTPUT_TAP);

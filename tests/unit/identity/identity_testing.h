@@ -15,7 +15,7 @@ static inline struct key *test_key_of(uint64_t id, const char *text, bool import
 {
     unsigned char digest[SHA256_BYTES];
     sha256(span_str(text), digest);
-    return key_new(id, digest, SPAN("test"), SPAN_NULL, imported, disabled, 0, expires_ms, NULL, 0);
+    return key_new(&(struct key_spec){.id = id, .digest = digest, .name = SPAN("test"), .imported = imported, .disabled = disabled, .expires_ms = expires_ms});
 }
 
 static inline void test_key_make(struct test_key *made, const struct mac_key *mac, bool disabled,

@@ -20,9 +20,23 @@ static void copy_of_a_key_is_deep(void **state)
     (void)state;
     char name[] = "team a", hint[] = "wxyz", first[] = "llama", second[] = "qwen/qwen3";
     const char *models[] = {first, second};
-    struct key *key =
-        key_new(42, digest, span_str(name), span_str(hint), true, false, 1000, 2000, models, 2);
+    char account[] = "team";
+    struct limits limits = limits_unset();
+    limits.of[LIMIT_CALLS] = 3;
+    struct key *key = key_new(&(struct key_spec){.id = 42,
+                                                 .digest = digest,
+                                                 .name = span_str(name),
+                                                 .hint = span_str(hint),
+                                                 .imported = true,
+                                                 .created_ms = 1000,
+                                                 .expires_ms = 2000,
+                                                 .models = models,
+                                                 .models_count = 2,
+                                                 .account = span_str(account),
+                                                 .limits = &limits});
     assert_non_null(key);
+    account[0] = '?';
+    limits.of[LIMIT_CALLS] = 0;
     name[0] = hint[0] = first[0] = second[0] = '?';
     models[0] = NULL;
     assert_int_equal(key->id, 42);
@@ -36,6 +50,15 @@ static void copy_of_a_key_is_deep(void **state)
     assert_int_equal(key->models_count, 2);
     assert_string_equal(key->models[0], "llama");
     assert_string_equal(key->models[1], "qwen/qwen3");
+    assert_string_equal(key->account, "team");
+    assert_true(key->account_id == account_id(SPAN("team")));
+    assert_int_equal(key->limits->of[LIMIT_CALLS], 3);
+    struct key_spec spec = key_spec_of(key);
+    struct key *again = key_new(&spec);
+    assert_string_equal(again->account, "team");
+    assert_string_equal(again->models[0], "llama");
+    assert_int_equal(again->limits->of[LIMIT_CALLS], 3);
+    key_unref(again);
     assert_int_equal(atomic_load(&key->last_used_ms), 0);
     assert_int_equal(atomic_load(&key->proven), 0);
     key_unref(key);
@@ -50,18 +73,26 @@ static void values_past_their_maximum_give_no_key(void **state)
     for (size_t i = 0; i < COUNT_OF(models); i++)
         models[i] = "m";
     struct span name = span_of(long_name, KEY_NAME_BYTES_MAX);
-    struct key *key =
-        key_new(1, digest, name, SPAN("1234"), false, false, 0, 0, models, KEY_MODELS_MAX);
+    struct key *key = key_new(&(struct key_spec){.id = 1,
+                                                 .digest = digest,
+                                                 .name = name,
+                                                 .hint = SPAN("1234"),
+                                                 .models = models,
+                                                 .models_count = KEY_MODELS_MAX});
     assert_non_null(key);
     assert_int_equal(strlen(key->name), KEY_NAME_BYTES_MAX);
     key_unref(key);
     struct span longer = span_of(long_name, sizeof(long_name));
-    assert_null(key_new(1, digest, longer, SPAN_NULL, false, false, 0, 0, NULL, 0));
-    assert_null(key_new(1, digest, name, SPAN("12345"), false, false, 0, 0, NULL, 0));
-    assert_null(
-        key_new(1, digest, name, SPAN_NULL, false, false, 0, 0, models, KEY_MODELS_MAX + 1));
+    assert_null(key_new(&(struct key_spec){.id = 1, .digest = digest, .name = longer}));
+    assert_null(key_new(
+        &(struct key_spec){.id = 1, .digest = digest, .name = name, .hint = SPAN("12345")}));
+    assert_null(key_new(&(struct key_spec){.id = 1,
+                                           .digest = digest,
+                                           .name = name,
+                                           .models = models,
+                                           .models_count = KEY_MODELS_MAX + 1}));
     mem_fail_after(0);
-    key = key_new(1, digest, name, SPAN_NULL, false, false, 0, 0, NULL, 0);
+    key = key_new(&(struct key_spec){.id = 1, .digest = digest, .name = name});
     mem_fail_never();
     assert_null(key);
 }
@@ -70,7 +101,7 @@ static void last_reference_frees(void **state)
 {
     (void)state;
     int64_t live = mem_live_count();
-    struct key *key = key_new(1, digest, SPAN_NULL, SPAN_NULL, false, false, 0, 0, NULL, 0);
+    struct key *key = key_new(&(struct key_spec){.id = 1, .digest = digest});
     assert_non_null(key);
     assert_ptr_equal(key_ref(key), key);
     key_unref(key);
@@ -84,8 +115,9 @@ static void models_limit_a_key_and_none_means_all(void **state)
 {
     (void)state;
     const char *models[] = {"llama", "qwen"};
-    struct key *some = key_new(1, digest, SPAN_NULL, SPAN_NULL, false, false, 0, 0, models, 2);
-    struct key *all = key_new(1, digest, SPAN_NULL, SPAN_NULL, false, false, 0, 0, NULL, 0);
+    struct key *some =
+        key_new(&(struct key_spec){.id = 1, .digest = digest, .models = models, .models_count = 2});
+    struct key *all = key_new(&(struct key_spec){.id = 1, .digest = digest});
     assert_true(some && all);
     assert_true(key_allows_model(some, SPAN("llama")));
     assert_true(key_allows_model(some, SPAN("qwen")));

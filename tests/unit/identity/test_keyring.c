@@ -41,7 +41,7 @@ static struct keyring *ring_of(struct test_key *made, size_t count, bool trust_u
     struct key *keys[64];
     for (size_t i = 0; i < count; i++)
         keys[i] = made[i].key;
-    struct keyring *ring = keyring_new(&mac, keys, count, trust_unlisted);
+    struct keyring *ring = keyring_new(&mac, keys, count, NULL, trust_unlisted);
     assert_non_null(ring);
     for (size_t i = 0; i < count; i++)
         key_unref(made[i].key); /* the ring has its own reference */
@@ -108,7 +108,7 @@ static void right_mac_without_the_secret_is_refused(void **state)
     test_key_make(&made[0], &mac, false, 0);
     test_key_make(&made[1], &mac, false, 0);
     struct key *other = test_key_of(made[0].id, made[1].text, false, false, 0);
-    struct keyring *ring = keyring_new(&mac, &other, 1, false);
+    struct keyring *ring = keyring_new(&mac, &other, 1, NULL, false);
     assert_non_null(ring);
     assert_int_equal(answer(ring, made[0].text), REASON_BAD_KEY);
     assert_int_equal(atomic_load(&other->proven), 0);
@@ -130,12 +130,12 @@ static void proof_outlives_the_ring(void **state)
     (void)state;
     struct test_key made;
     test_key_make(&made, &mac, false, 0);
-    struct keyring *first = keyring_new(&mac, &made.key, 1, false);
+    struct keyring *first = keyring_new(&mac, &made.key, 1, NULL, false);
     assert_non_null(first);
     assert_int_equal(answer(first, made.text), REASON_OK);
     uint64_t proven = atomic_load(&made.key->proven);
     assert_true(proven != 0);
-    struct keyring *second = keyring_new(&mac, &made.key, 1, false);
+    struct keyring *second = keyring_new(&mac, &made.key, 1, NULL, false);
     assert_non_null(second);
     keyring_unref(first);
     /* With the digest spoiled only the proof can let it in. */
@@ -153,7 +153,7 @@ static void unlisted_keys_are_trusted_only_when_told(void **state)
     test_key_make(&unlisted, &mac, false, 0);
     test_key_make(&listed, &mac, true, 0);
     for (int trust = 0; trust < 2; trust++) {
-        struct keyring *ring = keyring_new(&mac, &listed.key, 1, trust);
+        struct keyring *ring = keyring_new(&mac, &listed.key, 1, NULL, trust);
         assert_non_null(ring);
         struct key *key;
         uint64_t id;
@@ -179,7 +179,7 @@ static void imported_texts_have_bounds(void **state)
         char room[KEY_IMPORTED_TEXT_MAX + 64];
         text[lens[i]] = '\0';
         struct key *key = test_key_of(5, text, true, false, 0);
-        struct keyring *ring = keyring_new(&mac, &key, 1, false);
+        struct keyring *ring = keyring_new(&mac, &key, 1, NULL, false);
         assert_non_null(ring);
         struct key *found = NULL;
         uint64_t id = 0;
@@ -274,7 +274,7 @@ static void ring_lists_its_keys_in_order(void **state)
     assert_null(keyring_by_id(ring, 0));
     keyring_unref(ring);
 
-    struct keyring *empty = keyring_new(&mac, NULL, 0, false);
+    struct keyring *empty = keyring_new(&mac, NULL, 0, NULL, false);
     assert_non_null(empty);
     assert_int_equal(keyring_count(empty), 0);
     assert_int_equal(answer(empty, "sk-of-somebody-else"), REASON_BAD_KEY);
@@ -303,7 +303,7 @@ static void twins_are_kept_and_the_first_answers(void **state)
 static void too_many_keys_make_no_ring(void **state)
 {
     (void)state;
-    assert_null(keyring_new(&mac, NULL, (size_t)KEYRING_KEYS_MAX + 1, false));
+    assert_null(keyring_new(&mac, NULL, (size_t)KEYRING_KEYS_MAX + 1, NULL, false));
 }
 
 /* Four workers prove, renew and hold one key at once; for the thread sanitizer. */

@@ -245,25 +245,27 @@ static void streams_are_wanted_unless_every_engine_stops(void **state)
     (void)state;
     struct pool_spec spec = usual_pool();
     struct pool *pool = pool_at(spec, ports, 2);
-    assert_true(pool_wants_stream(pool));
+    assert_true(pool_wants_stream(pool, false));
     backend_set_engine(pool_backend(pool, 0), ENGINE_VLLM);
-    assert_true(pool_wants_stream(pool));
+    assert_true(pool_wants_stream(pool, false));
     backend_set_engine(pool_backend(pool, 1), ENGINE_SGLANG);
-    assert_false(pool_wants_stream(pool));
+    assert_false(pool_wants_stream(pool, false));
+    assert_true(pool_wants_stream(pool, true)); /* what is metered is asked for as a stream */
     backend_set_engine(pool_backend(pool, 1), ENGINE_LLAMACPP);
-    assert_true(pool_wants_stream(pool));
+    assert_true(pool_wants_stream(pool, false));
     backend_set_engine(pool_backend(pool, 1), ENGINE_OTHER);
-    assert_true(pool_wants_stream(pool));
+    assert_true(pool_wants_stream(pool, false));
     pool_unref(pool);
 
     spec.upstream_stream = UPSTREAM_STREAM_NEVER;
     pool = pool_at(spec, ports, 1);
-    assert_false(pool_wants_stream(pool));
+    assert_false(pool_wants_stream(pool, false));
+    assert_false(pool_wants_stream(pool, true));
     pool_unref(pool);
     spec.upstream_stream = UPSTREAM_STREAM_ALWAYS;
     pool = pool_at(spec, ports, 1);
     backend_set_engine(pool_backend(pool, 0), ENGINE_VLLM);
-    assert_true(pool_wants_stream(pool));
+    assert_true(pool_wants_stream(pool, false));
     pool_unref(pool);
 }
 

@@ -76,7 +76,7 @@ static void file_that_vanished_is_made_anew(void **state)
     (void)state;
     struct store *store = test_store();
     assert_int_equal(test_add_key(store, 1, NULL), 0);
-    assert_int_equal(store_keys_restore(store, NULL, 0, NULL), 0);
+    assert_int_equal(store_keys_restore(store, NULL, 0, NULL, 0, NULL), 0);
     assert_int_equal(store_keys_missing(store, NULL), 0);
     assert_int_equal(unlink(test_path), 0);
     assert_int_equal(store_keys_missing(store, NULL), 1);

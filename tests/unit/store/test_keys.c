@@ -141,7 +141,7 @@ static void new_file_misses_keys_until_told(void **state)
                      0); /* one that is made is no word about the others */
     assert_int_equal(store_keys_missing(store, NULL), 1);
     struct store_key known[] = {test_key(1, 1), test_key(2, 2), test_key(3, 1)};
-    assert_int_equal(store_keys_restore(store, known, 3, NULL), 0);
+    assert_int_equal(store_keys_restore(store, known, 3, NULL, 0, NULL), 0);
     assert_int_equal(store_keys_missing(store, NULL), 0);
     assert_int_equal(test_count_keys(store), 2); /* 1 was there; 3 has a digest that is there */
     store_free(store);
