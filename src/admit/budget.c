@@ -106,26 +106,15 @@ static struct stock stock_of(const struct budget *budget, const struct limits *l
                              enum limit limit, struct budget_time time)
 {
     uint64_t value = limits->of[limit];
-    switch (limit) {
-    case LIMIT_TOKENS_DAY:
-        return (struct stock){value, budget->day.tokens, budget->tokens_held,
-                              window_wait(&budget->day, time, BUDGET_DAY_APART_MS)};
-    case LIMIT_SPEND_DAY:
-        return (struct stock){multiply(value, SPEND_UNITS), budget->day.spend, budget->spend_held,
-                              window_wait(&budget->day, time, BUDGET_DAY_APART_MS)};
-    case LIMIT_SPEND_MONTH:
-        return (struct stock){multiply(value, SPEND_UNITS), budget->month.spend, budget->spend_held,
-                              window_wait(&budget->month, time, BUDGET_MONTH_APART_MS)};
-    case LIMIT_REQUESTS_MINUTE:
-    case LIMIT_TOKENS_MINUTE:
-    case LIMIT_CALLS:
-    case LIMIT_CONTEXT:
-    case LIMIT_OUTPUT:
-    case LIMITS_COUNT:
-        break;
-    }
-    check(!"a limit that is no stock");
-    return (struct stock){0};
+    uint64_t day_ms = window_wait(&budget->day, time, BUDGET_DAY_APART_MS);
+    if (limit == LIMIT_TOKENS_DAY)
+        return (struct stock){value, budget->day.tokens, budget->tokens_held, day_ms};
+    value = multiply(value, SPEND_UNITS);
+    if (limit == LIMIT_SPEND_DAY)
+        return (struct stock){value, budget->day.spend, budget->spend_held, day_ms};
+    check(limit == LIMIT_SPEND_MONTH);
+    return (struct stock){value, budget->month.spend, budget->spend_held,
+                          window_wait(&budget->month, time, BUDGET_MONTH_APART_MS)};
 }
 
 static uint64_t stock_left(const struct stock *stock)

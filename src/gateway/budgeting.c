@@ -45,19 +45,28 @@ static int claim_all(struct request *request)
     return 0;
 }
 
+/* For the log: "tokens_per_minute", of an account with that behind it. */
+static void note_limit(struct request *request, enum limit limit, const struct budget_claim *claim)
+{
+    char text[80];
+    int len = snprintf(text, sizeof(text), "%s%s", limit_info(limit)->word.ptr,
+                       claim->account ? " of its account" : "");
+    request->record.limit = arena_copy(request->arena, span_of(text, (size_t)len));
+}
+
 static enum step_result fits(struct request *request, const struct budget_claim *claim,
                              const struct inference *inference)
 {
     uint64_t context = claim->limits.of[LIMIT_CONTEXT], output = claim->limits.of[LIMIT_OUTPUT];
     if (context && inference->prompt_tokens_estimate > context) {
-        request->record.limit = limit_info(LIMIT_CONTEXT)->word;
+        note_limit(request, LIMIT_CONTEXT, claim);
         return request_refuse(request, REASON_CONTEXT_EXCEEDED,
                               "the prompt has about %llu tokens, and this %s's limit is %llu",
                               (unsigned long long)inference->prompt_tokens_estimate, whose(claim),
                               (unsigned long long)context);
     }
     if (output && inference->output_tokens_max > output) {
-        request->record.limit = limit_info(LIMIT_OUTPUT)->word;
+        note_limit(request, LIMIT_OUTPUT, claim);
         snprintf(request->refusal.param, sizeof(request->refusal.param), "max_tokens");
         return request_refuse(
             request, REASON_BAD_FIELD,
@@ -92,15 +101,6 @@ static struct budget_time now(const struct request *request)
     return (struct budget_time){loop_now_ms(loop), loop_wall_ms(loop)};
 }
 
-/* "tokens_per_minute", of an account with that word behind it: for the log. */
-static void note_limit(struct request *request, const struct budget_verdict *verdict)
-{
-    char text[80];
-    int len = snprintf(text, sizeof(text), "%s%s", limit_info(verdict->refusal.limit)->word.ptr,
-                       verdict->claim->account ? " of its account" : "");
-    request->record.limit = arena_copy(request->arena, span_of(text, (size_t)len));
-}
-
 static enum reason reason_of(const struct budget_refusal *refusal)
 {
     if (refusal->never)
@@ -129,7 +129,7 @@ static enum step_result refuse_over(struct request *request, const struct budget
     char memory[VALUE_BYTES];
     struct buf value = {.ptr = memory, .cap = sizeof(memory) - 1, .max = sizeof(memory) - 1};
     limit_write(&value, refusal->limit, verdict->claim->limits.of[refusal->limit]);
-    note_limit(request, verdict);
+    note_limit(request, refusal->limit, verdict->claim);
     if (refusal->never)
         return request_refuse(request, REASON_KEY_TOO_LARGE,
                               "this request alone is more than this %s's limit of %s %s",
@@ -177,7 +177,7 @@ bool budgeting_progress(struct request *request)
     if (budgets_progress(request->worker->budgets, hold, tokens, now(request), &verdict) ||
         answer_is_whole(request->answer))
         return true;
-    note_limit(request, &verdict);
+    note_limit(request, verdict.refusal.limit, verdict.claim);
     answer_note_cut(request->answer, limit_info(verdict.refusal.limit)->word);
     return false;
 }

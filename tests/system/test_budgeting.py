@@ -60,9 +60,10 @@ class Caller:
                 return False
             body, self.buffer = rest[:size], rest[size:]
         else:
-            body, end, self.buffer = rest.partition(b"0\r\n\r\n")
+            body, end, behind = rest.partition(b"\r\n0\r\n\r\n")
             if not end:
                 return False
+            self.buffer = behind
         self.answers.append((int(head[9:12]), body))
         return True
 
