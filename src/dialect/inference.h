@@ -115,12 +115,12 @@ int inference_read(struct json_parser *parser, enum endpoint endpoint, struct sp
 int inference_allow(struct inference *inference, const struct inference_caps *caps, struct refusal *ret_refusal) must_check;
 /* What all its answers together may have; 0: no cap. */
 uint64_t inference_output_max(const struct inference *inference, uint64_t cap);
-/* Is there anything to leave away by telling the engine so, or does the client ask for as little itself? */
+/* Is there anything to leave away by telling the engine so? Not where the client asks for as little itself. */
 bool inference_can_think_less(const struct inference *inference, enum inference_thought thought);
 /*
  * What to leave out so that the prompt of a chat is estimated at `tokens_max` or less: whole turns, and no more of them than it takes. A turn goes from a user's message to the next one, and
  * begins only where every tool call before it has its answer (by their ids): calls and answers are never parted. The oldest go first, except that the first of all, which mostly
- * says what it is about, goes last; the turn under way never goes, nor do messages of the system and of developers, nor what stands before the first turn. Linear in the body.
+ * says what it is about, goes last; the turn under way never goes, nor do messages of the system and of developers, nor what stands before the first turn. Linear in the body, and less work than reading it was.
  * False: there is nothing to leave out (or it is no chat, or no longer than that); else *ret_cut is as close as it comes.
  */
 bool inference_find_cut(const struct inference *inference, uint64_t tokens_max, struct inference_cut *ret_cut);

@@ -118,9 +118,11 @@ static void write_thought(const struct inference *inference, enum inference_thou
     }
 }
 
+/* "Low" may be more than the nothing that a client asks for in other words; the other forms are nothing themselves. */
 bool inference_can_think_less(const struct inference *inference, enum inference_thought thought)
 {
-    return thought != THOUGHT_AS_ASKED && inference->endpoint == ENDPOINT_CHAT && !(inference->thinks_little & 1u << thought);
+    uint32_t little = thought == THOUGHT_EFFORT ? inference->thinks_little : inference->thinks_little & 1u << thought;
+    return thought != THOUGHT_AS_ASKED && inference->endpoint == ENDPOINT_CHAT && !little;
 }
 
 void inference_write(const struct inference *inference, const struct inference_target *target,

@@ -57,7 +57,7 @@ enum ticket_verdict turnstile_claim(struct turnstile *turnstile, struct span tic
 
 /* How many wait in a class, and about how long. */
 struct gate_outlook turnstile_outlook(struct turnstile *turnstile, enum fair_class class);
-/* How many rungs of the ladder stand at this pool. Takes the lock only where some do. */
+/* How many rungs of the ladder stand at this pool. Takes the lock, and looks around, only where some do; what changes for turns by that is told at the next tick. */
 uint32_t turnstile_rungs(struct turnstile *turnstile, uint64_t now_ms);
 
 /* As it is now: a siege that ended when nobody asked any more is over. */

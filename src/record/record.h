@@ -31,7 +31,7 @@ struct record {
     uint64_t price;                 /* predicted, weighted tokens */
     uint64_t price_prompt, price_answer; /* of it, tokens */
     uint32_t rungs;                 /* of the ladder that stood at its pool when it came */
-    const struct ladder_steps *reduced, *dry_run; /* what was left away of it, and what would have been; NULL when it asked for no turn */
+    const struct ladder_steps *reduced, *dry_run; /* what was left away of it, and what would have been; NULL before that was decided */
     struct span asked_model;        /* when another one answers in its place; null: it is `model` */
     bool siege;                     /* its pool was under siege when it had its turn */
     uint32_t ahead;                 /* requests that waited before it when it asked */

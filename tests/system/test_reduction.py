@@ -48,6 +48,7 @@ class Pressed:
         regular = service.tool_json("key", "create", "regular")
         service.tool("profile", "grant", regular["id"], "100000")
         self.regular = regular["key"]
+        self.crowd = service.make_key("crowd", "--models", "test-model")  # no smaller model takes their pressure away
 
     def waiting(self):
         return self.service.metrics()['seawall_turns_waiting{pool="test",class="unknown"}']
@@ -60,10 +61,10 @@ class Pressed:
         self.begin("hold for the regular one", self.regular)
         self.service.wait_metric('seawall_turns_kept_free{pool="test"}', PLACES - self.held)
         for i in range(1, self.held):
-            self.begin(f"hold {i}", self.service.api_key())
+            self.begin(f"hold {i}", self.crowd)
             wait_for(lambda: len(self.running()) == i, what="a call that runs")
         for i in range(6):
-            self.begin(f"press {i} " + "x" * 40000, self.service.api_key())
+            self.begin(f"press {i} " + "x" * 40000, self.crowd)
         wait_for(lambda: self.waiting() == 6, what="those that wait")
         self.service.wait_metric('seawall_ladder_rungs{pool="test"}', rungs)
 
@@ -98,9 +99,12 @@ class Pressed:
 def pressed(start, make_engine):
     made = []
 
-    def make(ladder, **more):
+    def make(ladder, other=None, **more):
         engine = make_engine(behave)
-        config = {"pools": [{"name": "test", "backends": [{"url": engine.url}], "probe": "models", "calls": PLACES}],
+        pools = [{"name": "test", "backends": [{"url": engine.url}], "probe": "models", "calls": PLACES}]
+        if other:
+            pools.append({"name": "other", "backends": [{"url": other.url}], "probe": "models", "probe_every": "1s"})
+        config = {"pools": pools,
                   "models": MODELS, "deadlines": {"turn": "60s", "siege_turn": "60s"}, "ladder": ladder, **more}
         service = start(config=config)
         made.append(Pressed(service, engine))
@@ -209,6 +213,22 @@ def test_a_smaller_model_is_given_only_to_whom_it_may_be_and_where_it_takes_the_
     assert "seawall-reduced" not in answer.headers and sent["top_k"] == 4 and sent["model"] == "test-model"
     answer, sent = pool.ask(text="without")
     assert answer.headers["seawall-reduced"] == 'model="small"' and sent["model"] == "small"
+
+
+def test_a_smaller_model_of_another_pool_answers_while_that_pool_serves(pressed, make_engine):
+    other = make_engine(stream_of(["small ", "answer"]))
+    pool = pressed({**dict.fromkeys(ON, "off"), "model": "on"}, models=[{**MODELS[0], "pool": "test"}, {**MODELS[1], "pool": "other"}],
+                   other=other)
+    pool.press()
+    with Wire(pool.service.port) as wire:
+        wire.send(request("POST", "/v1/chat/completions", body(text="anybody?"), pool.service.make_key("asker")))
+        answer = wire.answer()
+    assert answer.headers["seawall-reduced"] == 'model="small"' and answer.json["choices"][0]["message"]["content"] == "small answer"
+    assert other.calls[-1].body["model"] == "small-weights"
+    other.close()
+    pool.service.wait_metric(f'seawall_backend_up{{pool="other",backend="{other.url}"}}', 0, seconds=20)
+    answer, sent = pool.ask(text="anybody still?")
+    assert answer.status == 200 and "seawall-reduced" not in answer.headers and sent["model"] == "test-model"
 
 
 def test_a_crowd_climbs_only_where_the_operator_says_so(pressed):

@@ -171,6 +171,8 @@ static void who_thinks_little_already_is_not_told(void **state)
         {"\"reasoning_effort\":\"none\"", THOUGHT_EFFORT, false},
         {"\"reasoning_effort\":\"none\"", THOUGHT_THINKING, true},
         {"\"reasoning_effort\":null", THOUGHT_EFFORT, true},
+        {"\"thinking\":{\"type\":\"disabled\"}", THOUGHT_EFFORT, false},
+        {"\"chat_template_kwargs\":{\"enable_thinking\":false}", THOUGHT_EFFORT, false},
         {"\"thinking\":{\"type\":\"enabled\"}", THOUGHT_THINKING, true},
         {"\"thinking\":{\"type\":\"disabled\"}", THOUGHT_THINKING, false},
         {"\"chat_template_kwargs\":{\"enable_thinking\":false}", THOUGHT_TEMPLATE, false},
