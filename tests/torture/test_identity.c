@@ -28,7 +28,8 @@ static int make_keys(struct key *ret_keys[KEYS], char texts[KEYS][KEY_TEXT_BYTES
                                                  .imported = i % 2,
                                                  .created_ms = 1,
                                                  .models = models,
-                                                 .models_count = 2});
+                                                 .models_count = 2,
+                                                 .account = SPAN("team")});
         if (!ret_keys[i])
             return -ENOMEM;
     }
@@ -55,14 +56,18 @@ static int ring_scenario(void *given)
     struct key *keys[KEYS] = {NULL};
     char texts[KEYS][KEY_TEXT_BYTES + 1];
     struct keyring *before = NULL, *after = NULL;
+    struct accounts *accounts = NULL;
     int r = make_keys(keys, texts);
+    if (r == 0)
+        accounts = accounts_with(NULL, SPAN("team"), NULL);
     if (r == 0) {
-        before = keyring_new(&mac, keys, KEYS / 2, NULL, false);
-        after = before ? keyring_new(&mac, keys, KEYS, NULL, false) : NULL;
+        before = accounts ? keyring_new(&mac, keys, KEYS / 2, accounts, false) : NULL;
+        after = before ? keyring_new(&mac, keys, KEYS, accounts, false) : NULL;
         r = after ? ask_all(after, texts) : -ENOMEM;
     }
     keyring_unref(before);
     keyring_unref(after);
+    accounts_unref(accounts);
     for (size_t i = 0; i < KEYS; i++)
         key_unref(keys[i]);
     return r;

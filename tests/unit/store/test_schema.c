@@ -10,8 +10,8 @@ static void new_file_has_the_known_version(void **state)
     assert_int_equal(test_number(store->db, "PRAGMA user_version"), schema_version_known());
     assert_int_equal(test_number(store->db, "SELECT count(*) FROM sqlite_schema WHERE name IN "
                                             "('keys', 'usage', 'marks', 'facts', "
-                                            "'profiles')"),
-                     5);
+                                            "'profiles', 'accounts')"),
+                     6);
     store_free(store);
 }
 
@@ -25,6 +25,23 @@ static void database_of_no_version_is_moved_forward(void **state)
     struct store *store = test_store();
     assert_int_equal(test_add_key(store, 1, NULL), 0);
     assert_int_equal(test_number(store->db, "SELECT count(*) FROM other"), 0);
+    store_free(store);
+}
+
+static void keys_of_a_version_without_limits_have_none(void **state)
+{
+    (void)state;
+    struct store *store = test_store();
+    assert_int_equal(test_add_key(store, 1, NULL), 0);
+    test_sql(store->db, "ALTER TABLE keys DROP COLUMN account; ALTER TABLE keys DROP COLUMN limits;"
+                        "DROP TABLE accounts; PRAGMA user_version = 2");
+    store_free(store);
+    store = test_store();
+    assert_int_equal(test_count_keys(store), 1);
+    assert_int_equal(
+        test_number(store->db, "SELECT count(*) FROM keys WHERE account = '' AND limits = ''"), 1);
+    assert_int_equal(store_key_set_limits(store, 1, "team", "a=1", NULL), 0);
+    assert_int_equal(test_number(store->db, "SELECT count(*) FROM accounts"), 1);
     store_free(store);
 }
 
@@ -103,6 +120,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         store_test(new_file_has_the_known_version),
         store_test(database_of_no_version_is_moved_forward),
+        store_test(keys_of_a_version_without_limits_have_none),
         store_test(step_that_fails_leaves_the_old_version),
         store_test(later_version_is_refused_and_left_alone),
         store_test(several_may_make_the_tables_at_once),
