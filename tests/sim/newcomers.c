@@ -35,9 +35,14 @@
 #define TPOT_US 13000
 #define HALF_SPEED 64
 #define PROMPT_TOKEN_US 60
-#define NETWORKS_OF_BOTS 200
-#define BOTS 1000
 #define SHORT_ANSWER 256 /* tokens */
+
+struct flood {
+    double factor; /* what bots ask for, in multiples of the engine's rate */
+    uint32_t bots, networks;
+    bool alike;               /* they ask for what people ask for */
+    double people, newcomers; /* what these have to keep */
+};
 
 enum kind { PERSON, NEWCOMER, BOT, KINDS };
 
@@ -63,7 +68,7 @@ struct tally {
 
 static struct world {
     uint64_t now_ms, strangers;
-    double factor;
+    const struct flood *flood;
     struct gate *gate;
     struct predictor predictor;
     struct promises *promises;
@@ -235,18 +240,19 @@ static void look_at_news(void)
 static void describe(struct request *request, enum kind kind)
 {
     uint64_t who = kind == PERSON ? random_below(300)
-                   : kind == BOT  ? random_below(BOTS)
+                   : kind == BOT  ? random_below(world.flood->bots)
                                   : world.strangers++;
-    uint64_t network = kind == BOT ? who % NETWORKS_OF_BOTS : who;
+    uint64_t network = kind == BOT ? who % world.flood->networks : who;
     uint64_t base = (uint64_t)(kind + 1) << 32;
+    bool greedy = kind == BOT && !world.flood->alike;
     *request = (struct request){.kind = kind,
                                 .due_ms = world.now_ms,
                                 .calm = world.now_ms < CALM_MS,
-                                .output = kind == BOT ? 1000 : log_normal(180, 1000)};
+                                .output = greedy ? 1000 : log_normal(180, 1000)};
     request->place = (struct fair_place){kind == PERSON ? FAIR_IN_PROFILE : FAIR_UNKNOWN,
                                          base | network, base | who};
     request->facts = (struct predictor_facts){
-        .prompt_tokens = kind == BOT ? 2000 : log_normal(300, 4000), .output_max = request->output};
+        .prompt_tokens = greedy ? 2000 : log_normal(300, 4000), .output_max = request->output};
 }
 
 static void arrivals(enum kind kind, double rate)
@@ -295,7 +301,7 @@ static void step(void)
         arrivals(NEWCOMER, 0.12 * ENGINE_RATE);
     }
     if (open && world.now_ms >= CALM_MS)
-        arrivals(BOT, world.factor * ENGINE_RATE);
+        arrivals(BOT, world.flood->factor * ENGINE_RATE);
     come_again();
     if (world.now_ms % GATE_TICK_MS == 0) {
         struct limiter_facts facts = {
@@ -309,12 +315,12 @@ static void step(void)
 
 /* ---- a storm ------------------------------------------------------------------------------------------- */
 
-static void begin(uint64_t seed, double factor)
+static void begin(uint64_t seed, const struct flood *flood)
 {
     const struct gate_limits limits = {
         .fair = {{8, 2, 1}, 4096, 4}, .wait_ms_max = 30000, .siege_wait_ms_max = 2000};
     random_seed(seed);
-    world = (struct world){.factor = factor};
+    world = (struct world){.flood = flood};
     world.gate = gate_new(&limits, 1, 1);
     world.promises = promises_new(&(struct mac_key){{1}});
     world.requests = mem_array(REQUESTS, sizeof(*world.requests));
@@ -345,44 +351,48 @@ static double kept(enum kind kind)
     return share(&world.tallies[kind][0]) / share(&world.tallies[kind][1]);
 }
 
-static void storm(uint64_t seed, double factor, double *ret_people, double *ret_newcomers)
+/* Did they keep what they have to? */
+static bool storm(uint64_t seed, const struct flood *flood)
 {
     struct gate_view view;
-    begin(seed, factor);
+    begin(seed, flood);
     while (world.now_ms < CALM_MS + STORM_MS + AFTER_MS)
         step();
     gate_view(world.gate, &view);
-    *ret_people = kept(PERSON);
-    *ret_newcomers = kept(NEWCOMER);
     const struct tally *new = &world.tallies[NEWCOMER][0], *bots = &world.tallies[BOT][0];
-    printf("# %5.0f times: people kept %.3f, newcomers %.3f (of %llu: good %llu, done %llu, cut "
-           "%llu, given up %llu); bots done or cut %llu of %llu; cuts %llu\n",
-           factor, *ret_people, *ret_newcomers, (unsigned long long)new->due,
+    printf("# people kept %.3f, newcomers %.3f (of %llu: good %llu, whole %llu, ended early %llu, "
+           "gave up %llu); of %llu bots' %llu were served; %llu calls cut\n",
+           kept(PERSON), kept(NEWCOMER), (unsigned long long)new->due,
            (unsigned long long)new->good, (unsigned long long)new->done,
            (unsigned long long)new->cut, (unsigned long long)new->refused,
-           (unsigned long long)(bots->done + bots->cut), (unsigned long long)bots->due,
+           (unsigned long long)bots->due, (unsigned long long)(bots->done + bots->cut),
            (unsigned long long)view.cuts);
+    bool ok = kept(PERSON) >= flood->people && kept(NEWCOMER) >= flood->newcomers;
     gate_free(world.gate);
     promises_free(world.promises);
     mem_free(world.requests);
     random_unseed();
+    return ok;
 }
 
 int main(int argc, char **argv)
 {
-    static const struct {
-        double factor, people, newcomers;
-    } goals[] = {{10, 0.98, 0.60}, {100, 0.98, 0.45}, {1000, 0.98, 0.40}};
+    static const struct flood floods[] = {
+        {10, 1000, 200, false, 0.98, 0.60},   {100, 1000, 200, false, 0.98, 0.45},
+        {1000, 1000, 200, false, 0.98, 0.40}, {100, 20000, 3000, false, 0.98, 0.45},
+        {100, 1000, 200, true, 0.98, 0.45},   {100, 20000, 3000, true, 0.98, 0.45},
+        {10, 20000, 3000, true, 0.98, 0.25}, /* as many first comers as there are newcomers, and ten times more */
+    };
     uint64_t seed = argc > 1 ? strtoull(argv[1], NULL, 10) : 1;
     bool all = true;
-    printf("1..%zu\n# seed %llu\n", COUNT_OF(goals), (unsigned long long)seed);
-    for (size_t i = 0; i < COUNT_OF(goals); i++) {
-        double people, newcomers;
-        storm(seed, goals[i].factor, &people, &newcomers);
-        bool ok = people >= goals[i].people && newcomers >= goals[i].newcomers;
+    printf("1..%zu\n# seed %llu\n", COUNT_OF(floods), (unsigned long long)seed);
+    for (size_t i = 0; i < COUNT_OF(floods); i++) {
+        const struct flood *flood = &floods[i];
+        bool ok = storm(seed, flood);
         all = all && ok;
-        printf("%sok %zu - people and newcomers keep their share at %.0f times\n", ok ? "" : "not ",
-               i + 1, goals[i].factor);
+        printf("%sok %zu - %.0f times, %u bots of %u networks that ask for %s\n", ok ? "" : "not ",
+               i + 1, flood->factor, flood->bots, flood->networks,
+               flood->alike ? "what people ask for" : "all they can get");
     }
     return !all;
 }
