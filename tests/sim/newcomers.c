@@ -36,6 +36,11 @@
 #define HALF_SPEED 64
 #define PROMPT_TOKEN_US 60
 #define SHORT_ANSWER 256 /* tokens */
+#ifdef SEAWALL_SANITIZED /* ten times slower */
+#define FLOODS_MAX 2
+#else
+#define FLOODS_MAX SIZE_MAX
+#endif
 
 struct flood {
     double factor; /* what bots ask for, in multiples of the engine's rate */
@@ -384,9 +389,10 @@ int main(int argc, char **argv)
         {10, 20000, 3000, true, 0.98, 0.25}, /* as many first comers as there are newcomers, and ten times more */
     };
     uint64_t seed = argc > 1 ? strtoull(argv[1], NULL, 10) : 1;
+    size_t count = MIN(COUNT_OF(floods), (size_t)FLOODS_MAX);
     bool all = true;
-    printf("1..%zu\n# seed %llu\n", COUNT_OF(floods), (unsigned long long)seed);
-    for (size_t i = 0; i < COUNT_OF(floods); i++) {
+    printf("1..%zu\n# seed %llu\n", count, (unsigned long long)seed);
+    for (size_t i = 0; i < count; i++) {
         const struct flood *flood = &floods[i];
         bool ok = storm(seed, flood);
         all = all && ok;

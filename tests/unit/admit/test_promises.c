@@ -212,7 +212,7 @@ static void a_million_sources_leave_no_trace(void **state)
         given += make(i / 10, i, 100 + i % 2000, now, &ticket);
         most = MAX(most, promises_out(promises));
     }
-    assert_true(given * 100 <= 660 * RATE); /* the cheapest, over ten minutes and the one ahead */
+    assert_true((double)given * 100 <= 660 * RATE); /* the cheapest, over ten minutes and the one ahead */
     assert_true(most <= PROMISES_MAX);
     assert_int_equal(mem_live_count(), live);
     struct ticket mine;
