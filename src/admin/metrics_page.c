@@ -48,6 +48,10 @@
            "requests that lost their place in a full queue to a higher class", gate->displaced)    \
     METRIC("seawall_turns_waited_out_total", counter, "requests whose turn did not come in time",  \
            gate->waited_out)                                                                       \
+    METRIC("seawall_turns_foreseen_total", counter,                                                \
+           "requests that were refused at once, because their turn or first token was to come too "\
+           "late",                                                                                 \
+           gate->foreseen)                                                                         \
     METRIC("seawall_capacity_weighted_tokens", gauge,                                              \
            "weighted tokens that are served in a second while somebody waits; 0: not learned yet", \
            gate->capacity + 0.5)                                                                   \

@@ -134,6 +134,7 @@ static void put_gate(struct json_out *out, const struct gate_view *gate, uint32_
     put_number(out, SPAN("cut"), gate->cuts);
     put_number(out, SPAN("displaced"), gate->displaced);
     put_number(out, SPAN("waited_out"), gate->waited_out);
+    put_number(out, SPAN("foreseen"), gate->foreseen);
     put_number(out, SPAN("capacity_wt_s"), (uint64_t)(gate->capacity + 0.5));
     put_bool(out, SPAN("siege"), gate->siege);
     put_number(out, SPAN("waiting_s"), (uint64_t)(gate->waiting_s + 0.5));

@@ -645,6 +645,17 @@ uint64_t fair_queue_price_waiting(const struct fair_queue *queue, enum fair_clas
     return own + before;
 }
 
+double fair_queue_work_before(const struct fair_entry *entry, double most)
+{
+    double work = 0;
+    check(entry->node && !list_empty(&entry->link));
+    for (struct list *at = entry->link.prev; at != &entry->node->entries && work <= most; at = at->prev)
+        work += (double)list_entry(at, struct fair_entry, link)->price;
+    for (struct fair_node *node = entry->node; node->level > LEVEL_CLASS && work <= most; node = node->parent)
+        work += fair_heap_price_before(&node->parent->heap, &node->seat, most - work);
+    return work;
+}
+
 size_t fair_queue_nodes(const struct fair_queue *queue)
 {
     return queue->nodes;

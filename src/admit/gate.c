@@ -41,7 +41,8 @@ struct gate {
     uint64_t nobody_ms; /* since when no backend takes calls; 0: one does */
     uint64_t in_profile_ms; /* when an in-profile call was under way; 0: never */
     bool siege, shorten;
-    uint64_t cuts, displaced, waited_out;
+    uint64_t cuts, displaced, waited_out, foreseen;
+    double foreseen_price; /* of those who were refused for it, as long as they would still wait; wt */
 
     size_t looked_first; /* the backend that won the last tie, and one */
     size_t backends_count;
@@ -323,6 +324,42 @@ static void cut_for_waiting(struct gate *gate, uint64_t now_ms)
     }
 }
 
+/* ---- foresight --------------------------------------------------------------------------------------- */
+
+static uint32_t wait_ms_max(const struct gate *gate, enum fair_class class)
+{
+    bool short_wait = gate->siege && class != FAIR_IN_PROFILE;
+    uint32_t most = short_wait ? gate->limits.siege_wait_ms_max : gate->limits.wait_ms_max;
+    return gate->limits.first_token_ms_max ? MIN(most, gate->limits.first_token_ms_max) : most;
+}
+
+static double margin(enum fair_class class)
+{
+    return class == FAIR_IN_PROFILE ? GATE_FORESIGHT_IN_PROFILE : GATE_FORESIGHT;
+}
+
+/* It waits: is there more to do before it than its class can be given in its time? */
+static bool waits_in_vain(const struct gate *gate, const struct turn *turn)
+{
+    enum fair_class class = turn->place.class;
+    if (gate->siege || gate->pressed_ticks < CAPACITY_TICKS)
+        return false;
+    double most = margin(class) * wait_ms_max(gate, class) / 1000 * gate_rate(gate, class);
+    return fair_queue_work_before(&turn->entry, most) > most;
+}
+
+/* It would begin now. */
+static bool answers_too_late(const struct gate *gate, const struct gate_backend *backend, const struct turn *turn, uint64_t now_ms)
+{
+    uint64_t ttft_us = limiter_ttft_us(&backend->limiter, turn->prompt_tokens);
+    if (gate->limits.first_token_ms_max == 0 || ttft_us == 0)
+        return false;
+    double from_asking_ms = (double)(now_ms - turn->asked_ms) + (double)ttft_us / 1000;
+    return from_asking_ms > margin(turn->place.class) * gate->limits.first_token_ms_max;
+}
+
+/* ---- turns ------------------------------------------------------------------------------------------- */
+
 /* Gives turns while somebody has room. A class whose next has none waits as a whole: skipping it would starve large requests. */
 static void pump(struct gate *gate, uint64_t now_ms)
 {
@@ -335,6 +372,11 @@ static void pump(struct gate *gate, uint64_t now_ms)
         struct gate_backend *backend = find_room(gate, turn, now_ms);
         if (!backend) {
             classes &= ~(1u << turn->place.class);
+            continue;
+        }
+        if (answers_too_late(gate, backend, turn, now_ms)) {
+            gate->foreseen++;
+            refuse(gate, turn, GATE_FORESEEN);
             continue;
         }
         turn->owes = fair_queue_owes(entry);
@@ -374,6 +416,36 @@ static uint32_t waiting_ahead(const struct gate *gate, enum fair_class class)
     return ahead;
 }
 
+static enum gate_refusal begin_at_once(struct gate *gate, struct turn *turn, struct gate_backend *backend, uint64_t price, uint64_t now_ms)
+{
+    if (answers_too_late(gate, backend, turn, now_ms)) {
+        gate->foreseen++;
+        return GATE_FORESEEN;
+    }
+    int result = fair_queue_pass(gate->queue, &turn->entry, &turn->place, price);
+    if (result < 0)
+        return refusal_of(result);
+    start(gate, turn, backend, now_ms);
+    return GATE_FITS;
+}
+
+static enum gate_refusal begin_to_wait(struct gate *gate, struct turn *turn, uint64_t price, uint64_t now_ms)
+{
+    int result = enqueue(gate, turn, price);
+    if (result < 0)
+        return refusal_of(result);
+    if (waits_in_vain(gate, turn)) {
+        leave(gate, turn);
+        gate->foreseen++;
+        gate->foreseen_price += (double)price;
+        return GATE_FORESEEN;
+    }
+    turn->state = TURN_WAITING;
+    list_push_back(&gate->waiting[turn->place.class], &turn->link);
+    cut_for_waiting(gate, now_ms);
+    return GATE_FITS;
+}
+
 enum turn_state gate_ask(struct gate *gate, struct turn *turn, const struct gate_ask *ask, uint64_t now_ms)
 {
     *turn = (struct turn){.place = ask->place,
@@ -395,22 +467,11 @@ enum turn_state gate_ask(struct gate *gate, struct turn *turn, const struct gate
     gate->asks += class == FAIR_IN_PROFILE;
 
     struct gate_backend *backend = find_room_at_once(gate, turn, now_ms);
-    int result;
-    if (backend) {
-        result = fair_queue_pass(gate->queue, &turn->entry, &turn->place, price);
-        if (result == 0)
-            start(gate, turn, backend, now_ms);
-    } else {
-        result = enqueue(gate, turn, price);
-        if (result == 0) {
-            turn->state = TURN_WAITING;
-            list_push_back(&gate->waiting[class], &turn->link);
-            cut_for_waiting(gate, now_ms);
-        }
-    }
-    if (result < 0) {
+    enum gate_refusal refusal = backend ? begin_at_once(gate, turn, backend, price, now_ms)
+                                        : begin_to_wait(gate, turn, price, now_ms);
+    if (refusal != GATE_FITS) {
         turn->state = TURN_REFUSED;
-        turn->refusal = refusal_of(result);
+        turn->refusal = refusal;
     }
     return turn->state;
 }
@@ -487,8 +548,7 @@ void gate_end(struct gate *gate, struct turn *turn, uint64_t prompt_tokens, uint
 static void send_away_late(struct gate *gate, uint64_t now_ms)
 {
     for (int class = 0; class < FAIR_CLASSES; class++) {
-        bool short_wait = gate->siege && class != FAIR_IN_PROFILE;
-        uint32_t most = short_wait ? gate->limits.siege_wait_ms_max : gate->limits.wait_ms_max;
+        uint32_t most = wait_ms_max(gate, (enum fair_class)class);
         list_each(at, &gate->waiting[class]) {
             struct turn *turn = list_entry(at, struct turn, link);
             if (now_ms < turn->asked_ms + most)
@@ -536,17 +596,19 @@ static void learn_rates(struct gate *gate, double seconds)
     gate->asks = 0;
 }
 
-/* What waits of this class and those below it, in seconds of all capacity; 0 while that is not known. */
+/* What waits of this class and those below it, in seconds of all capacity; 0 while that is not known. Who was refused by foresight presses on the gate as one who waits
+ * does, or it would see no siege any more. */
 static double waiting_s(const struct gate *gate, int class)
 {
-    uint64_t price = 0;
+    double price = gate->foreseen_price;
     for (; class < FAIR_CLASSES; class++)
-        price += fair_queue_price_waiting(gate->queue, (enum fair_class)class);
-    return gate->capacity > 0 ? (double)price / gate->capacity : 0;
+        price += (double)fair_queue_price_waiting(gate->queue, (enum fair_class)class);
+    return gate->capacity > 0 ? price / gate->capacity : 0;
 }
 
-static void judge_siege(struct gate *gate, uint64_t now_ms)
+static void judge_siege(struct gate *gate, double seconds_passed, uint64_t now_ms)
 {
+    gate->foreseen_price *= exp(-seconds_passed * 1000 / MAX(wait_ms_max(gate, FAIR_UNKNOWN), 1u));
     double seconds = gate->siege ? GATE_SIEGE_GOES_ON_S : GATE_SIEGE_BEGINS_S;
     if (gate->running_count[FAIR_IN_PROFILE] > 0)
         gate->in_profile_ms = now_ms;
@@ -566,7 +628,7 @@ void gate_tick(struct gate *gate, uint64_t now_ms)
     double seconds = gate->ticked_ms ? (double)(now_ms - gate->ticked_ms) / 1000 : GATE_TICK_MS / 1000.0;
     gate->ticked_ms = now_ms;
     learn_rates(gate, seconds);
-    judge_siege(gate, now_ms);
+    judge_siege(gate, seconds, now_ms);
     for (size_t i = 0; i < gate->backends_count; i++) {
         struct gate_backend *backend = &gate->backends[i];
         (void)limiter_tick(&backend->limiter, backend->under_way_most, now_ms);
@@ -657,6 +719,7 @@ void gate_view(const struct gate *gate, struct gate_view *ret_view)
                                    .cuts = gate->cuts,
                                    .displaced = gate->displaced,
                                    .waited_out = gate->waited_out,
+                                   .foreseen = gate->foreseen,
                                    .capacity = gate->capacity,
                                    .waiting_s = waiting_s(gate, FAIR_IN_PROFILE),
                                    .nodes = fair_queue_nodes(gate->queue),

@@ -28,6 +28,9 @@
  *   cut        an in-profile request that finds no room cuts the newest call of the lowest class; one cut for each that waits. Calls at an engine that does not
  *              stop are not cut: it would free nothing
  *   waiting    at most wait_ms_max, in a siege siege_wait_ms_max for classes below in-profile; a queue that is full loses the newest of a lower class first
+ *   foresight  one that would wait longer than it may, by the work that has its turn before it and what its class was given lately, is refused when it comes, and one
+ *              whose first token is expected after its deadline when its turn comes, before it costs a prompt. A prediction has to miss by GATE_FORESIGHT, for in-profile
+ *              requests by GATE_FORESIGHT_IN_PROFILE, and to rest on what was seen. In a siege waits are short and most who wait before it will be gone: then only the queue tells
  *   siege      begins when what waits below in-profile is worth GATE_SIEGE_BEGINS_S of all capacity while there are in-profile callers to protect, and ends
  *              GATE_SIEGE_CALM_MS after it was last worth GATE_SIEGE_GOES_ON_S. Without in-profile callers all are alike, and waiting is all that is asked of them
  *   shorten    while gate_shorten() says so (policy/ladder.h), calls that run or have their turn may write `output_max_short` tokens, all their answers (`n`) together; as
@@ -48,6 +51,8 @@
 #define GATE_WORKERS_MAX 256
 #define GATE_HOLD_MS 2000
 #define GATE_NOBODY_MS 2000
+#define GATE_FORESIGHT 1.5
+#define GATE_FORESIGHT_IN_PROFILE 4.0
 #define GATE_STOP_SOON_MS 500
 #define GATE_STOPPING_MS_MAX 60000 /* however long a call's end is predicted to take */
 #define GATE_STOPS_NOT UINT32_MAX
@@ -68,6 +73,7 @@ enum gate_refusal {
     GATE_IDENTITY_FULL, /* it has as many waiting as it may */
     GATE_QUEUE_FULL,    /* also: displaced by a higher class */
     GATE_WAITED,        /* its time to wait was over */
+    GATE_FORESEEN,      /* its turn, or its first token, would come too late */
     GATE_NO_BACKEND,    /* no backend took calls any more, for GATE_NOBODY_MS */
     GATE_NO_MEMORY
 };
@@ -99,6 +105,7 @@ struct gate_limits {
     struct fair_limits fair;
     uint32_t wait_ms_max;
     uint32_t siege_wait_ms_max;  /* of classes below in-profile, in a siege */
+    uint32_t first_token_ms_max; /* from when it asks; 0: it may come at any time */
     uint32_t calls_max;          /* of each backend, by the operator; 0: learned alone */
     bool one_class;              /* every request is of one class and none is cut: plain fair queueing */
 };
@@ -163,7 +170,7 @@ struct gate_backend_view {
 struct gate_view {
     uint32_t waiting[FAIR_CLASSES], running[FAIR_CLASSES];
     uint32_t limit, reserve, holds; /* holds: of the reserve, kept after cuts */
-    uint64_t cuts, displaced, waited_out;
+    uint64_t cuts, displaced, waited_out, foreseen;
     double capacity;             /* wt/s; 0: not learned yet */
     double waiting_s;            /* what waits, in seconds of capacity; 0 while that is not known */
     size_t nodes;                /* identities and networks that the queue remembers */

@@ -97,7 +97,7 @@ struct config {
     bool classes; /* callers within their budget go first */
     /* deadlines, milliseconds */
     uint32_t head_ms, body_ms, keep_alive_ms, send_stall_ms, drain_ms;
-    uint32_t turn_ms, siege_turn_ms;
+    uint32_t turn_ms, siege_turn_ms, first_token_ms;
     uint32_t body_rate_min; /* bytes a second, measured after the first 5 s */
     /* of each key that has none of its own; nothing is unset */
     struct limits key_limits;

@@ -138,7 +138,10 @@ enum setting_kind {
         "How long a request may wait for its turn.") \
     ROW(siege_turn, siege_turn_ms, DURATION, 0, 1 * HOUR, "2s", "2s", 0, \
         "… in a siege, of a caller who is not within its budget. Short, since most who wait longer " \
-        "are gone when the answer comes; they get a time to come back.")
+        "are gone when the answer comes; they get a time to come back.") \
+    ROW(first_token, first_token_ms, DURATION, 0, 1 * HOUR, "0s", "10s", 0, \
+        "From a request's turn at the gate being asked for to the first token of its answer: one that is " \
+        "expected to miss this by half is refused before it costs an engine its prompt. 0: never.")
 
 #define SETTINGS_LADDER(ROW, LIST) \
     ROW(output, ladder_output, CHOICE, 0, 2, "on", "off|dry-run|on", 0, \

@@ -86,6 +86,7 @@ static enum reason reason_of(const struct request *request)
     case GATE_IDENTITY_FULL:
         return REASON_TOO_MANY_WAITING;
     case GATE_WAITED:
+    case GATE_FORESEEN:
         return REASON_NO_TURN;
     case GATE_NO_BACKEND:
         return REASON_NO_BACKEND;

@@ -78,6 +78,7 @@ static struct gate_limits gate_limits(const struct config *config, const struct 
         .fair = {.weights = {8, 2, 1}, .waiting_max = config->waiting_max, .per_identity_max = config->waiting_per_identity_max},
         .wait_ms_max = config->turn_ms,
         .siege_wait_ms_max = config->siege_turn_ms,
+        .first_token_ms_max = config->first_token_ms,
         .calls_max = pool->calls_max,
         .one_class = !config->classes};
 }

@@ -85,7 +85,7 @@ static struct world {
     uint64_t greedy_turns; /* while both waited */
     size_t nodes_max;
     uint32_t limit_max;
-    uint64_t siege_ms;
+    uint64_t siege_ms, foreseen;
     struct tally tallies[KINDS];
     bool lies; /* usage of unknown calls */
 } world;
@@ -499,6 +499,7 @@ static void check_all(void)
     check(counted.all_waiting <= WAITING_MAX);
     check(promises_out(world.promises) <= PROMISES_MAX);
     check(view.nodes <= 2 * (counted.all_waiting + counted.all_running + WAITING_MAX));
+    world.foreseen = view.foreseen;
     world.nodes_max = MAX(world.nodes_max, view.nodes);
     world.limit_max = MAX(world.limit_max, view.limit);
     world.siege_ms += view.siege ? STEP_MS : 0;
@@ -572,9 +573,9 @@ static void finish(void)
 static void report(void)
 {
     printf(
-        "# limit at most %u, nodes at most %zu, siege for %llu s, gap of the greedy at most %.0f "
+        "# foreseen %llu, limit at most %u, nodes at most %zu, siege for %llu s, gap of the greedy at most %.0f "
         "of %llu wt in %llu turns\n",
-        world.limit_max, world.nodes_max, (unsigned long long)world.siege_ms / 1000, world.gap_max,
+        (unsigned long long)world.foreseen, world.limit_max, world.nodes_max, (unsigned long long)world.siege_ms / 1000, world.gap_max,
         2 * (unsigned long long)(world.dearest + world.most_running),
         (unsigned long long)world.greedy_turns);
     printf("# %-10s %8s %8s %8s %8s %8s %8s %8s %9s %9s\n", "", "came", "returned", "done",

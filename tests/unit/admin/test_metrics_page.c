@@ -12,6 +12,7 @@ static const struct admin_gate gate = {
             .cuts = 7,
             .displaced = 8,
             .waited_out = 9,
+            .foreseen = 15,
             .capacity = 1234.6,
             .waiting_s = 41.7,
             .siege = true},
@@ -89,6 +90,7 @@ static void test_gates_are_told_by_pool_class_and_backend(void **state)
         "# TYPE seawall_turns_cut_total counter\nseawall_turns_cut_total{pool=\"main\"} 7\n",
         "\nseawall_turns_displaced_total{pool=\"main\"} 8\n",
         "\nseawall_turns_waited_out_total{pool=\"main\"} 9\n",
+        "\nseawall_turns_foreseen_total{pool=\"main\"} 15\n",
         "\nseawall_capacity_weighted_tokens{pool=\"main\"} 1235\n",
         "\nseawall_siege{pool=\"main\"} 1\n",
         "\nseawall_turns_waiting_seconds{pool=\"main\"} 42\n",
@@ -134,7 +136,7 @@ static void test_each_metric_stands_in_one_piece(void **state)
             assert_true(span_starts(line, span_str(name)));
         }
     }
-    assert_int_equal(metrics, 34);
+    assert_int_equal(metrics, 35);
     buf_release(&page);
     pool_unref(pool);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the tests of the gate share: a gate with one backend of SLOTS calls, and turns at it. */
+/* A gate over two backends, of which the second takes no calls at first, and what its tests ask it. */
 #pragma once
 
 #include <setjmp.h>
@@ -10,6 +10,7 @@
 
 #include "admit/gate.h"
 #include "base/alloc.h"
+#include "base/random.h"
 
 #define SHORT 256 /* tokens of an answer in a siege */
 #define TURNS 64
@@ -89,4 +90,3 @@ static inline void learn_capacity(size_t at)
     assert_true(view().capacity > 0);
 }
 
-/* Unknown callers ask for more than there is, for a while; then they are gone. */

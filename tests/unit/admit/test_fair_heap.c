@@ -73,6 +73,34 @@ static void the_first_is_the_lowest_whatever_happens(void **state)
     random_unseed();
 }
 
+/* Beside a search through all of them. */
+static void what_stands_before_a_seat_is_added_up(void **state)
+{
+    (void)state;
+    struct fair_heap heap = {0};
+    memset(seats, 0, sizeof(seats));
+    for (uint32_t i = 0; i < SEATS; i++) {
+        assert_int_equal(fair_heap_reserve(&heap, i + 1), 0);
+        seats[i] = (struct fair_seat){.counter = random_below(100), .price = 1 + random_below(20), .since = i};
+        fair_heap_put(&heap, &seats[i]);
+    }
+    for (uint32_t i = 0; i < SEATS; i++) {
+        double before = 0;
+        uint32_t count = 0;
+        for (uint32_t k = 0; k < SEATS; k++) {
+            before += fair_seat_before(&seats[k], &seats[i]) ? seats[k].price : 0;
+            count += fair_seat_before(&seats[k], &seats[i]);
+        }
+        double seen = fair_heap_price_before(&heap, &seats[i], INFINITY);
+        assert_true(seen <= before && (seen > 0 || count == 0));
+        if (count * 5 < FAIR_HEAP_LOOKS) /* each of them, and the four below it, was looked at */
+            assert_true(seen >= before);
+        double little = fair_heap_price_before(&heap, &seats[i], 5);
+        assert_true(little <= before && (little > 5 || little >= seen));
+    }
+    fair_heap_release(&heap);
+}
+
 static void no_memory_leaves_it_as_it_was(void **state)
 {
     (void)state;
@@ -95,6 +123,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_first_is_the_lowest_whatever_happens),
+        cmocka_unit_test(what_stands_before_a_seat_is_added_up),
         cmocka_unit_test(no_memory_leaves_it_as_it_was),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -377,6 +377,25 @@ static void waiting_work_is_added_up(void **state)
     assert_int_equal(fair_queue_price_waiting(queue, FAIR_UNKNOWN), 0);
 }
 
+static void work_before_an_entry_is_known(void **state)
+{
+    (void)state;
+    assert_int_equal(push(0, FAIR_UNKNOWN, 1, 1, 100), 0);
+    assert_true(fair_queue_work_before(&entries[0], 1e9) == 0);
+    assert_int_equal(push(1, FAIR_UNKNOWN, 1, 1, 30), 0);  /* behind the first of its identity */
+    assert_int_equal(push(2, FAIR_UNKNOWN, 2, 2, 50), 0);  /* of another network, for less */
+    assert_int_equal(push(3, FAIR_UNKNOWN, 3, 3, 500), 0); /* for more */
+    assert_int_equal(push(4, FAIR_PAID, 4, 4, 700), 0);    /* of another class */
+    assert_true(fair_queue_work_before(&entries[2], 1e9) == 0);
+    assert_true(fair_queue_work_before(&entries[0], 1e9) == 50);
+    assert_true(fair_queue_work_before(&entries[1], 1e9) == 150);
+    assert_true(fair_queue_work_before(&entries[3], 1e9) == 150); /* each network with its next */
+    assert_true(fair_queue_work_before(&entries[1], 99) == 100);
+    assert_true(fair_queue_work_before(&entries[4], 1e9) == 0);
+    while (next() != SIZE_MAX)
+        (void)serve();
+}
+
 static void no_memory_refuses_and_leaves_nothing(void **state)
 {
     (void)state;
@@ -570,6 +589,7 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(work_before_an_entry_is_known, begin, end),
         cmocka_unit_test_setup_teardown(in_an_empty_queue_an_identity_may_have_more, begin, end),
         TEST(an_identity_is_served_in_its_own_order),
         TEST(one_that_comes_back_is_the_first_of_its_identity),
