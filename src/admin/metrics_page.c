@@ -26,6 +26,11 @@
            "of its KV cache, reserved for these calls", place->kv_reserved)                        \
     METRIC("seawall_backend_kv_tokens", gauge,                                                     \
            "of its KV cache, that may be reserved; 0: not known", place->kv_max)                   \
+    METRIC("seawall_backend_prompt_blocks_total", counter,                                         \
+           "blocks of 512 bytes at the beginning of prompts that went to the backend",             \
+           place->blocks)                                                                          \
+    METRIC("seawall_backend_known_blocks_total", counter,                                          \
+           "of these, such as it had been sent before", place->known_blocks)                       \
     METRIC("seawall_backend_stops", gauge,                                                         \
            "1: it stops when a client hangs up; 0: it does not, or that is not known",             \
            view->stop_ms != BACKEND_STOP_UNKNOWN && view->stop_ms != BACKEND_STOPS_NOT)            \

@@ -205,11 +205,11 @@ static struct gate_backend *find_room(struct gate *gate, const struct turn *turn
         return NULL;
     for (size_t i = 0; i < gate->backends_count; i++) {
         struct gate_backend *backend = &gate->backends[(gate->looked_first + i) % gate->backends_count];
-        if (!gate_backend_fits(backend, turn) || (low && limiter_holds_low(&backend->limiter, now_ms)))
-            continue;
-        if (!best || gate_backend_is_better(backend, best))
+        if (gate_backend_has_room(backend, turn, low, now_ms) && (!best || gate_backend_is_better(backend, best)))
             best = backend;
     }
+    if (best && turn->prefix && gate->backends_count > 1)
+        best = gate_backend_lean(gate->backends, gate->backends_count, best, turn, low, now_ms);
     if (best)
         gate->looked_first = (size_t)(best - gate->backends) + 1;
     return best;
@@ -449,6 +449,7 @@ static enum gate_refusal begin_to_wait(struct gate *gate, struct turn *turn, uin
 enum turn_state gate_ask(struct gate *gate, struct turn *turn, const struct gate_ask *ask, uint64_t now_ms)
 {
     *turn = (struct turn){.place = ask->place,
+                          .prefix = ask->prefix,
                           .worker = ask->worker,
                           .prompt_tokens = ask->prompt_tokens,
                           .output_expected = ask->output_expected,
@@ -653,6 +654,8 @@ void gate_shorten(struct gate *gate, bool shortens)
 void gate_know(struct gate *gate, size_t backend, bool available, const struct limiter_facts *facts)
 {
     check(backend < gate->backends_count);
+    if (gate->backends[backend].available && !available) /* when it is back it may have forgotten */
+        gate->backends[backend].prefixes = (struct prefix_table){0};
     gate->backends[backend].available = available;
     if (facts)
         limiter_know(&gate->backends[backend].limiter, facts);
@@ -733,15 +736,5 @@ void gate_view(const struct gate *gate, struct gate_view *ret_view)
 void gate_backend_view(const struct gate *gate, size_t index, struct gate_backend_view *ret_view)
 {
     check(index < gate->backends_count);
-    const struct gate_backend *backend = &gate->backends[index];
-    uint64_t kv_max = limiter_kv_max(&backend->limiter);
-    *ret_view = (struct gate_backend_view){.available = backend->available,
-                                           .limit = gate_backend_limit(backend),
-                                           .under_way = backend->under_way,
-                                           .stopping = backend->leaving.count,
-                                           .kv_reserved = backend->kv_reserved,
-                                           .kv_max = kv_max == UINT64_MAX ? 0 : kv_max,
-                                           .tpot_ms = backend->limiter.tpot.p50 / 1000,
-                                           .tpot_low_ms = backend->limiter.tpot.low / 1000,
-                                           .residual_ms = backend->limiter.residual.p50 / 1000};
+    gate_backend_look(&gate->backends[index], ret_view);
 }

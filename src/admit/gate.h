@@ -16,7 +16,7 @@
  * Rules, in the order in which they are asked:
  *
  *   room       a backend that takes calls, has fewer under way than its limit and KV left for this one (limiter.h); of those the least (under way + 1) /
- *              (limit × weight), ties by turn. Where no backend takes calls there is nothing to wait for: who asks then goes on, and whoever makes the call finds
+ *              (limit × weight), ties by turn; or one that has read more of the beginning of this prompt and is at most GATE_LEAN of its limit more loaded. Where no backend takes calls there is nothing to wait for: who asks then goes on, and whoever makes the call finds
  *              nobody; those who wait already do so for GATE_NOBODY_MS more, since it may come back
  *   reserve    R = ⌈2√n + λs⌉ + 1 places, n = in-profile calls under way and λ their arrivals in a second (both smoothed), s = the seconds for which the slowest backend
  *              works on after a hang-up (at most GATE_HOLD_MS; that much where it does not stop), that classes below in-profile do not get. Where engines say how many
@@ -45,12 +45,14 @@
 #include "admit/fair_queue.h"
 #include "admit/leaving.h"
 #include "admit/limiter.h"
+#include "admit/prefix.h"
 #include "base/err.h"
 
 #define GATE_BACKENDS_MAX 64
 #define GATE_WORKERS_MAX 256
 #define GATE_HOLD_MS 2000
 #define GATE_NOBODY_MS 2000
+#define GATE_LEAN 0.25
 #define GATE_FORESIGHT 1.5
 #define GATE_FORESIGHT_IN_PROFILE 4.0
 #define GATE_STOP_SOON_MS 500
@@ -84,6 +86,7 @@ struct turn {
     struct list link;            /* waiting or running of its class, oldest first */
     struct list news;            /* of its worker */
     struct fair_place place;
+    const struct prefix *prefix; /* of its prompt; NULL: not known. Lives until gate_end() */
     enum turn_state state;
     enum gate_refusal refusal;
     uint32_t worker;
@@ -107,6 +110,7 @@ struct gate_limits {
     uint32_t siege_wait_ms_max;  /* of classes below in-profile, in a siege */
     uint32_t first_token_ms_max; /* from when it asks; 0: it may come at any time */
     uint32_t calls_max;          /* of each backend, by the operator; 0: learned alone */
+    bool affinity;               /* whoever asks hands over prefixes; for them, not for the gate */
     bool one_class;              /* every request is of one class and none is cut: plain fair queueing */
 };
 
@@ -123,6 +127,7 @@ struct gate_ask {
     struct fair_place place;
     uint32_t worker;
     uint64_t prompt_tokens, output_expected, output_max, output_max_short;
+    const struct prefix *prefix; /* NULL: none */
 };
 /* Sets `turn` up. TURN_RUNNING: it goes now. TURN_WAITING: news will come. TURN_REFUSED: `refusal` says why; gate_end() is due all the same. */
 enum turn_state gate_ask(struct gate *gate, struct turn *turn, const struct gate_ask *ask, uint64_t now_ms);
@@ -165,6 +170,7 @@ struct gate_backend_view {
     bool available;
     uint32_t limit, under_way, stopping; /* stopping: hung up, not under way any more, and not free yet */
     uint64_t kv_reserved, kv_max; /* kv_max 0: not known */
+    uint64_t blocks, known_blocks; /* of prompts that went there; of these, such as went there before */
     float tpot_ms, tpot_low_ms, residual_ms;
 };
 struct gate_view {

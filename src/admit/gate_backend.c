@@ -55,7 +55,7 @@ static uint64_t kv_of(const struct turn *turn)
     return turn->prompt_tokens + MAX(turn->output_tokens, turn->output_expected);
 }
 
-bool gate_backend_fits(const struct gate_backend *backend, const struct turn *turn)
+static bool fits(const struct gate_backend *backend, const struct turn *turn)
 {
     enum fair_class class = turn->place.class;
     uint64_t kv_max = limiter_kv_max(&backend->limiter), kv = kv_of(turn);
@@ -65,6 +65,12 @@ bool gate_backend_fits(const struct gate_backend *backend, const struct turn *tu
     bool kv_left = taken == 0 || (kv <= kv_max && taken <= kv_max - kv);
     return backend->available && gate_backend_busy(backend, class) < gate_backend_cap(backend) &&
            kv_left;
+}
+
+bool gate_backend_has_room(const struct gate_backend *backend, const struct turn *turn, bool low,
+                           uint64_t now_ms)
+{
+    return fits(backend, turn) && !(low && limiter_holds_low(&backend->limiter, now_ms));
 }
 
 static bool is_below_limit(const struct gate_backend *backend)
@@ -84,6 +90,36 @@ bool gate_backend_is_better(const struct gate_backend *backend, const struct gat
     return load * best_share < best_load * share;
 }
 
+static double load_of(const struct gate_backend *backend)
+{
+    return (gate_backend_busy(backend, FAIR_UNKNOWN) + 1.0) / gate_backend_limit(backend) /
+           backend->weight;
+}
+
+static bool is_close(const struct gate_backend *backend, const struct gate_backend *least)
+{
+    return is_below_limit(backend) &&
+           load_of(backend) <= load_of(least) + GATE_LEAN / backend->weight;
+}
+
+struct gate_backend *gate_backend_lean(struct gate_backend *backends, size_t count,
+                                       struct gate_backend *least, const struct turn *turn,
+                                       bool low, uint64_t now_ms)
+{
+    struct gate_backend *best = least;
+    uint32_t most = prefix_match(&least->prefixes, turn->prefix);
+    for (size_t i = 0; i < count && most < turn->prefix->count; i++) {
+        struct gate_backend *backend = &backends[i];
+        uint32_t match = prefix_match(&backend->prefixes, turn->prefix);
+        if (match > most && gate_backend_has_room(backend, turn, low, now_ms) &&
+            is_close(backend, least)) {
+            most = match;
+            best = backend;
+        }
+    }
+    return best;
+}
+
 /* ---- a call's way ------------------------------------------------------------------------------------ */
 
 void gate_backend_take(struct gate_backend *backend, struct turn *turn)
@@ -92,6 +128,11 @@ void gate_backend_take(struct gate_backend *backend, struct turn *turn)
     backend->kv_reserved += turn->kv;
     backend->under_way++;
     backend->under_way_most = MAX(backend->under_way_most, backend->under_way);
+    if (!turn->prefix)
+        return;
+    backend->blocks += turn->prefix->count;
+    backend->known_blocks += prefix_match(&backend->prefixes, turn->prefix);
+    prefix_remember(&backend->prefixes, turn->prefix);
 }
 
 bool gate_backend_take_more(struct gate_backend *backend, struct turn *turn)
@@ -110,4 +151,20 @@ void gate_backend_give_back(struct gate_backend *backend, const struct turn *tur
     backend->under_way--;
     if (turn->stopped)
         leaving_add(&backend->leaving, turn->kv, now_ms + stops_in_ms(backend, turn));
+}
+
+void gate_backend_look(const struct gate_backend *backend, struct gate_backend_view *ret_view)
+{
+    uint64_t kv_max = limiter_kv_max(&backend->limiter);
+    *ret_view = (struct gate_backend_view){.available = backend->available,
+                                           .limit = gate_backend_limit(backend),
+                                           .under_way = backend->under_way,
+                                           .stopping = backend->leaving.count,
+                                           .kv_reserved = backend->kv_reserved,
+                                           .kv_max = kv_max == UINT64_MAX ? 0 : kv_max,
+                                           .blocks = backend->blocks,
+                                           .known_blocks = backend->known_blocks,
+                                           .tpot_ms = backend->limiter.tpot.p50 / 1000,
+                                           .tpot_low_ms = backend->limiter.tpot.low / 1000,
+                                           .residual_ms = backend->limiter.residual.p50 / 1000};
 }

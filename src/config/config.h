@@ -56,6 +56,7 @@ struct config_pool {
     uint32_t retries_max;          /* further tries of one request, before the first byte */
     uint32_t retry_budget_percent; /* of the pool's requests */
     uint32_t idle_connections_max; /* kept for each backend and worker */
+    bool affinity;                 /* prompts that begin alike go to the same backend */
     uint32_t calls_max;            /* of each backend; 0: learned alone */
 };
 

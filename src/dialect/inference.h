@@ -69,6 +69,7 @@ struct inference {
     bool has_tools, has_logprobs;
     bool is_structured;            /* JSON mode or a schema */
     bool reasons;                  /* asks for thinking: `thinking` enabled, or a `reasoning_effort` beyond minimal */
+    bool begins_with_instructions; /* the first message is of a system or developer */
     uint32_t messages;             /* of a chat; else 0 */
     uint64_t last_message_bytes;   /* of prompt_bytes */
     uint32_t thinks_little;        /* a bit for each enum inference_thought in whose words the client itself asks for as little */

@@ -213,7 +213,7 @@ static int assistant_read(struct reading *reading, const struct place *place,
 /* What a message of a role must have beside its content, which only an assistant may be without. */
 struct role {
     struct span word;
-    bool has_call_id, has_name, is_assistant;
+    bool has_call_id, has_name, is_assistant, instructs;
 };
 
 static int role_read(struct reading *reading, const struct place *place, struct message *message,
@@ -221,8 +221,8 @@ static int role_read(struct reading *reading, const struct place *place, struct 
 {
     static const struct role roles[] = {
         {.word = SPAN("user")},      {.word = SPAN("assistant"), .is_assistant = true},
-        {.word = SPAN("system")},    {.word = SPAN("tool"), .has_call_id = true},
-        {.word = SPAN("developer")}, {.word = SPAN("function"), .has_name = true},
+        {.word = SPAN("system"), .instructs = true},    {.word = SPAN("tool"), .has_call_id = true},
+        {.word = SPAN("developer"), .instructs = true}, {.word = SPAN("function"), .has_name = true},
     };
     struct span word;
     int r = message_text(reading, place, message, "role", REQUIRED, &word);
@@ -231,6 +231,7 @@ static int role_read(struct reading *reading, const struct place *place, struct 
     for (size_t i = 0; i < COUNT_OF(roles); i++) {
         if (span_eq(word, roles[i].word)) {
             *ret_role = &roles[i];
+            reading->inference->begins_with_instructions |= place->index == 0 && roles[i].instructs;
             return 0;
         }
     }

@@ -3,6 +3,7 @@
 
 #include "admit/price.h"
 #include "gateway/budgeting.h"
+#include "dialect/inference_text.h"
 #include "gateway/client.h"
 #include "gateway/reduction.h"
 #include "gateway/response_path.h"
@@ -18,6 +19,23 @@ _Static_assert(PROFILE_OUTPUT_WEIGHT == PRICE_OUTPUT, "budgets and turns are cou
 
 /* ---- who asks, and what for -------------------------------------------------------------------------- */
 
+/* Prompts that begin alike go to the same backend: text of the service's own whoever asks, all else only for the same caller, who would otherwise hear from the time
+ * to a first token what others asked. */
+static void note_prefix(struct request *request, const struct inference *inference)
+{
+    struct inference_text text;
+    request->has_prefix = turnstile_leans(request->model->turnstile);
+    if (!request->has_prefix)
+        return;
+    inference_text(inference, &text);
+    prefix_begin(&request->prefix, request->worker->address_key);
+    prefix_add(&request->prefix, request->model->upstream_model, true);
+    prefix_add(&request->prefix, text.tools, true);
+    prefix_add(&request->prefix, text.instructions, true);
+    prefix_salt(&request->prefix, request->identity);
+    prefix_add(&request->prefix, text.rest, false);
+}
+
 void admission_note(struct request *request, const struct inference *inference)
 {
     bool writes = request->endpoint != ENDPOINT_EMBEDDING;
@@ -28,6 +46,7 @@ void admission_note(struct request *request, const struct inference *inference)
     request->facts.tools = inference->has_tools;
     request->facts.structured = inference->is_structured;
     request->facts.reasons = inference->reasons;
+    note_prefix(request, inference);
 }
 
 /* The caller's network and, below it, itself. */
@@ -182,7 +201,8 @@ static enum step_result ask(struct request *request)
                            .worker = worker->index,
                            .prompt_tokens = request->facts.prompt_tokens,
                            .output_max = request->facts.output_max,
-                           .output_max_short = reduction_output_max_short(request)};
+                           .output_max_short = reduction_output_max_short(request),
+                           .prefix = request->has_prefix ? &request->prefix : NULL};
     request->record.asked_us = loop_now_us(worker->loop);
     turnstile_bells bells;
     bool writes = request->endpoint != ENDPOINT_EMBEDDING;

@@ -80,6 +80,7 @@ static struct gate_limits gate_limits(const struct config *config, const struct 
         .siege_wait_ms_max = config->siege_turn_ms,
         .first_token_ms_max = config->first_token_ms,
         .calls_max = pool->calls_max,
+        .affinity = pool->affinity,
         .one_class = !config->classes};
 }
 

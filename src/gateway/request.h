@@ -81,6 +81,8 @@ struct request {
     struct budget_hold *hold; /* of its key's and account's limits; in the arena; NULL: there are none */
     uint64_t output_cap;      /* of one answer: the model's and the limits' smallest; 0: none */
     struct predictor_facts facts;
+    struct prefix prefix;       /* of its prompt; `has_prefix`: it counts */
+    bool has_prefix;
     struct turn turn;           /* the gate's while turn_state is not NONE */
     enum turn_state turn_state; /* as this worker was told last */
     struct list waiting_link;   /* in worker->waiting, while it is WAITING */

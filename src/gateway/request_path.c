@@ -435,8 +435,8 @@ static enum step_result step_decide(struct request *request)
     reduction_decide(request, inference, &reduction);
     if (prepare_ask(request, inference, &reduction) < 0)
         return request_refuse(request, REASON_OVERLOADED, NULL);
-    http_request_forget_body(client_reader(request->client)); /* what goes on is our own copy */
     admission_note(request, inference);
+    http_request_forget_body(client_reader(request->client)); /* what goes on is our own copy */
     return STEP_NEXT;
 }
 

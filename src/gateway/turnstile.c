@@ -14,6 +14,7 @@ struct turnstile {
     _Atomic uint32_t references;
     struct pool *pool;
     _Atomic uint32_t rungs; /* of the ladder, for who only looks */
+    _Atomic bool leans;
     pthread_mutex_t lock; /* of all below */
     uint64_t looked_ms;
     struct gate *gate;
@@ -44,6 +45,7 @@ struct turnstile *turnstile_new(struct pool *pool, const struct gate_limits *lim
         gate_set_weight(turnstile->gate, i, view.weight);
     }
     atomic_init(&turnstile->references, 1);
+    atomic_init(&turnstile->leans, limits->affinity && pool_backends(pool) > 1);
     turnstile->pool = pool_ref(pool);
     (void)pthread_mutex_init(&turnstile->lock, NULL); /* a default mutex cannot fail here */
     predictor_init(&turnstile->predictor);
@@ -86,7 +88,13 @@ void turnstile_set_limits(struct turnstile *turnstile, const struct gate_limits 
 {
     lock(turnstile);
     gate_set_limits(turnstile->gate, limits);
+    atomic_store_explicit(&turnstile->leans, limits->affinity && pool_backends(turnstile->pool) > 1, memory_order_relaxed);
     unlock(turnstile);
+}
+
+bool turnstile_leans(const struct turnstile *turnstile)
+{
+    return atomic_load_explicit(&turnstile->leans, memory_order_relaxed);
 }
 
 void turnstile_set_crowds(struct turnstile *turnstile, bool crowds)

@@ -23,6 +23,9 @@ void turnstile_set_limits(struct turnstile *turnstile, const struct gate_limits 
 void turnstile_set_crowds(struct turnstile *turnstile, bool crowds);
 struct pool *turnstile_pool(const struct turnstile *turnstile);
 
+/* Does it choose backends by what their prompts begin with? Not where there is one alone, or the operator says no. */
+bool turnstile_leans(const struct turnstile *turnstile);
+
 /* Workers to be told of news: a bit for each of the first 64. Each call below returns or sets them. */
 typedef uint64_t turnstile_bells;
 

@@ -17,7 +17,7 @@ static const struct admin_gate gate = {
             .waiting_s = 41.7,
             .siege = true},
     .rungs = 3,
-    .backends = {{.limit = 10, .under_way = 11, .kv_reserved = 12, .kv_max = 13, .stopping = 14}}};
+    .backends = {{.limit = 10, .under_way = 11, .kv_reserved = 12, .kv_max = 13, .stopping = 14, .blocks = 17, .known_blocks = 16}}};
 
 static const char *write_page(struct buf *buf, struct pool **pools, size_t count)
 {
@@ -101,6 +101,8 @@ static void test_gates_are_told_by_pool_class_and_backend(void **state)
         "\nseawall_backend_kv_tokens{pool=\"main\",backend=\"http://127.0.0.1:1\"} 13\n",
         "\nseawall_backend_stops{pool=\"main\",backend=\"http://127.0.0.1:1\"} 1\n",
         "\nseawall_backend_stop_milliseconds{pool=\"main\",backend=\"http://127.0.0.1:1\"} 40\n",
+        "\nseawall_backend_prompt_blocks_total{pool=\"main\",backend=\"http://127.0.0.1:1\"} 17\n",
+        "\nseawall_backend_known_blocks_total{pool=\"main\",backend=\"http://127.0.0.1:1\"} 16\n",
         "\nseawall_backend_stopping{pool=\"main\",backend=\"http://127.0.0.1:1\"} 14\n",
     };
     struct buf buf;

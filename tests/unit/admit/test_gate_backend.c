@@ -38,10 +38,10 @@ static void what_is_taken_is_given_back(void **state)
     (void)state;
     struct gate_backend backend = backend_of(1);
     struct turn turn = turn_of(FAIR_UNKNOWN, 100, 50);
-    assert_true(gate_backend_fits(&backend, &turn));
+    assert_true(gate_backend_has_room(&backend, &turn, true, 1));
     gate_backend_take(&backend, &turn);
     assert_int_equal(backend.kv_reserved, 150);
-    assert_false(gate_backend_fits(&backend, &turn));
+    assert_false(gate_backend_has_room(&backend, &turn, true, 1));
     assert_false(gate_backend_take_more(&backend, &turn));
     turn.output_tokens = 60;
     assert_true(gate_backend_take_more(&backend, &turn));
@@ -60,16 +60,16 @@ static void what_was_hung_up_takes_its_place_for_who_has_to_mind(void **state)
     gate_backend_take(&backend, &low);
     low.stopped = true;
     gate_backend_give_back(&backend, &low, 1000);
-    assert_false(gate_backend_fits(&backend, &low));
-    assert_true(gate_backend_fits(&backend, &high));
+    assert_false(gate_backend_has_room(&backend, &low, true, 1));
+    assert_true(gate_backend_has_room(&backend, &high, true, 1));
     assert_false(gate_backend_stops_late(&backend));
     backend.stop_ms++;
-    assert_false(gate_backend_fits(&backend, &high));
+    assert_false(gate_backend_has_room(&backend, &high, true, 1));
     assert_true(gate_backend_stops_late(&backend));
     backend.stop_ms = GATE_STOPS_NOT;
     assert_false(gate_backend_stops_late(&backend));
     leaving_forget(&backend.leaving, 1000 + GATE_STOP_SOON_MS);
-    assert_true(gate_backend_fits(&backend, &low));
+    assert_true(gate_backend_has_room(&backend, &low, true, 1));
 }
 
 static void the_cache_is_shared_with_what_was_hung_up(void **state)
@@ -82,9 +82,9 @@ static void the_cache_is_shared_with_what_was_hung_up(void **state)
     gate_backend_take(&backend, &turn);
     turn.stopped = true;
     gate_backend_give_back(&backend, &turn, 1000);
-    assert_false(gate_backend_fits(&backend, &turn)); /* 500 of 900 are taken */
+    assert_false(gate_backend_has_room(&backend, &turn, true, 1)); /* 500 of 900 are taken */
     leaving_forget(&backend.leaving, 1100);
-    assert_true(gate_backend_fits(&backend, &turn));
+    assert_true(gate_backend_has_room(&backend, &turn, true, 1));
 }
 
 static void the_less_loaded_is_better(void **state)
@@ -100,6 +100,36 @@ static void the_less_loaded_is_better(void **state)
     assert_true(gate_backend_is_better(&one, &two));
 }
 
+static void who_has_read_the_prompt_is_better_while_it_is_not_much_more_loaded(void **state)
+{
+    (void)state;
+    static struct gate_backend backends[2];
+    struct turn turn = turn_of(FAIR_UNKNOWN, 100, 50);
+    struct prefix prefix = {.count = 3, .blocks = {11, 12, 13}},
+                  other = {.count = 1, .blocks = {14}};
+    backends[0] = backend_of(8);
+    backends[1] = backend_of(8);
+    turn.prefix = &prefix;
+    gate_backend_take(&backends[1], &turn);
+    assert_int_equal(backends[1].blocks, 3);
+    assert_int_equal(backends[1].known_blocks, 0);
+    backends[1].under_way = 2; /* a quarter of its limit more */
+    assert_ptr_equal(gate_backend_lean(backends, 2, &backends[0], &turn, false, 1), &backends[1]);
+    backends[1].under_way = 3;
+    assert_ptr_equal(gate_backend_lean(backends, 2, &backends[0], &turn, false, 1), &backends[0]);
+    backends[0].under_way = 2;
+    assert_ptr_equal(gate_backend_lean(backends, 2, &backends[0], &turn, false, 1), &backends[1]);
+    backends[1].available = false;
+    assert_ptr_equal(gate_backend_lean(backends, 2, &backends[0], &turn, false, 1), &backends[0]);
+    backends[1].available = true;
+    backends[0].under_way = 7;
+    backends[1].under_way = 8;
+    assert_ptr_equal(gate_backend_lean(backends, 2, &backends[0], &turn, false, 1), &backends[0]);
+    backends[1].under_way = 1;
+    turn.prefix = &other;
+    assert_ptr_equal(gate_backend_lean(backends, 2, &backends[0], &turn, false, 1), &backends[0]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -108,6 +138,7 @@ int main(void)
         cmocka_unit_test(what_was_hung_up_takes_its_place_for_who_has_to_mind),
         cmocka_unit_test(the_cache_is_shared_with_what_was_hung_up),
         cmocka_unit_test(the_less_loaded_is_better),
+        cmocka_unit_test(who_has_read_the_prompt_is_better_while_it_is_not_much_more_loaded),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);
     return cmocka_run_group_tests(tests, NULL, NULL);
