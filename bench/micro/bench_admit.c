@@ -7,11 +7,13 @@
  *   full        one arrives when its identity has the most that it may have waiting
  *   pass        nobody waits
  *
+ * `gate/decision`: the same at a gate over four backends with 8 places each: one asks, one ends, the next has its turn and goes to a backend. `prefix/chain`: the hashes
+ * of a prompt of 2 KB; `prefix/match`: a prompt of 16 blocks that none of four backends knows.
+ *
  * `limiter/…`: an output token; a first token; a tick with all the samples that it keeps. `ticket/…`: one given out and written; one that is forged, and so one that is
  * early, refused.
  */
-#include "admit/fair_queue.h"
-#include "admit/limiter.h"
+#include "admit/gate.h"
 #include "admit/predictor.h"
 #include "admit/ticket.h"
 #include "base/alloc.h"
@@ -101,8 +103,8 @@ static void repeat_full(void *arg, uint64_t times)
     struct fair_place place = {FAIR_PAID, 1, UINT64_MAX};
     struct fair_entry entries[5], *refused = &entries[4];
     uint32_t waiting = 0;
-    for (int class = 0; class < FAIR_CLASSES; class++)
-        waiting += fair_queue_waiting(at->queue, (enum fair_class)class);
+    for (int class = 0; class < FAIR_CLASSES; class ++)
+        waiting += fair_queue_waiting(at->queue, (enum fair_class) class);
     fair_queue_set_bounds(at->queue, waiting + 4, 4); /* nearly full: an identity has its least */
     for (size_t i = 0; i < 4; i++)
         check(fair_queue_push(at->queue, &entries[i], &place, 100) == 0);
@@ -122,6 +124,121 @@ static void repeat_pass(void *arg, uint64_t times)
         struct fair_place place = {FAIR_IN_PROFILE, identity % NETWORKS, identity};
         check(fair_queue_pass(at->queue, &entry, &place, 1000) == 0);
         fair_queue_settle(at->queue, &entry, 400);
+    }
+}
+
+/* ---- the gate ---------------------------------------------------------------------------------------- */
+
+#define BACKENDS 4
+#define PLACES 8
+#define NOW_MS 1000000
+
+static struct {
+    struct gate *gate;
+    struct turn *turns; /* IDENTITIES that wait at first, those that run, and SPARE */
+    struct turn **idle;
+    size_t idle_count;
+    struct turn *running[BACKENDS * PLACES]; /* a ring */
+    size_t running_at;
+    struct prefix prefix;
+} gated;
+
+static enum turn_state ask_gate(uint64_t now_ms)
+{
+    uint64_t identity = random_below(IDENTITIES);
+    struct turn *turn = gated.idle[--gated.idle_count];
+    const struct gate_ask ask = {.place = {FAIR_UNKNOWN, identity % NETWORKS, identity},
+                                 .prompt_tokens = 20 + random_below(1000),
+                                 .output_expected = 20 + random_below(1000),
+                                 .prefix = &gated.prefix};
+    enum turn_state state = gate_ask(gated.gate, turn, &ask, now_ms);
+    if (state == TURN_RUNNING)
+        gated.running[gated.running_at++ % COUNT_OF(gated.running)] = turn;
+    if (state == TURN_REFUSED) {
+        gate_end(gated.gate, turn, 0, 0, now_ms);
+        gated.idle[gated.idle_count++] = turn;
+    }
+    return state;
+}
+
+/* The one that has run longest ends; another has its turn. */
+static void end_one(uint64_t now_ms)
+{
+    struct turn **at = &gated.running[gated.running_at++ % COUNT_OF(gated.running)];
+    gate_end(gated.gate, *at, (*at)->prompt_tokens, (*at)->output_expected / 2, now_ms);
+    gated.idle[gated.idle_count++] = *at;
+    *at = gate_news(gated.gate, 0);
+    check(*at && (*at)->state == TURN_RUNNING);
+}
+
+static void repeat_decision(void *arg, uint64_t times)
+{
+    (void)arg;
+    while (times-- > 0) {
+        (void)ask_gate(NOW_MS);
+        end_one(NOW_MS);
+        while (gated.idle_count > 2 * SPARE) /* some asked in vain */
+            (void)ask_gate(NOW_MS);
+    }
+}
+
+static void make_gate(void)
+{
+    const struct gate_limits gate_limits = {
+        .fair = limits, .wait_ms_max = 3600000, .siege_wait_ms_max = 3600000, .calls_max = PLACES};
+    size_t count = IDENTITIES + COUNT_OF(gated.running) + SPARE;
+    gated.gate = gate_new(&gate_limits, BACKENDS, 1);
+    gated.turns = mem_array(count, sizeof(*gated.turns));
+    gated.idle = mem_array(count, sizeof(struct turn *));
+    check(gated.gate && gated.turns && gated.idle);
+    for (size_t i = 0; i < count; i++)
+        gated.idle[gated.idle_count++] = &gated.turns[i];
+    prefix_begin(&gated.prefix, &(struct mac_key){{1}});
+    prefix_add(&gated.prefix, span_of((char[2048]){1}, 2048), false);
+    while (gated.idle_count > SPARE)
+        (void)ask_gate(1);
+    for (uint64_t ms = GATE_TICK_MS; ms < 100 * GATE_TICK_MS;
+         ms += GATE_TICK_MS) { /* it learns what it can do */
+        end_one(ms);
+        gate_tick(gated.gate, ms);
+    }
+}
+
+static void drop_gate(void)
+{
+    for (size_t i = 0; i < IDENTITIES + COUNT_OF(gated.running) + SPARE; i++)
+        gate_end(gated.gate, &gated.turns[i], 0, 0, NOW_MS);
+    gate_free(gated.gate);
+    mem_free(gated.turns);
+    mem_free(gated.idle);
+}
+
+static void repeat_chain(void *arg, uint64_t times)
+{
+    static char prompt[2048];
+    struct prefix prefix;
+    (void)arg;
+    while (times-- > 0) {
+        prompt[0]++;
+        prefix_begin(&prefix, &(struct mac_key){{1}});
+        prefix_salt(&prefix, times);
+        prefix_add(&prefix, span_of(prompt, sizeof(prompt)), false);
+        bench_keep(&prefix);
+    }
+}
+
+static void repeat_match(void *arg, uint64_t times)
+{
+    static struct prefix_table tables[BACKENDS];
+    struct prefix prefix = {.count = PREFIX_BLOCKS_MAX};
+    (void)arg;
+    while (times-- > 0) {
+        uint32_t known = 0;
+        for (size_t i = 0; i < PREFIX_BLOCKS_MAX; i++)
+            prefix.blocks[i] = 1 + (times * PREFIX_BLOCKS_MAX + i) * UINT64_C(0x9E3779B97F4A7C15);
+        for (size_t i = 0; i < BACKENDS; i++)
+            known += prefix_match(&tables[i], &prefix);
+        bench_keep(&known);
     }
 }
 
@@ -215,6 +332,9 @@ int main(int argc, char **argv)
         {"queue/newcomer", 0, repeat_newcomer, &strangers},
         {"queue/full", 0, repeat_full, &crowd},
         {"queue/pass", 0, repeat_pass, &calm},
+        {"gate/decision", 0, repeat_decision, NULL},
+        {"prefix/chain", 2048, repeat_chain, NULL},
+        {"prefix/match", 0, repeat_match, NULL},
         {"predictor/output", 0, repeat_predict, NULL},
         {"predictor/learn", 0, repeat_learn, NULL},
         {"limiter/token", 0, repeat_token, NULL},
@@ -230,9 +350,11 @@ int main(int argc, char **argv)
     make_crowd(&crowd, IDENTITIES);
     make_crowd(&strangers, IDENTITIES);
     make_crowd(&calm, 0);
+    make_gate();
     int status = bench_main(argc, argv, benches, COUNT_OF(benches));
     drop_crowd(&crowd);
     drop_crowd(&strangers);
     drop_crowd(&calm);
+    drop_gate();
     return status;
 }

@@ -161,7 +161,7 @@ struct fair_seat *fair_heap_late(const struct fair_heap *heap, uint32_t looks)
 /* Whoever is not before it has nobody below who is. */
 double fair_heap_price_before(const struct fair_heap *heap, const struct fair_seat *seat, double most)
 {
-    uint32_t stack[FAIR_HEAP_LOOKS * CHILDREN + 1], depth = 0;
+    uint32_t stack[FAIR_HEAP_LOOKS * (CHILDREN - 1) + 1], depth = 0; /* a look takes one and leaves four */
     double price = 0;
     if (heap->count > 0)
         stack[depth++] = 0;

@@ -46,7 +46,7 @@ double fair_heap_lowest(const struct fair_heap *heap);
 /* One that goes late: the last of `looks` at the bottom. NULL: empty. */
 struct fair_seat *fair_heap_late(const struct fair_heap *heap, uint32_t looks);
 /* Sum of the prices of the seats before this one, as far as it is known after FAIR_HEAP_LOOKS of them or `most`: a lower bound. */
-#define FAIR_HEAP_LOOKS 128
+#define FAIR_HEAP_LOOKS 32
 double fair_heap_price_before(const struct fair_heap *heap, const struct fair_seat *seat, double most);
 
 static inline bool fair_seat_before(const struct fair_seat *a, const struct fair_seat *b)

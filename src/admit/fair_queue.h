@@ -119,7 +119,7 @@ void fair_queue_tidy(struct fair_queue *queue, size_t nodes);
 uint32_t fair_queue_waiting(const struct fair_queue *queue, enum fair_class class);
 /* Price of all that waits in `class`, and of what would have its turn before a new entry of it: an estimate for people and for deadlines. */
 uint64_t fair_queue_price_waiting(const struct fair_queue *queue, enum fair_class class);
-/* Price of what of its class has its turn before this entry, which waits; a lower bound, looked for up to `most`. */
+/* Price of what of its class has its turn before this entry, which waits; a lower bound, looked for up to `most` and among a few dozen. */
 double fair_queue_work_before(const struct fair_entry *entry, double most);
 /* Identities and networks in memory. */
 size_t fair_queue_nodes(const struct fair_queue *queue);
