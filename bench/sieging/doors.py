@@ -22,6 +22,7 @@ class Door(Peer):
     known users mean nothing to the engine, it has the engine's own. `classes`: of known users' requests, when it is over."""
 
     debian = False
+    alone = False       # takes a processor for itself in a storm
     takes_keys = False  # knows the users' keys, whatever the engine wants
     classes = None
 
@@ -145,6 +146,7 @@ class Seawall(Door):
 
     takes_keys = True
     names = None  # of the keys, by their ids
+    has_classes = True
     LIMITS = {}
 
     def backend(self):
@@ -185,7 +187,7 @@ class Seawall(Door):
         """The access log is whole when it has ended."""
         super().stop()
         log = self.data / "state" / "access.log"
-        if log.exists() and self.names:
+        if self.has_classes and log.exists() and self.names:
             self.classes = classes.read(log, self.names, self.known.PREFIX)
 
     def teach(self):
@@ -196,6 +198,7 @@ class Fair(Seawall):
     """Seawall's own queue alone: fair by network and caller, nobody first, nobody cut."""
 
     LIMITS = {"classes": False}
+    has_classes = False
 
     def teach(self):
         pass
@@ -207,6 +210,7 @@ class Portkey(Door):
     It drops fields that it does not know, `ignore_eos` among them: the engine of this benchmark needs none. It listens on all
     addresses, so it is started in a network of its own only."""
 
+    alone = True
     FOLDER = machine.ROOT / "bench" / "portkey"
     PROGRAM = FOLDER / "node_modules" / "@portkey-ai" / "gateway" / "build" / "start-server.js"
     TIMEOUT_MS = 10000  # as long as users wait for a token

@@ -47,7 +47,7 @@ def with_peace(runs):
 
 def batches(runs, jobs):
     """Lists of runs that go on at the same time, in their order but for those that need the machine for themselves: they are last."""
-    light = [run for run in runs if (run.factor or 0) <= BUSY_FACTOR]
+    light = [run for run in runs if (run.factor or 0) <= BUSY_FACTOR and not doors.KINDS[run.door].alone]
     return [light[at:at + jobs] for at in range(0, len(light), jobs)] + [[run] for run in runs if run not in light]
 
 

@@ -188,6 +188,10 @@ class Plans(unittest.TestCase):
         planned = [runs.of("flood-max-1k", "none", factor, 1) for factor in (1000, 0, 10, None)]
         self.assertEqual([[run.factor for run in batch] for batch in runs.batches(planned, 2)], [[0, 10], [None], [1000]])
 
+    def test_a_large_door_too(self):
+        planned = [runs.of("flood-max-1k", door, 10, 1) for door in ("portkey", "none", "seawall")]
+        self.assertEqual([[run.door for run in batch] for batch in runs.batches(planned, 3)], [["none", "seawall"], ["portkey"]])
+
     def test_accounts_are_compared_with_accounts(self):
         self.assertTrue(runs.of("fresh-accounts", "seawall", None, 1).peace().accounts)
         self.assertFalse(runs.of("insiders-1", "seawall", None, 1).peace().accounts)
