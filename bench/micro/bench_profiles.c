@@ -50,7 +50,7 @@ static void repeat_call(void *arg, uint64_t times)
     for (uint64_t i = 0; i < times; i++) {
         struct profile_use use = {.prompt_tokens = 100, .completion_tokens = 50};
         use.reserved_wt =
-            profiles_reserve(crowd->profiles, id_of(crowd, i), 300, crowd->wall_ms).reserved_wt;
+            profiles_reserve(crowd->profiles, id_of(crowd, i), 300, 0, crowd->wall_ms).reserved_wt;
         profiles_settle(crowd->profiles, id_of(crowd, i), &use, crowd->wall_ms++);
     }
 }

@@ -1,53 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * State of a gate: each backend's limiter and what is under way there; the fair queue of those that wait; lists of those that wait and run, by class.
- *
  * What holds after each call: a waiting turn is in the queue and in its class's waiting list; a running or cut one is in its class's running list and counted at
  * its backend; `cutting` counts those that were cut and have not ended; nobody waits who could go, but for places that stopped since the last call.
  */
-#include "admit/gate_backend.h"
+#include "admit/gate_internal.h"
 
 #include "admit/price.h"
 #include "base/alloc.h"
 
 #include <math.h>
 
-#define HOLDS_MAX 64
 #define TIDY_NODES 256 /* looked at in a tick */
 #define RATE_SMOOTHING 0.02      /* of a tick: five seconds */
 #define COUNT_SMOOTHING 0.05     /* two seconds */
 #define CAPACITY_DECAY 0.99988   /* of a tick: ten minutes to the half */
 #define CAPACITY_TICKS 50        /* with somebody waiting, until what was served says what can be */
-
-struct gate {
-    struct gate_limits limits;
-    struct fair_queue *queue;
-    struct list waiting[FAIR_CLASSES], running[FAIR_CLASSES];
-    uint32_t running_count[FAIR_CLASSES];
-    uint32_t cutting;
-    struct list *news; /* of each worker */
-    uint32_t workers;
-    uint64_t workers_with_news;
-
-    uint64_t holds_until_ms[HOLDS_MAX]; /* a ring, oldest first */
-    uint32_t holds, holds_at;
-    double in_profile_mean; /* under way */
-    double in_profile_asks; /* in a second, smoothed */
-    uint32_t asks;          /* of in-profile requests, since the last tick */
-    double served[FAIR_CLASSES], rate[FAIR_CLASSES]; /* wt since the last tick; wt/s, smoothed */
-    double capacity;
-    uint32_t pressed_ticks; /* stays at CAPACITY_TICKS */
-    uint64_t ticked_ms, pressed_ms;
-    uint64_t nobody_ms; /* since when no backend takes calls; 0: one does */
-    uint64_t in_profile_ms; /* when an in-profile call was under way; 0: never */
-    bool siege, shorten;
-    uint64_t cuts, displaced, waited_out, foreseen;
-    double foreseen_price; /* of those who were refused for it, as long as they would still wait; wt */
-
-    size_t looked_first; /* the backend that won the last tie, and one */
-    size_t backends_count;
-    struct gate_backend backends[];
-};
 
 /* ---- life -------------------------------------------------------------------------------------------- */
 
@@ -100,136 +67,6 @@ void gate_set_weight(struct gate *gate, size_t backend, uint32_t weight)
 {
     check(backend < gate->backends_count && weight > 0);
     gate->backends[backend].weight = weight;
-}
-
-/* ---- room -------------------------------------------------------------------------------------------- */
-
-static void forget_stopped(struct gate *gate, uint64_t now_ms)
-{
-    for (size_t i = 0; i < gate->backends_count; i++)
-        leaving_forget(&gate->backends[i].leaving, now_ms);
-}
-
-/* Of the slowest backend that takes calls. */
-static double stop_seconds(const struct gate *gate)
-{
-    uint32_t ms = 0;
-    for (size_t i = 0; i < gate->backends_count; i++)
-        ms = gate->backends[i].available ? MAX(ms, gate->backends[i].stop_ms) : ms;
-    return MIN(ms, (uint32_t)GATE_HOLD_MS) / 1000.0;
-}
-
-/* Places that in-profile requests wait for, and that come. */
-static uint32_t freed_late(const struct gate *gate)
-{
-    uint32_t places = 0;
-    for (size_t i = 0; i < gate->backends_count; i++)
-        if (gate_backend_stops_late(&gate->backends[i]))
-            places += gate->backends[i].leaving.count;
-    return places;
-}
-
-/* Of the backends that take calls: what others still do is no reason to wait. */
-struct totals {
-    uint32_t backends, limit, cap, busy;
-};
-
-static struct totals totals(const struct gate *gate, enum fair_class class)
-{
-    struct totals totals = {0};
-    for (size_t i = 0; i < gate->backends_count; i++) {
-        const struct gate_backend *backend = &gate->backends[i];
-        if (!backend->available)
-            continue;
-        totals.backends++;
-        totals.limit += gate_backend_limit(backend);
-        totals.cap += gate_backend_cap(backend);
-        totals.busy += gate_backend_busy(backend, class);
-    }
-    return totals;
-}
-
-static void drop_old_holds(struct gate *gate, uint64_t now_ms)
-{
-    while (gate->holds > 0 && gate->holds_until_ms[gate->holds_at] <= now_ms) {
-        gate->holds_at = (gate->holds_at + 1) % HOLDS_MAX;
-        gate->holds--;
-    }
-}
-
-static void hold(struct gate *gate, uint64_t now_ms)
-{
-    if (gate->holds < HOLDS_MAX)
-        gate->holds_until_ms[(gate->holds_at + gate->holds++) % HOLDS_MAX] = now_ms + GATE_HOLD_MS;
-}
-
-static uint32_t reserve(const struct gate *gate, const struct totals *totals)
-{
-    if (gate->limits.one_class || gate->in_profile_mean < 0.01)
-        return 0;
-    double arrivals = gate->in_profile_asks * stop_seconds(gate);
-    uint32_t wanted = (uint32_t)ceil(2 * sqrt(gate->in_profile_mean) + arrivals) + 1 + gate->holds;
-    return MIN(wanted, totals->cap / 2);
-}
-
-/* Calls that a class may have under way, with those of all others. */
-static uint32_t class_limit(const struct gate *gate, enum fair_class class, const struct totals *totals)
-{
-    uint32_t kept = reserve(gate, totals);
-    if (class == FAIR_IN_PROFILE && !gate->limits.one_class)
-        return MIN(totals->limit + kept, totals->cap);
-    return MIN(totals->limit, totals->cap - kept);
-}
-
-/* Places that in a siege are for strangers who owe nothing. One that has just come waits for the next tick to have one. */
-static uint32_t kept_for_new(const struct gate *gate)
-{
-    uint32_t low = gate->running_count[FAIR_PAID] + gate->running_count[FAIR_UNKNOWN];
-    return gate->siege ? (uint32_t)ceil(sqrt(low)) : 0;
-}
-
-/* A stranger that waits and whose network owes nothing. */
-static bool is_new(const struct turn *turn)
-{
-    return turn->place.class == FAIR_UNKNOWN && turn->state == TURN_WAITING && !fair_queue_owes(&turn->entry);
-}
-
-/* The least loaded backend with room, or NULL. */
-static struct gate_backend *find_room(struct gate *gate, const struct turn *turn, uint64_t now_ms)
-{
-    struct gate_backend *best = NULL;
-    struct totals all = totals(gate, turn->place.class);
-    bool low = turn->place.class != FAIR_IN_PROFILE && !gate->limits.one_class;
-    uint32_t kept = low && !is_new(turn) ? kept_for_new(gate) : 0;
-    if (all.busy + kept >= class_limit(gate, turn->place.class, &all))
-        return NULL;
-    for (size_t i = 0; i < gate->backends_count; i++) {
-        struct gate_backend *backend = &gate->backends[(gate->looked_first + i) % gate->backends_count];
-        if (gate_backend_has_room(backend, turn, low, now_ms) && (!best || gate_backend_is_better(backend, best)))
-            best = backend;
-    }
-    if (best && turn->prefix && gate->backends_count > 1)
-        best = gate_backend_lean(gate->backends, gate->backends_count, best, turn, low, now_ms);
-    if (best)
-        gate->looked_first = (size_t)(best - gate->backends) + 1;
-    return best;
-}
-
-/* While an in-profile request waits nobody else goes: what frees for it a place or a part of the cache was cut for it, and one of a lower class that fits in sooner would
- * be cut in turn. */
-static unsigned classes_that_may_go(const struct gate *gate, unsigned classes)
-{
-    return fair_queue_waiting(gate->queue, FAIR_IN_PROFILE) > 0 ? classes & 1u << FAIR_IN_PROFILE : classes;
-}
-
-/* For one that has just come: NULL when it has to wait. */
-static struct gate_backend *find_room_at_once(struct gate *gate, const struct turn *turn, uint64_t now_ms)
-{
-    if (totals(gate, turn->place.class).backends == 0)
-        return &gate->backends[0];
-    enum fair_class class = turn->place.class;
-    bool in_turn = fair_queue_waiting(gate->queue, class) == 0 && classes_that_may_go(gate, 1u << class);
-    return in_turn ? find_room(gate, turn, now_ms) : NULL;
 }
 
 /* ---- states ------------------------------------------------------------------------------------------ */
@@ -306,7 +143,7 @@ static void cut(struct gate *gate, struct turn *turn, uint64_t now_ms)
     turn->state = TURN_CUT;
     gate->cutting++;
     gate->cuts++;
-    hold(gate, now_ms);
+    gate_hold(gate, now_ms);
     tell(gate, turn);
 }
 
@@ -315,7 +152,7 @@ static void cut_for_waiting(struct gate *gate, uint64_t now_ms)
 {
     if (gate->limits.one_class)
         return;
-    uint32_t freed = freed_late(gate);
+    uint32_t freed = gate_freed_late(gate);
     while (gate->cutting + freed < fair_queue_waiting(gate->queue, FAIR_IN_PROFILE)) {
         struct turn *victim = newest_low(gate);
         if (!victim)
@@ -365,11 +202,11 @@ static void pump(struct gate *gate, uint64_t now_ms)
 {
     unsigned classes = (1u << FAIR_CLASSES) - 1;
     struct fair_entry *entry;
-    drop_old_holds(gate, now_ms);
-    forget_stopped(gate, now_ms);
-    while ((entry = fair_queue_next(gate->queue, classes_that_may_go(gate, classes)))) {
+    gate_drop_old_holds(gate, now_ms);
+    gate_forget_stopped(gate, now_ms);
+    while ((entry = fair_queue_next(gate->queue, gate_classes_that_may_go(gate, classes)))) {
         struct turn *turn = container_of(entry, struct turn, entry);
-        struct gate_backend *backend = find_room(gate, turn, now_ms);
+        struct gate_backend *backend = gate_find_room(gate, turn, now_ms);
         if (!backend) {
             classes &= ~(1u << turn->place.class);
             continue;
@@ -463,11 +300,11 @@ enum turn_state gate_ask(struct gate *gate, struct turn *turn, const struct gate
     enum fair_class class = turn->place.class;
     uint64_t price = price_of(ask->prompt_tokens, ask->output_expected);
     turn->ahead = waiting_ahead(gate, class);
-    drop_old_holds(gate, now_ms);
-    forget_stopped(gate, now_ms);
+    gate_drop_old_holds(gate, now_ms);
+    gate_forget_stopped(gate, now_ms);
     gate->asks += class == FAIR_IN_PROFILE;
 
-    struct gate_backend *backend = find_room_at_once(gate, turn, now_ms);
+    struct gate_backend *backend = gate_find_room_at_once(gate, turn, now_ms);
     enum gate_refusal refusal = backend ? begin_at_once(gate, turn, backend, price, now_ms)
                                         : begin_to_wait(gate, turn, price, now_ms);
     if (refusal != GATE_FITS) {
@@ -563,7 +400,7 @@ static void send_away_late(struct gate *gate, uint64_t now_ms)
 /* Whoever waits for what may not come back. */
 static void send_away_if_nobody_serves(struct gate *gate, uint64_t now_ms)
 {
-    if (totals(gate, FAIR_UNKNOWN).backends > 0)
+    if (gate_totals(gate, FAIR_UNKNOWN).backends > 0)
         gate->nobody_ms = 0;
     else if (gate->nobody_ms == 0)
         gate->nobody_ms = now_ms;
@@ -688,7 +525,7 @@ uint64_t gate_workers_with_news(struct gate *gate)
 double gate_rate(const struct gate *gate, enum fair_class class)
 {
     bool learned = gate->pressed_ticks == CAPACITY_TICKS;
-    double guess = GATE_CALL_RATE_GUESS * totals(gate, class).limit;
+    double guess = GATE_CALL_RATE_GUESS * gate_totals(gate, class).limit;
     double capacity = learned ? gate->capacity : MAX(gate->capacity, guess);
     double left = capacity;
     for (int higher = 0; higher < (int)class; higher++)
@@ -701,10 +538,21 @@ double gate_rate(const struct gate *gate, enum fair_class class)
     return MAX(left, share / weights);
 }
 
+double gate_call_s(const struct gate *gate, uint64_t prompt_tokens, double output_tokens)
+{
+    double us = 0;
+    for (size_t i = 0; i < gate->backends_count; i++) {
+        const struct limiter *limiter = &gate->backends[i].limiter;
+        if (gate->backends[i].available && limiter->tpot.p50 > 0)
+            us = fmax(us, (double)limiter_ttft_us(limiter, prompt_tokens) + output_tokens * (double)limiter->tpot.p50);
+    }
+    return us > 0 ? us / 1e6 : GATE_CALL_S_GUESS;
+}
+
 bool gate_has_room(const struct gate *gate, enum fair_class class)
 {
-    struct totals all = totals(gate, class);
-    return !gate->siege && waiting_ahead(gate, FAIR_UNKNOWN) == 0 && all.busy < class_limit(gate, class, &all);
+    struct gate_totals all = gate_totals(gate, class);
+    return !gate->siege && waiting_ahead(gate, FAIR_UNKNOWN) == 0 && all.busy < gate_class_limit(gate, class, &all);
 }
 
 struct gate_outlook gate_outlook(const struct gate *gate, enum fair_class class)
@@ -715,9 +563,9 @@ struct gate_outlook gate_outlook(const struct gate *gate, enum fair_class class)
 
 void gate_view(const struct gate *gate, struct gate_view *ret_view)
 {
-    struct totals all = totals(gate, FAIR_UNKNOWN);
+    struct gate_totals all = gate_totals(gate, FAIR_UNKNOWN);
     *ret_view = (struct gate_view){.limit = all.limit,
-                                   .reserve = reserve(gate, &all),
+                                   .reserve = gate_reserve(gate, &all),
                                    .holds = gate->holds,
                                    .cuts = gate->cuts,
                                    .displaced = gate->displaced,

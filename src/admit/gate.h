@@ -154,6 +154,9 @@ struct turn *gate_news(struct gate *gate, uint32_t worker);
 uint64_t gate_workers_with_news(struct gate *gate);
 
 /* wt/s that a class may count on now: for promises. */
+/* How long a call of so many tokens takes from its turn to its end, at the slowest backend that takes calls; GATE_CALL_S_GUESS before anything is known. */
+#define GATE_CALL_S_GUESS 30.0
+double gate_call_s(const struct gate *gate, uint64_t prompt_tokens, double output_tokens);
 double gate_rate(const struct gate *gate, enum fair_class class);
 /* Nobody waits, there is no siege, and one more call of the class is below its limit: who comes now is in nobody's way. */
 bool gate_has_room(const struct gate *gate, enum fair_class class);

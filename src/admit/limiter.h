@@ -38,7 +38,7 @@
 #define LIMITER_START 32           /* calls at once, of an engine that says nothing */
 #define LIMITER_MAX 4096
 #define LIMITER_KV_SHARE 0.9
-#define LIMITER_TPOT_TOLERANCE 1.5
+#define LIMITER_TPOT_TOLERANCE 1.35
 #define LIMITER_RESIDUAL_SLACK_US 250000.0
 #define LIMITER_SAMPLES 64         /* of each signal, between two ticks */
 #define LIMITER_FACTS_OLD_MS 1000  /* facts that are older say nothing */

@@ -108,7 +108,7 @@ enum setting_kind {
     ROW(json_depth, json_depth_max, NUMBER, 4, 512, "64", "64", 0, \
         "How deep the JSON of a request may be nested.") \
     ROW(identities, identities_max, NUMBER, 1000, 10000000, "1000000", "1000000", SETTING_RESTART, \
-        "Callers whose past use is remembered (see profiles.md): 160 bytes for each that there is, " \
+        "Callers whose past use is remembered (see profiles.md): 168 bytes for each that there is, " \
         "and 6 for each that there may be. When it is full, those that are not trusted and were seen " \
         "longest ago are forgotten.") \
     ROW(waiting, waiting_max, NUMBER, 1, 1000000, "4096", "4096", 0, \

@@ -10,6 +10,8 @@
 #include "gateway/worker.h"
 #include "identity/identity.h"
 
+#include <math.h>
+
 #define PROGRESS_TOKENS 16 /* between two words to the gate */
 #define PROGRESS_MS 250
 #define SAY_EVERY_MS 5000 /* to a client that waits */
@@ -164,8 +166,9 @@ static struct standing reserve_budget(struct request *request, uint64_t prompt_t
     note_budget(&request->record, &standing);
     if (!standing.in_profile)
         return standing;
-    uint64_t price = price_of(prompt_tokens, 0) + (uint64_t)standing.request_wt;
-    standing = profiles_reserve(worker->profiles, request->identity, price, wall_ms);
+    uint64_t price = price_of(prompt_tokens, 0) + (uint64_t)standing.request_wt + 1;
+    double call_s = turnstile_call_s(request->asked->turnstile, prompt_tokens, expm1((double)standing.output_log));
+    standing = profiles_reserve(worker->profiles, request->identity, price, call_s, wall_ms);
     request->reserved_wt = standing.reserved_wt;
     note_budget(&request->record, &standing);
     return standing;

@@ -225,6 +225,14 @@ enum ticket_verdict turnstile_claim(struct turnstile *turnstile, struct span tic
 
 /* ---- views ------------------------------------------------------------------------------------------- */
 
+double turnstile_call_s(struct turnstile *turnstile, uint64_t prompt_tokens, double output_tokens)
+{
+    lock(turnstile);
+    double seconds = gate_call_s(turnstile->gate, prompt_tokens, output_tokens);
+    unlock(turnstile);
+    return seconds;
+}
+
 struct gate_outlook turnstile_outlook(struct turnstile *turnstile, enum fair_class class)
 {
     lock(turnstile);

@@ -58,6 +58,8 @@ bool turnstile_promise(struct turnstile *turnstile, const struct fair_place *pla
 enum ticket_verdict turnstile_claim(struct turnstile *turnstile, struct span ticket, const struct fair_place *place, uint64_t wall_ms,
                                     uint32_t *ret_wait_ms);
 
+/* How long a call of so many tokens takes, in seconds. */
+double turnstile_call_s(struct turnstile *turnstile, uint64_t prompt_tokens, double output_tokens);
 /* How many wait in a class, and about how long. */
 struct gate_outlook turnstile_outlook(struct turnstile *turnstile, enum fair_class class);
 /* How many rungs of the ladder stand at this pool. Takes the lock, and looks around, only where some do; what changes for turns by that is told at the next tick. */

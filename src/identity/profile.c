@@ -26,15 +26,27 @@ double profile_rate(const struct profile *profile)
     return fmax(profile->rate, profile->granted_rate);
 }
 
+static double request_wt(const struct profile *profile)
+{
+    return profile->request_wt > 0 ? profile->request_wt : PROFILE_REQUEST_WT;
+}
+
 double profile_burst(const struct profile *profile)
 {
-    double request_wt = profile->request_wt > 0 ? profile->request_wt : PROFILE_REQUEST_WT;
-    return fmax(PROFILE_BURST_REQUESTS * request_wt, PROFILE_BURST_S * profile_rate(profile));
+    return fmax(PROFILE_BURST_REQUESTS * request_wt(profile),
+                PROFILE_BURST_S * profile_rate(profile));
 }
 
 double profile_day(const struct profile *profile)
 {
     return fmax(profile->day_wt, profile->granted_rate * SECONDS_A_DAY);
+}
+
+uint32_t profile_calls(const struct profile *profile, double call_s)
+{
+    double mean = profile_rate(profile) / request_wt(profile) * call_s;
+    return call_s > 0 ? 2 + (uint32_t)fmin(ceil(4 * mean + 4 * sqrt(mean)), PROFILE_CALLS_MAX)
+                      : UINT32_MAX;
 }
 
 bool profile_in(const struct profile *profile)

@@ -39,6 +39,7 @@
 #define PROFILE_LAPSE_DAYS 105     /* seven days and seven half-lives: less than a hundredth is left */
 #define PROFILE_REQUEST_SMOOTHING 0.1 /* weight of a new request in the mean request */
 #define PROFILE_REQUEST_WT 1000.0  /* the mean request of one that has none yet, for the burst of a grant */
+#define PROFILE_CALLS_MAX 1000000.0
 #define PROFILE_WT_MAX 1000000000U /* of one request; what is above counts as this */
 #define PROFILE_RATE_MAX 1e9       /* wt/s */
 #define PROFILE_AMOUNT_MAX 1e15    /* of any sum or balance */
@@ -82,6 +83,8 @@ bool profile_in(const struct profile *profile);
 double profile_rate(const struct profile *profile);  /* wt/s; 0: not trusted */
 double profile_burst(const struct profile *profile); /* wt */
 double profile_day(const struct profile *profile);   /* wt it may use in a day, the cap of day_balance */
+/* Calls at once that are its own way, when one takes `call_s`: with m as its rate makes them (Little's law) 2 + ⌈4 m + 4 √m⌉. 0 s, not known: any number. */
+uint32_t profile_calls(const struct profile *profile, double call_s);
 /* Seconds until it is in-profile; 0: it is; infinite when it is not trusted. */
 double profile_wait_s(const struct profile *profile);
 

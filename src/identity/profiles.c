@@ -23,8 +23,9 @@
 struct slot {
     struct profile profile; /* id 0: free */
     uint32_t newer, older;  /* free ones: `older` is the next */
+    uint32_t calls;         /* under way for which something is reserved */
 };
-_Static_assert(sizeof(struct slot) == 160, "as documented for limits.identities");
+_Static_assert(sizeof(struct slot) == 168, "as documented for limits.identities");
 
 struct shard {
     pthread_mutex_t lock;
@@ -233,7 +234,7 @@ struct standing profiles_look(struct profiles *profiles, uint64_t id, uint64_t w
                                                          : (struct standing){0};
 }
 
-struct standing profiles_reserve(struct profiles *profiles, uint64_t id, uint64_t wt,
+struct standing profiles_reserve(struct profiles *profiles, uint64_t id, uint64_t wt, double call_s,
                                  uint64_t wall_ms)
 {
     struct shard *shard = shard_of(profiles, id);
@@ -241,10 +242,14 @@ struct standing profiles_reserve(struct profiles *profiles, uint64_t id, uint64_
     pthread_mutex_lock(&shard->lock);
     uint32_t number = find(shard, id);
     if (number != SLOT_NONE) {
-        struct profile *profile = &slot_at(shard, number)->profile;
-        profile_advance(profile, wall_ms);
-        standing = standing_of(profile);
-        standing.reserved_wt = profile_reserve(profile, wt, wall_ms);
+        struct slot *slot = slot_at(shard, number);
+        profile_advance(&slot->profile, wall_ms);
+        standing = standing_of(&slot->profile);
+        standing.in_profile &= slot->calls < profile_calls(&slot->profile, call_s);
+        if (standing.in_profile) {
+            standing.reserved_wt = profile_reserve(&slot->profile, wt, wall_ms);
+            slot->calls++;
+        }
         touch(shard, number);
     }
     pthread_mutex_unlock(&shard->lock);
@@ -260,7 +265,11 @@ void profiles_settle(struct profiles *profiles, uint64_t id, const struct profil
     bool there =
         number != SLOT_NONE || (profile_use_earns(use) && add(shard, id, wall_ms, &number) == 0);
     if (there) {
-        profile_settle(&slot_at(shard, number)->profile, use, wall_ms);
+        struct slot *slot = slot_at(shard, number);
+        profile_settle(&slot->profile, use, wall_ms);
+        if (use->reserved_wt > 0 &&
+            slot->calls > 0) /* it may have been forgotten, and have come again */
+            slot->calls--;
         touch(shard, number);
     }
     pthread_mutex_unlock(&shard->lock);

@@ -6,7 +6,7 @@
  * An identity enters with the first call that teaches something (profile_use_earns()), by a grant or by an import. So a stranger who comes in a siege, hangs up
  * or is refused takes no memory, and a flood of new addresses pushes nobody out.
  *
- * Memory is bounded by `identities_max`, shared out evenly among the shards: 160 bytes an identity, taken as they come, and a table of 4 bytes for 0.5 to 0.67 of them
+ * Memory is bounded by `identities_max`, shared out evenly among the shards: 168 bytes an identity, taken as they come, and a table of 4 bytes for 0.5 to 0.67 of them
  * from the start. When a shard is full the identity that was seen longest ago goes, among those that are not trusted; a
  * trusted one is never dropped for a stranger, but one whose trust has lapsed is. A shard full of trusted ones takes no stranger in: these are then judged
  * without memory, as unknown.
@@ -41,9 +41,9 @@ struct standing {
     uint64_t reserved_wt;  /* what profiles_reserve() took; 0 of profiles_look() */
 };
 struct standing profiles_look(struct profiles *profiles, uint64_t id, uint64_t wall_ms);
-/* Takes `wt` of an identity that is in-profile and tells whether it was: one step under one lock, so that a thousand calls at once
- * cannot all see the same balance. Each needs one profiles_settle() with `reserved_wt`. */
-struct standing profiles_reserve(struct profiles *profiles, uint64_t id, uint64_t wt, uint64_t wall_ms);
+/* Takes `wt` (> 0) of an identity that is in-profile and has fewer such calls under way than is its way (profile_calls(), `call_s`), and tells whether it was so: one step
+ * under one lock, so that a thousand calls at once cannot all see the same balance. Each needs one profiles_settle() with `reserved_wt`. */
+struct standing profiles_reserve(struct profiles *profiles, uint64_t id, uint64_t wt, double call_s, uint64_t wall_ms);
 /* Without memory for a newcomer it has learned nothing. */
 void profiles_settle(struct profiles *profiles, uint64_t id, const struct profile_use *use, uint64_t wall_ms);
 

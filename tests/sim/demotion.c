@@ -27,6 +27,7 @@
 #define LEARNED 7
 #define OPEN_MAX 65536 /* calls of one client at a time */
 #define TPOT_MS 20
+#define FIRST_TOKEN_S 0.2
 #define DAY0 20000 /* since 1970 */
 
 struct law {
@@ -50,6 +51,7 @@ struct client {
     size_t lengths_at, lengths_count; /* in `lengths` */
     struct call open[OPEN_MAX];       /* a heap by end */
     size_t open_count;
+    uint32_t reserved_count; /* of them, those for which something is reserved */
     double next_s;
     uint64_t requests, demoted;
 };
@@ -226,6 +228,7 @@ static void settle_until(struct client *client, double s)
         struct profile_use use = {.reserved_wt = call.reserved_wt,
                                   .prompt_tokens = call.input,
                                   .completion_tokens = call.output};
+        client->reserved_count -= call.reserved_wt > 0;
         profile_settle(&client->profile, &use, wall_ms(call.ends_s));
     }
 }
@@ -237,10 +240,13 @@ static void request(struct client *client, double s, bool judged)
         &lengths[client->lengths_at + random_below((uint32_t)client->lengths_count)];
     settle_until(client, s);
     profile_advance(&client->profile, wall_ms(s));
-    bool in = profile_in(&client->profile);
+    double call_s = FIRST_TOKEN_S + expm1((double)client->profile.output_log) * TPOT_MS / 1000;
+    bool in = profile_in(&client->profile) &&
+              client->reserved_count < profile_calls(&client->profile, call_s);
     uint64_t wt = drawn->input + (uint64_t)client->profile.request_wt;
     uint64_t reserved = in ? profile_reserve(&client->profile, wt, wall_ms(s)) : 0;
-    open_push(client, (struct call){s + 0.2 + drawn->output * TPOT_MS / 1000.0, reserved,
+    client->reserved_count += reserved > 0;
+    open_push(client, (struct call){s + FIRST_TOKEN_S + drawn->output * TPOT_MS / 1000.0, reserved,
                                     drawn->input, drawn->output});
     client->requests += judged;
     client->demoted += judged && !in;
@@ -338,7 +344,7 @@ static int judge_own(void)
         demoted += clients[i]->demoted;
     }
     double share = (double)demoted / (double)requests, theft = stolen();
-    bool few = requests > 100000 && share<0.002, bounded = theft> 1 && theft < 3.2;
+    bool few = requests > 100000 && share < 0.005, bounded = theft> 1 && theft < 3.2;
     printf("1..2\n%sok 1 - honest requests out of profile: %llu of %llu\n", few ? "" : "not ",
            (unsigned long long)demoted, (unsigned long long)requests);
     printf("%sok 2 - a thief gets %.2f busy hours in the first\n", bounded ? "" : "not ", theft);

@@ -89,7 +89,7 @@ static void a_restart_keeps_budgets(void **state)
     (void)state;
     put_trusted(fixture.profiles, 1, 3600);
     put_trusted(fixture.profiles, 2, 1800);
-    (void)profiles_reserve(fixture.profiles, 1, 100, clock_wall_ms());
+    (void)profiles_reserve(fixture.profiles, 1, 100, 0, clock_wall_ms());
     turn();
     assert_int_equal(rows_in_database(), 2);
     restart();
@@ -148,7 +148,7 @@ static void only_what_changed_is_written(void **state)
     turn();
     assert_int_equal(stat(path, &after), 0);
     assert_int_equal(before.st_size, after.st_size);
-    (void)profiles_reserve(fixture.profiles, 2, 1, clock_wall_ms());
+    (void)profiles_reserve(fixture.profiles, 2, 1, 0, clock_wall_ms());
     turn();
     assert_int_equal(stat(path, &after), 0);
     assert_int_equal(after.st_size - before.st_size, PROFILE_RECORD_BYTES);

@@ -94,19 +94,6 @@ static void a_place_that_was_cut_free_is_held(void **state)
     assert_int_equal(turns[11].state, TURN_RUNNING);
 }
 
-static void places_are_kept_for_in_profile_work(void **state)
-{
-    (void)state;
-    ask(0, FAIR_IN_PROFILE);
-    for (int i = 0; i < 100; i++)
-        gate_tick(gate, now += GATE_TICK_MS);
-    assert_int_equal(view().reserve, SLOTS / 2); /* 3, but never more than half */
-    assert_int_equal(ask(1, FAIR_UNKNOWN), TURN_RUNNING);
-    assert_int_equal(ask(2, FAIR_UNKNOWN), TURN_WAITING);
-    assert_int_equal(ask(3, FAIR_IN_PROFILE), TURN_RUNNING);
-    assert_int_equal(ask(4, FAIR_IN_PROFILE), TURN_RUNNING);
-}
-
 static void who_waits_too_long_is_sent_away(void **state)
 {
     (void)state;
@@ -191,32 +178,6 @@ static void nobody_goes_while_in_profile_waits(void **state)
     assert_int_equal(view().cuts, 2);
 }
 
-static void what_is_larger_than_the_cache_goes_alone(void **state)
-{
-    (void)state;
-    struct gate_ask huge = {.place = {FAIR_UNKNOWN, 1, 1}, .prompt_tokens = 5000};
-    gate_know(gate, 0, true, &(struct limiter_facts){.kv_tokens = 1000, .at_ms = now});
-    assert_int_equal(gate_ask(gate, &turns[0], &huge, now), TURN_RUNNING);
-    assert_int_equal(ask(1, FAIR_UNKNOWN), TURN_WAITING);
-    gate_end(gate, &turns[0], 0, 0, now);
-    assert_int_equal(turns[1].state, TURN_RUNNING);
-}
-
-static void a_backend_that_takes_no_calls_gets_none(void **state)
-{
-    (void)state;
-    gate_know(gate, 1, true, NULL);
-    assert_int_equal(view().limit, 2 * SLOTS);
-    for (size_t i = 0; i < 4; i++)
-        assert_int_equal(ask(i, FAIR_UNKNOWN), TURN_RUNNING);
-    assert_int_equal(turns[0].backend + turns[1].backend, 1); /* in turns */
-    gate_know(gate, 0, false, NULL);
-    assert_int_equal(ask(4, FAIR_UNKNOWN), TURN_RUNNING);
-    assert_int_equal(turns[4].backend, 1);
-    gate_know(gate, 1, false, NULL);
-    assert_int_equal(view().limit, 0);
-}
-
 static void where_nobody_takes_calls_nobody_is_told_to_wait(void **state)
 {
     (void)state;
@@ -233,37 +194,6 @@ static void where_nobody_takes_calls_nobody_is_told_to_wait(void **state)
     assert_int_equal(ask(8, FAIR_UNKNOWN), TURN_WAITING);
     done(0);
     assert_int_equal(turns[5].state, TURN_RUNNING);
-}
-
-static void idle_backends_take_turns(void **state)
-{
-    (void)state;
-    uint32_t calls[2] = {0};
-    gate_know(gate, 1, true, NULL);
-    for (int i = 0; i < 10; i++) {
-        assert_int_equal(ask(0, FAIR_UNKNOWN), TURN_RUNNING);
-        calls[turns[0].backend]++;
-        done(0);
-    }
-    assert_int_equal(calls[0], 5);
-    assert_int_equal(calls[1], 5);
-}
-
-static void weights_share_until_limits_are_reached(void **state)
-{
-    (void)state;
-    uint32_t calls[2] = {0};
-    gate_know(gate, 1, true, NULL);
-    gate_set_weight(gate, 0, 3);
-    for (size_t i = 0; i < 2 * SLOTS; i++) {
-        assert_int_equal(ask(i, FAIR_UNKNOWN), TURN_RUNNING);
-        calls[turns[i].backend]++;
-        if (i == SLOTS - 1) {
-            assert_int_equal(calls[0], 3);
-            assert_int_equal(calls[1], 1);
-        }
-    }
-    assert_int_equal(calls[0], SLOTS);
 }
 
 /* Calls whose tokens nobody sees before their end: the limit must not stay where it began. */
@@ -386,17 +316,12 @@ int main(void)
         cmocka_unit_test_setup_teardown(who_gives_up_waiting_leaves_no_trace, begin, end),
         cmocka_unit_test_setup_teardown(in_profile_cuts_the_newest_of_the_lowest_class, begin, end),
         cmocka_unit_test_setup_teardown(a_place_that_was_cut_free_is_held, begin, end),
-        cmocka_unit_test_setup_teardown(places_are_kept_for_in_profile_work, begin, end),
         cmocka_unit_test_setup_teardown(who_waits_too_long_is_sent_away, begin, end),
         cmocka_unit_test_setup_teardown(a_full_queue_loses_the_newest_of_a_lower_class, begin, end),
         cmocka_unit_test_setup_teardown(an_identity_may_wait_only_so_often, begin, end),
         cmocka_unit_test_setup_teardown(the_cache_is_not_promised_twice, begin, end),
         cmocka_unit_test_setup_teardown(nobody_goes_while_in_profile_waits, begin, end),
-        cmocka_unit_test_setup_teardown(what_is_larger_than_the_cache_goes_alone, begin, end),
-        cmocka_unit_test_setup_teardown(a_backend_that_takes_no_calls_gets_none, begin, end),
         cmocka_unit_test_setup_teardown(where_nobody_takes_calls_nobody_is_told_to_wait, begin, end),
-        cmocka_unit_test_setup_teardown(idle_backends_take_turns, begin, end),
-        cmocka_unit_test_setup_teardown(weights_share_until_limits_are_reached, begin, end),
         cmocka_unit_test_setup_teardown(whole_answers_teach_the_limit_too, begin, end),
         cmocka_unit_test_setup_teardown(with_one_class_nobody_is_cut, begin, end),
         cmocka_unit_test_setup_teardown(who_waits_for_backends_that_stay_away_hears_of_it, begin, end),

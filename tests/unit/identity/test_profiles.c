@@ -64,7 +64,7 @@ static void strangers_have_no_standing_and_take_no_memory(void **state)
     (void)state;
     struct profiles *profiles = new_profiles(1000);
     struct profile_use siege = {.prompt_tokens = 5, .siege = true}, aborted = {.aborted = true};
-    struct standing standing = profiles_reserve(profiles, 7, 100, test_at(0, 0));
+    struct standing standing = profiles_reserve(profiles, 7, 100, 0, test_at(0, 0));
     assert_false(standing.trusted || standing.in_profile);
     assert_int_equal(standing.reserved_wt, 0);
     profiles_settle(profiles, 7, &siege, test_at(0, 0));
@@ -90,10 +90,10 @@ static void use_on_three_days_gives_standing(void **state)
     assert_true(standing.rate > 0 && standing.request_wt == 100);
     assert_true(standing.balance > 0);
     assert_int_equal(standing.reserved_wt, 0);
-    standing = profiles_reserve(profiles, 7, 1000, test_at(3, 0));
+    standing = profiles_reserve(profiles, 7, 1000, 0, test_at(3, 0));
     assert_true(standing.in_profile);
     assert_int_equal(standing.reserved_wt, 1000);
-    standing = profiles_reserve(profiles, 7, 1000, test_at(3, 0));
+    standing = profiles_reserve(profiles, 7, 1000, 0, test_at(3, 0));
     assert_true(standing.trusted && !standing.in_profile && standing.balance <= 0);
     assert_int_equal(standing.reserved_wt, 0);
     profiles_free(profiles);
@@ -135,7 +135,7 @@ static void the_unknown_that_was_seen_longest_ago_goes_first(void **state)
     struct profiles *profiles = new_profiles(SMALL);
     for (size_t i = 0; i < 4; i++)
         settle(profiles, ids[i], test_at(0, i));
-    (void)profiles_reserve(profiles, ids[0], 1, test_at(0, 5)); /* seen again */
+    (void)profiles_reserve(profiles, ids[0], 1, 0, test_at(0, 5)); /* seen again */
     settle(profiles, ids[4], test_at(0, 6));
     assert_false(is_there(profiles, ids[1]));
     settle(profiles, ids[5], test_at(0, 7));
@@ -232,7 +232,7 @@ static void each_change_is_taken_once(void **state)
     take_all(profiles, ids, &count);
     assert_int_equal(count, 0);
 
-    (void)profiles_reserve(profiles, 77, 1, test_at(0, 1));
+    (void)profiles_reserve(profiles, 77, 1, 0, test_at(0, 1));
     (void)profiles_look(profiles, 78, test_at(0, 1)); /* a look changes nothing */
     settle(profiles, 79, test_at(0, 1));
     assert_true(profiles_forget(profiles, 79));
@@ -275,7 +275,7 @@ static void totals_and_the_largest(void **state)
         put_trusted(profiles, id, 100 * (1 + id * 37 % 101)); /* in no order */
     for (uint64_t id = 1000; id < 1050; id++)
         settle(profiles, id, test_at(7, 0));
-    (void)profiles_reserve(profiles, 4, 1000000, test_at(7, 0));
+    (void)profiles_reserve(profiles, 4, 1000000, 0, test_at(7, 0));
 
     struct profiles_totals totals = profiles_totals(profiles, test_at(7, 0));
     double rate = 0;
@@ -327,7 +327,7 @@ static void *reserve_many(void *arg)
 {
     struct crowd *crowd = arg;
     for (int i = 0; i < CALLS / THREADS; i++) {
-        struct standing standing = profiles_reserve(crowd->profiles, 1, 10, test_at(7, 0));
+        struct standing standing = profiles_reserve(crowd->profiles, 1, 10, 0, test_at(7, 0));
         crowd->reserved += standing.reserved_wt;
         crowd->admitted += standing.in_profile;
     }
@@ -363,6 +363,30 @@ static void ten_thousand_calls_at_once_see_one_balance(void **state)
     profiles_free(profiles);
 }
 
+static void calls_at_once_are_bounded_by_what_is_its_way(void **state)
+{
+    (void)state;
+    struct profiles *profiles = new_profiles(100);
+    put_trusted(profiles, 1,
+                3600); /* one request an hour: rate 2 wt/s, which is one in half an hour */
+    uint64_t now_ms = test_at(7, 0);
+    for (int i = 0; i < 4; i++) { /* m = 1/180: 2 + ⌈4/180 + 4 √(1/180)⌉ = 3 */
+        struct standing standing = profiles_reserve(profiles, 1, 10, 10, now_ms);
+        assert_true(standing.trusted);
+        assert_int_equal(standing.in_profile, i < 3);
+        assert_int_equal(standing.reserved_wt, i < 3 ? 10 : 0);
+    }
+    struct profile_use use = test_use(10);
+    profiles_settle(profiles, 1, &use, now_ms); /* of the fourth, which took nothing */
+    assert_false(profiles_reserve(profiles, 1, 10, 10, now_ms).in_profile);
+    use.reserved_wt = 10;
+    profiles_settle(profiles, 1, &use, now_ms);
+    assert_true(profiles_reserve(profiles, 1, 10, 10, now_ms).in_profile);
+    assert_true(profiles_reserve(profiles, 1, 10, 0, now_ms)
+                    .in_profile); /* how long a call takes is not known */
+    profiles_free(profiles);
+}
+
 static void *mix(void *arg)
 {
     struct crowd *crowd = arg;
@@ -370,7 +394,7 @@ static void *mix(void *arg)
     for (uint64_t i = 0; i < 20000; i++) {
         uint64_t id = 1 + random_below(500), now_ms = test_at(7, 0) + i * 100;
         struct profile_use use = test_use(random_below(300));
-        use.reserved_wt = profiles_reserve(crowd->profiles, id, 100, now_ms).reserved_wt;
+        use.reserved_wt = profiles_reserve(crowd->profiles, id, 100, 0, now_ms).reserved_wt;
         profiles_settle(crowd->profiles, id, &use, now_ms);
         if (i % 64 == 0)
             (void)profiles_forget(crowd->profiles, 1 + random_below(500));
@@ -429,6 +453,7 @@ int main(void)
         cmocka_unit_test(a_walk_meets_everybody),
         cmocka_unit_test(totals_and_the_largest),
         cmocka_unit_test(one_is_changed_in_place),
+        cmocka_unit_test(calls_at_once_are_bounded_by_what_is_its_way),
         cmocka_unit_test(ten_thousand_calls_at_once_see_one_balance),
         cmocka_unit_test(threads_share_the_table),
         cmocka_unit_test(no_memory_is_no_crash),

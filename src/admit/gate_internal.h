@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * State of a gate: each backend's limiter and what is under way there; the fair queue of those that wait; lists of those that wait and run, by class. gate_room.c finds
+ * places in it, gate.c gives them out. Private to the gate, whose manual (gate.h) has the rules.
+ */
+#pragma once
+
+#include "admit/gate_backend.h"
+
+#define GATE_HOLDS_MAX 64
+
+struct gate {
+    struct gate_limits limits;
+    struct fair_queue *queue;
+    struct list waiting[FAIR_CLASSES], running[FAIR_CLASSES];
+    uint32_t running_count[FAIR_CLASSES];
+    uint32_t cutting;
+    struct list *news; /* of each worker */
+    uint32_t workers;
+    uint64_t workers_with_news;
+
+    uint64_t holds_until_ms[GATE_HOLDS_MAX]; /* a ring, oldest first */
+    uint32_t holds, holds_at;
+    double in_profile_mean; /* under way */
+    double in_profile_asks; /* in a second, smoothed */
+    uint32_t asks;          /* of in-profile requests, since the last tick */
+    double served[FAIR_CLASSES], rate[FAIR_CLASSES]; /* wt since the last tick; wt/s, smoothed */
+    double capacity;
+    uint32_t pressed_ticks; /* stays at a maximum */
+    uint64_t ticked_ms, pressed_ms;
+    uint64_t nobody_ms; /* since when no backend takes calls; 0: one does */
+    uint64_t in_profile_ms; /* when an in-profile call was under way; 0: never */
+    bool siege, shorten;
+    uint64_t cuts, displaced, waited_out, foreseen;
+    double foreseen_price; /* of those who were refused for it, as long as they would still wait; wt */
+
+    size_t looked_first; /* the backend that won the last tie, and one */
+    size_t backends_count;
+    struct gate_backend backends[];
+};
+
+/* Of the backends that take calls: what others still do is no reason to wait. */
+struct gate_totals {
+    uint32_t backends, limit, cap, busy;
+};
+struct gate_totals gate_totals(const struct gate *gate, enum fair_class class);
+
+/* A place that was cut free is kept for in-profile requests. */
+void gate_hold(struct gate *gate, uint64_t now_ms);
+void gate_drop_old_holds(struct gate *gate, uint64_t now_ms);
+void gate_forget_stopped(struct gate *gate, uint64_t now_ms);
+/* Places that in-profile requests wait for, and that come. */
+uint32_t gate_freed_late(const struct gate *gate);
+
+/* Places that classes below in-profile do not get. */
+uint32_t gate_reserve(const struct gate *gate, const struct gate_totals *totals);
+/* Calls that a class may have under way, with those of all others. */
+uint32_t gate_class_limit(const struct gate *gate, enum fair_class class, const struct gate_totals *totals);
+
+/* While an in-profile request waits nobody else goes: what frees for it a place or a part of the cache was cut for it, and one of a lower class that fits in sooner would
+ * be cut in turn. */
+unsigned gate_classes_that_may_go(const struct gate *gate, unsigned classes);
+/* The least loaded backend with room, or NULL. */
+struct gate_backend *gate_find_room(struct gate *gate, const struct turn *turn, uint64_t now_ms);
+/* For one that has just come: NULL when it has to wait. */
+struct gate_backend *gate_find_room_at_once(struct gate *gate, const struct turn *turn, uint64_t now_ms);

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Who has a place where: limits of classes, what is kept free, and which backend. */
+#include "admit/gate_internal.h"
+
+#include <math.h>
+
+void gate_forget_stopped(struct gate *gate, uint64_t now_ms)
+{
+    for (size_t i = 0; i < gate->backends_count; i++)
+        leaving_forget(&gate->backends[i].leaving, now_ms);
+}
+
+/* Of the slowest backend that takes calls. */
+static double stop_seconds(const struct gate *gate)
+{
+    uint32_t ms = 0;
+    for (size_t i = 0; i < gate->backends_count; i++)
+        ms = gate->backends[i].available ? MAX(ms, gate->backends[i].stop_ms) : ms;
+    return MIN(ms, (uint32_t)GATE_HOLD_MS) / 1000.0;
+}
+
+uint32_t gate_freed_late(const struct gate *gate)
+{
+    uint32_t places = 0;
+    for (size_t i = 0; i < gate->backends_count; i++)
+        if (gate_backend_stops_late(&gate->backends[i]))
+            places += gate->backends[i].leaving.count;
+    return places;
+}
+
+struct gate_totals gate_totals(const struct gate *gate, enum fair_class class)
+{
+    struct gate_totals totals = {0};
+    for (size_t i = 0; i < gate->backends_count; i++) {
+        const struct gate_backend *backend = &gate->backends[i];
+        if (!backend->available)
+            continue;
+        totals.backends++;
+        totals.limit += gate_backend_limit(backend);
+        totals.cap += gate_backend_cap(backend);
+        totals.busy += gate_backend_busy(backend, class);
+    }
+    return totals;
+}
+
+void gate_drop_old_holds(struct gate *gate, uint64_t now_ms)
+{
+    while (gate->holds > 0 && gate->holds_until_ms[gate->holds_at] <= now_ms) {
+        gate->holds_at = (gate->holds_at + 1) % GATE_HOLDS_MAX;
+        gate->holds--;
+    }
+}
+
+void gate_hold(struct gate *gate, uint64_t now_ms)
+{
+    if (gate->holds < GATE_HOLDS_MAX)
+        gate->holds_until_ms[(gate->holds_at + gate->holds++) % GATE_HOLDS_MAX] = now_ms + GATE_HOLD_MS;
+}
+
+uint32_t gate_reserve(const struct gate *gate, const struct gate_totals *totals)
+{
+    if (gate->limits.one_class || gate->in_profile_mean < 0.01)
+        return 0;
+    double arrivals = gate->in_profile_asks * stop_seconds(gate);
+    uint32_t wanted = (uint32_t)ceil(2 * sqrt(gate->in_profile_mean) + arrivals) + 1 + gate->holds;
+    return MIN(wanted, totals->cap / 2);
+}
+
+uint32_t gate_class_limit(const struct gate *gate, enum fair_class class, const struct gate_totals *totals)
+{
+    uint32_t kept = gate_reserve(gate, totals);
+    if (class == FAIR_IN_PROFILE && !gate->limits.one_class)
+        return MIN(totals->limit + kept, totals->cap);
+    return MIN(totals->limit, totals->cap - kept);
+}
+
+/* Places that in a siege are for strangers who owe nothing. One that has just come waits for the next tick to have one. */
+static uint32_t kept_for_new(const struct gate *gate)
+{
+    uint32_t low = gate->running_count[FAIR_PAID] + gate->running_count[FAIR_UNKNOWN];
+    return gate->siege ? (uint32_t)ceil(sqrt(low)) : 0;
+}
+
+/* A stranger that waits and whose network owes nothing. */
+static bool is_new(const struct turn *turn)
+{
+    return turn->place.class == FAIR_UNKNOWN && turn->state == TURN_WAITING && !fair_queue_owes(&turn->entry);
+}
+
+struct gate_backend *gate_find_room(struct gate *gate, const struct turn *turn, uint64_t now_ms)
+{
+    struct gate_backend *best = NULL;
+    struct gate_totals all = gate_totals(gate, turn->place.class);
+    bool low = turn->place.class != FAIR_IN_PROFILE && !gate->limits.one_class;
+    uint32_t kept = low && !is_new(turn) ? kept_for_new(gate) : 0;
+    if (all.busy + kept >= gate_class_limit(gate, turn->place.class, &all))
+        return NULL;
+    for (size_t i = 0; i < gate->backends_count; i++) {
+        struct gate_backend *backend = &gate->backends[(gate->looked_first + i) % gate->backends_count];
+        if (gate_backend_has_room(backend, turn, low, now_ms) && (!best || gate_backend_is_better(backend, best)))
+            best = backend;
+    }
+    if (best && turn->prefix && gate->backends_count > 1)
+        best = gate_backend_lean(gate->backends, gate->backends_count, best, turn, low, now_ms);
+    if (best)
+        gate->looked_first = (size_t)(best - gate->backends) + 1;
+    return best;
+}
+
+unsigned gate_classes_that_may_go(const struct gate *gate, unsigned classes)
+{
+    return fair_queue_waiting(gate->queue, FAIR_IN_PROFILE) > 0 ? classes & 1u << FAIR_IN_PROFILE : classes;
+}
+
+struct gate_backend *gate_find_room_at_once(struct gate *gate, const struct turn *turn, uint64_t now_ms)
+{
+    if (gate_totals(gate, turn->place.class).backends == 0)
+        return &gate->backends[0];
+    enum fair_class class = turn->place.class;
+    bool in_turn = fair_queue_waiting(gate->queue, class) == 0 && gate_classes_that_may_go(gate, 1u << class);
+    return in_turn ? gate_find_room(gate, turn, now_ms) : NULL;
+}
