@@ -18,13 +18,13 @@ void prefix_begin(struct prefix *prefix, const struct mac_key *key)
 
 void prefix_add(struct prefix *prefix, struct span bytes, bool end)
 {
-    size_t least = end ? 1 : PREFIX_BLOCK_BYTES;
-    while (bytes.len >= least && prefix->count < PREFIX_BLOCKS_MAX) {
-        struct span block = span_take(bytes, PREFIX_BLOCK_BYTES);
-        prefix->chain = hash(prefix, block);
+    while (bytes.len >= PREFIX_BLOCK_BYTES && prefix->count < PREFIX_BLOCKS_MAX) {
+        prefix->chain = hash(prefix, span_take(bytes, PREFIX_BLOCK_BYTES));
         prefix->blocks[prefix->count++] = prefix->chain;
-        bytes = span_skip(bytes, block.len);
+        bytes = span_skip(bytes, PREFIX_BLOCK_BYTES);
     }
+    if (end && bytes.len > 0 && prefix->count < PREFIX_BLOCKS_MAX)
+        prefix->chain = hash(prefix, bytes);
 }
 
 void prefix_salt(struct prefix *prefix, uint64_t identity)

@@ -22,7 +22,7 @@ struct prefix {
 };
 
 void prefix_begin(struct prefix *prefix, const struct mac_key *key);
-/* The next bytes of the prompt, in blocks; `end`: what is left over is a block too, since something else begins behind it. */
+/* The next bytes of the prompt, in blocks; `end`: what is left over counts for what comes behind it. Less than a block is no reason to lean. */
 void prefix_add(struct prefix *prefix, struct span bytes, bool end);
 /* What follows is somebody's own: equal text of another is another prompt. */
 void prefix_salt(struct prefix *prefix, uint64_t identity);

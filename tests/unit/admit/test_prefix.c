@@ -13,9 +13,12 @@ static char text[TEXT_BYTES];
 static struct prefix_table table;
 static const struct mac_key key = {"0123456789abcde"};
 
+static char instructions[PREFIX_BLOCK_BYTES];
+
 static int begin(void **state)
 {
     (void)state;
+    memset(instructions, 's', sizeof(instructions));
     for (size_t i = 0; i < TEXT_BYTES; i++)
         text[i] = (char)('a' + i % 23);
     memset(&table, 0, sizeof(table));
@@ -26,7 +29,7 @@ static struct prefix prefix_of(size_t len, uint64_t identity)
 {
     struct prefix prefix;
     prefix_begin(&prefix, &key);
-    prefix_add(&prefix, span_of("system", 6), true);
+    prefix_add(&prefix, span_of(instructions, sizeof(instructions)), true);
     prefix_salt(&prefix, identity);
     prefix_add(&prefix, span_of(text, len), false);
     return prefix;
@@ -62,16 +65,22 @@ static void of_anothers_prompt_only_the_services_own_words_count(void **state)
     assert_int_equal(prefix_match(&table, &yours), 1);
 }
 
-static void where_something_ends_the_rest_is_a_block(void **state)
+/* A model's name in common is no reason to go where the others went, but the same text for another model is another one. */
+static void less_than_a_block_counts_only_for_what_follows(void **state)
 {
     (void)state;
-    struct prefix prefix;
-    prefix_begin(&prefix, &key);
-    prefix_add(&prefix, span_of(text, 10), false);
-    prefix_add(&prefix, SPAN_NULL, true);
-    assert_int_equal(prefix.count, 0);
-    prefix_add(&prefix, span_of(text, PREFIX_BLOCK_BYTES + 1), true);
-    assert_int_equal(prefix.count, 2);
+    struct prefix prefixes[3];
+    const struct span ends[] = {SPAN("one model"), SPAN("one model"), SPAN("another")};
+    for (size_t i = 0; i < COUNT_OF(prefixes); i++) {
+        prefix_begin(&prefixes[i], &key);
+        prefix_add(&prefixes[i], ends[i], true);
+        prefix_add(&prefixes[i], SPAN_NULL, true);
+        assert_int_equal(prefixes[i].count, 0);
+        prefix_add(&prefixes[i], span_of(text, PREFIX_BLOCK_BYTES + 1), true);
+        assert_int_equal(prefixes[i].count, 1);
+    }
+    assert_true(prefixes[0].blocks[0] == prefixes[1].blocks[0]);
+    assert_true(prefixes[0].blocks[0] != prefixes[2].blocks[0]);
 }
 
 static void only_so_many_blocks_are_looked_at(void **state)
@@ -113,7 +122,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(the_longest_beginning_is_found, begin),
         cmocka_unit_test_setup(of_anothers_prompt_only_the_services_own_words_count, begin),
-        cmocka_unit_test_setup(where_something_ends_the_rest_is_a_block, begin),
+        cmocka_unit_test_setup(less_than_a_block_counts_only_for_what_follows, begin),
         cmocka_unit_test_setup(only_so_many_blocks_are_looked_at, begin),
         cmocka_unit_test_setup(a_table_forgets_what_went_there_long_ago, begin),
         cmocka_unit_test_setup(another_installation_has_other_hashes, begin),
