@@ -36,30 +36,23 @@ int store_accounts_add(struct store *store, const struct store_account *accounts
     return write_accounts(store, &list, err);
 }
 
-static int read_row(sqlite3_stmt *row, int (*each)(void *arg, const struct store_account *account),
-                    void *arg)
+struct reader {
+    int (*each)(void *arg, const struct store_account *account);
+    void *arg;
+};
+
+static int read_row(sqlite3_stmt *row, void *arg)
 {
+    const struct reader *reader = arg;
     const struct store_account account = {(const char *)sqlite3_column_text(row, 0),
                                           (const char *)sqlite3_column_text(row, 1)};
-    return account.name && account.limits ? each(arg, &account) : -ENOMEM;
+    return account.name && account.limits ? reader->each(reader->arg, &account) : -ENOMEM;
 }
 
 int store_accounts_read(struct store *store,
                         int (*each)(void *arg, const struct store_account *account), void *arg,
                         struct err *err)
 {
-    int r = store_ready(store, err);
-    if (r < 0)
-        return r;
-    sqlite3_stmt *statement = store_statement(store, STATEMENT_ACCOUNTS_READ);
-    int step = statement ? sqlite3_step(statement) : SQLITE_ERROR;
-    while (step == SQLITE_ROW && r >= 0) {
-        r = read_row(statement, each, arg);
-        if (r >= 0)
-            step = sqlite3_step(statement);
-    }
-    if (step != SQLITE_ROW && step != SQLITE_DONE)
-        r = store_failed(store, "cannot read accounts", err);
-    sqlite3_reset(statement);
-    return store_settle(store, MIN(r, 0));
+    struct reader reader = {each, arg};
+    return store_read(store, STATEMENT_ACCOUNTS_READ, "cannot read accounts", read_row, &reader, err);
 }

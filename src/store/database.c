@@ -291,3 +291,22 @@ int store_transact(struct store *store,
         r = finish(store, work(store, arg, err), what, err);
     return store_settle(store, r);
 }
+
+int store_read(struct store *store, enum store_statement name, const char *what,
+               int (*row)(sqlite3_stmt *row, void *arg), void *arg, struct err *err)
+{
+    int r = store_ready(store, err);
+    if (r < 0)
+        return r;
+    sqlite3_stmt *statement = store_statement(store, name);
+    int step = statement ? sqlite3_step(statement) : SQLITE_ERROR;
+    while (step == SQLITE_ROW && r >= 0) {
+        r = row(statement, arg);
+        if (r >= 0)
+            step = sqlite3_step(statement);
+    }
+    if (step != SQLITE_ROW && step != SQLITE_DONE)
+        r = store_failed(store, what, err);
+    sqlite3_reset(statement);
+    return store_settle(store, MIN(r, 0));
+}

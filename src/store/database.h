@@ -85,6 +85,8 @@ struct store {
 int store_ready(struct store *store, struct err *err) must_check;
 /* After work that gave `result`: closes and sets aside what the errors on the way call for. Returns `result`. */
 int store_settle(struct store *store, int result);
+/* All of a public function that reads rows: `row` is called for each, until one says < 0, which is returned. `what` as below. */
+int store_read(struct store *store, enum store_statement name, const char *what, int (*row)(sqlite3_stmt *row, void *arg), void *arg, struct err *err);
 
 /* The last call's error as a negative errno; notes what store_settle() has to do. `what` is what failed: "cannot add keys". */
 int store_failed(struct store *store, const char *what, struct err *err);

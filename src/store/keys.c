@@ -10,10 +10,15 @@ static const char *column_text(sqlite3_stmt *statement, int column)
     return text ? (const char *)text : "";
 }
 
+struct reader {
+    int (*each)(void *arg, const struct store_key *key);
+    void *arg;
+};
+
 /* The table's checks make the digest 32 bytes long; without memory it is not there. */
-static int read_row(sqlite3_stmt *row, int (*each)(void *arg, const struct store_key *key),
-                    void *arg)
+static int read_row(sqlite3_stmt *row, void *arg)
 {
+    const struct reader *reader = arg;
     const unsigned char *digest = sqlite3_column_blob(row, 1);
     if (!digest || sqlite3_column_bytes(row, 1) != DIGEST_BYTES)
         return -EIO;
@@ -31,26 +36,14 @@ static int read_row(sqlite3_stmt *row, int (*each)(void *arg, const struct store
         .account = column_text(row, 10),
         .limits = column_text(row, 11),
     };
-    return each(arg, &key);
+    return reader->each(reader->arg, &key);
 }
 
 int store_keys_read(struct store *store, int (*each)(void *arg, const struct store_key *key),
                     void *arg, struct err *err)
 {
-    int r = store_ready(store, err);
-    if (r < 0)
-        return r;
-    sqlite3_stmt *statement = store_statement(store, STATEMENT_KEYS_READ);
-    int step = statement ? sqlite3_step(statement) : SQLITE_ERROR;
-    while (step == SQLITE_ROW && r >= 0) {
-        r = read_row(statement, each, arg);
-        if (r >= 0)
-            step = sqlite3_step(statement);
-    }
-    if (step != SQLITE_ROW && step != SQLITE_DONE)
-        r = store_failed(store, "cannot read keys", err);
-    sqlite3_reset(statement);
-    return store_settle(store, MIN(r, 0));
+    struct reader reader = {each, arg};
+    return store_read(store, STATEMENT_KEYS_READ, "cannot read keys", read_row, &reader, err);
 }
 
 static void bind_key(sqlite3_stmt *statement, const struct store_key *key)

@@ -33,9 +33,14 @@ int store_profiles_put(struct store *store, const struct store_profile *profiles
     return store_transact(store, put_batch, &batch, "cannot write profiles", err);
 }
 
-static int read_row(sqlite3_stmt *row, int (*each)(void *arg, const struct store_profile *profile),
-                    void *arg)
+struct reader {
+    int (*each)(void *arg, const struct store_profile *profile);
+    void *arg;
+};
+
+static int read_row(sqlite3_stmt *row, void *arg)
 {
+    const struct reader *reader = arg;
     const struct store_profile profile = {
         .id = (uint64_t)sqlite3_column_int64(row, 0),
         .kept = sqlite3_column_int(row, 1) != 0,
@@ -43,27 +48,15 @@ static int read_row(sqlite3_stmt *row, int (*each)(void *arg, const struct store
         .record = sqlite3_column_blob(row, 3),
         .record_bytes = (size_t)sqlite3_column_bytes(row, 3),
     };
-    return each(arg, &profile);
+    return reader->each(reader->arg, &profile);
 }
 
 int store_profiles_read(struct store *store,
                         int (*each)(void *arg, const struct store_profile *profile), void *arg,
                         struct err *err)
 {
-    int r = store_ready(store, err);
-    if (r < 0)
-        return r;
-    sqlite3_stmt *statement = store_statement(store, STATEMENT_PROFILES_READ);
-    int step = statement ? sqlite3_step(statement) : SQLITE_ERROR;
-    while (step == SQLITE_ROW && r >= 0) {
-        r = read_row(statement, each, arg);
-        if (r >= 0)
-            step = sqlite3_step(statement);
-    }
-    if (step != SQLITE_ROW && step != SQLITE_DONE)
-        r = store_failed(store, "cannot read profiles", err);
-    sqlite3_reset(statement);
-    return store_settle(store, MIN(r, 0));
+    struct reader reader = {each, arg};
+    return store_read(store, STATEMENT_PROFILES_READ, "cannot read profiles", read_row, &reader, err);
 }
 
 static int run_with(struct store *store, enum store_statement name, sqlite3_int64 number,
