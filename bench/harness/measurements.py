@@ -32,10 +32,11 @@ class Windowed:
     title: str
     per: str                  # answer, event or token
     load: tuple               # options of the load program
-    rate: int = 0             # events a second of the upstream, all streams together; 0: as fast as they go
+    pace: int = 0             # events a second of each of the upstream's streams; 0: as fast as they go
     events: int = 200         # of each streamed answer
     labels: tuple = PROXIES
     windows: int = 15
+    first: int = 0            # windows before those that count, in which a gateway that learns how much may be under way learns it
     refuse: bool = False      # the port that says no, with keys that were never given out
     all_cores: bool = False   # everything may run on every core
 
@@ -57,11 +58,13 @@ class Windowed:
         if self.all_cores:
             proxy_core = load_core = machine.all_cores()
         progress.say(f"{self.name}: starting")
-        with scene(labels, build, proxy_core, load_core, self.rate, self.events, self.settings) as (upstream, running):
-            for turn in range(windows):
+        with scene(labels, build, proxy_core, load_core, self.pace, self.events, self.settings) as (upstream, running):
+            for turn in range(-self.first, windows):
                 for peer in stats.rotated(running, turn):
                     progress.say(f"{self.name}: window {turn + 1} of {windows}, {peer.label}")
-                    taken[peer.label].append(self.window(peer, upstream, load_core, build))
+                    figures = self.window(peer, upstream, load_core, build)
+                    if turn >= 0:
+                        taken[peer.label].append(figures)
         return taken
 
     def window(self, peer, upstream, core, build):
@@ -113,20 +116,22 @@ def saturated(name, title, body, connections=64, **more):
                     **more)
 
 
-def streams(name, title, count, answers=1, **more):
-    """A fixed number of streams, from the first request to the last event."""
-    return Windowed(name, title, more.pop("per", "event"), ("--connections", count, "--stream", "--answers", answers), **more)
+def streams(name, title, count, answers=1, pace=0, **more):
+    """A fixed number of streams, from the first request to the last event. Paced ones begin one after the other, within the time between two events of one."""
+    spread = ("--rate", count * pace) if pace else ()
+    return Windowed(name, title, more.pop("per", "event"), ("--connections", count, "--stream", "--answers", answers, *spread),
+                    pace=pace, first=1, **more)
 
 
 MEASUREMENTS = [
     saturated("rps64", "requests of 300 B, 64 connections", 300),
     saturated("rps64-8k", "requests of 8 KB, 64 connections", 8192),
     saturated("rps64-128k", "requests of 128 KB, 64 connections", 131072),
-    streams("sse-5k", "100 streams, 5,000 events a second together", 100, rate=5000, events=100, windows=9),
-    streams("sse-40k", "400 streams, 40,000 events a second together", 400, rate=40000, windows=9),
+    streams("sse-5k", "100 streams, 5,000 events a second together", 100, pace=50, events=100, windows=9),
+    streams("sse-40k", "400 streams, 40,000 events a second together", 400, pace=100, windows=9),
     streams("sse-flood", "64 streams as fast as they go", 64, answers=5),
     streams("gather", "400 streams, 40,000 tokens a second: passed on, and put together to whole answers", 400, per="token",
-            rate=40000, windows=9, labels=("seawall", "seawall" + AGAIN, "seawall-gathered")),
+            pace=100, windows=9, labels=("seawall", "seawall" + AGAIN, "seawall-gathered")),
     saturated("lat1", "delay of one caller that asks again at once", 300, connections=1, labels=(*PROXIES, "direct")),
     Windowed("lat64", "delay at 10,000 requests a second on 64 connections", "answer",
              ("--connections", 64, "--body", 300, "--rate", 10000, "--seconds", 0.5, "--warm", 0.1),

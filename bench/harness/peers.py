@@ -15,6 +15,7 @@ import time
 from harness import machine
 
 READY_SECONDS = 60
+WAITING_MAX = 10000  # one caller stands for all: its requests may wait until the gateway has learned how many the upstream takes
 BODY = {"model": "bench-model", "messages": [{"role": "user", "content": "Hello"}]}
 
 
@@ -100,11 +101,11 @@ class Peer:
 
 
 class Upstream(Peer):
-    def __init__(self, build, folder, cores, rate=0, events=200):
-        super().__init__("upstream", build, folder, None, cores, rate=rate, events=events)
+    def __init__(self, build, folder, cores, pace=0, events=200):
+        super().__init__("upstream", build, folder, None, cores, pace=pace, events=events)
 
     def command(self):
-        return [self.build / "bench" / "load" / "bench_upstream", "--port", self.port, "--rate", self.settings["rate"],
+        return [self.build / "bench" / "load" / "bench_upstream", "--port", self.port, "--pace", self.settings["pace"],
                 "--events", self.settings["events"]]
 
 
@@ -211,6 +212,7 @@ class Seawall(Peer):
     def command(self):
         config = {"service": {"listen": [f"127.0.0.1:{self.port}"], "workers": self.workers,
                               "metrics": f"127.0.0.1:{machine.free_port()}"},
+                  "limits": {"waiting": WAITING_MAX, "waiting_per_identity": WAITING_MAX},
                   "pools": [{"name": "engine", "backends": [{"url": f"http://127.0.0.1:{self.upstream_port}"}], **self.settings}],
                   "models": [{"name": "bench-model", "pool": "engine"}]}
         (self.folder / "seawall.yaml").write_text(json.dumps(config, indent=1))

@@ -13,14 +13,14 @@ def kind_of(label):
 
 
 @contextlib.contextmanager
-def scene(labels, build, proxy_core, load_core, rate=0, events=200, settings=lambda label: {}):
+def scene(labels, build, proxy_core, load_core, pace=0, events=200, settings=lambda label: {}):
     """(upstream, peers), ready; gone at the end, whatever happens."""
     # Not below a private folder: Seawall's gateway gives up root's rights and still reads its own.
     folder = pathlib.Path(tempfile.mkdtemp(prefix="seawall-bench-"))
     folder.chmod(0o755)
     started = []
     try:
-        upstream = peers.Upstream(build, folder, load_core, rate, events)
+        upstream = peers.Upstream(build, folder, load_core, pace, events)
         started.append(upstream)
         upstream.start().wait_ready()
         for label in labels:

@@ -11,7 +11,7 @@ from harness.scene import scene
 SETTLE_SECONDS = 1.0   # until what has just happened has left its traces
 IDLE_SECONDS = 10.0
 HOLDS = ("seawall", "nginx", "haproxy", "floor")
-EVENTS_RATE = 2500     # a second, of all open streams together: each brings some, none ends
+EVENTS_PACE = 1        # a second, of each open stream; none ends
 EVENTS_ENDLESS = 4000000
 
 
@@ -50,8 +50,8 @@ class Memory:
 
     def window(self, label, build):
         proxy_core, load_core = machine.cores()
-        rate = EVENTS_RATE if "--stream" in self.load else 0
-        with scene([label], build, proxy_core, load_core, rate, EVENTS_ENDLESS) as (_, (peer,)):
+        pace = EVENTS_PACE if "--stream" in self.load else 0
+        with scene([label], build, proxy_core, load_core, pace, EVENTS_ENDLESS) as (_, (peer,)):
             time.sleep(SETTLE_SECONDS)
             before = machine.memory(peer.pids())
             command = machine.pinned(load_core, build / "bench" / "load" / "bench_load", "--port", peer.port,

@@ -2,11 +2,11 @@
 /*
  * A fixed engine that costs next to nothing: it looks at as little of a request as it can and answers like vLLM.
  *
- *     upstream --port N [--rate EVENTS] [--events N]
+ *     upstream --port N [--pace EVENTS] [--events N]
  *
  * GET /v1/models lists one model. A call with "stream":true gets --events events (and usage, where it asks for it), each with
- * the time of its sending in its text; any other call gets one whole answer. With --rate, so many events leave in a second,
- * all streams together, each stream in its turn; without it each stream goes as fast as its socket takes it.
+ * the time of its sending in its text; any other call gets one whole answer. With --pace, so many events of each stream leave in
+ * a second, the first at once; without it each stream goes as fast as its socket takes it.
  *
  * One thread, edge-triggered, no epoll_ctl after a connection's first.
  */
@@ -35,14 +35,14 @@ struct client {
     uint32_t events_left; /* of a stream, with the last part that ends it */
     bool wants_usage;
     struct list turn; /* in `streams` while its stream is paced */
+    uint64_t due_ns;
 };
 
 static struct {
     unsigned port;
-    uint64_t rate, events;
-    uint64_t due_ns; /* of the next paced event */
+    uint64_t pace, events;
     int poller;
-    struct list streams;
+    struct list streams; /* paced, by the time at which their next event is due */
 } engine = {.events = 200};
 
 static const char models_text[] = "{\"object\":\"list\",\"data\":[{\"id\":\"" MODEL
@@ -171,8 +171,15 @@ static void send_events(struct client *client, uint32_t count)
 
 static void flood(struct client *client)
 {
-    while (engine.rate == 0 && client->events_left > 0 && client->writable)
+    while (engine.pace == 0 && client->events_left > 0 && client->writable)
         send_events(client, FLOOD_EVENTS);
+}
+
+static void pace(struct client *client)
+{
+    client->due_ns = now_ns() + NS_PER_S / engine.pace;
+    list_push_back(&engine.streams, &client->turn); /* all have the same interval */
+    send_events(client, 1);
 }
 
 static void begin_stream(struct client *client, struct span request)
@@ -190,28 +197,29 @@ static void begin_stream(struct client *client, struct span request)
     client->events_left = (uint32_t)engine.events + 1;
     client->wants_usage = span_find(request, SPAN("\"include_usage\":true")) >= 0;
     client_send(client, first, first_len);
-    if (engine.rate == 0) {
+    if (engine.pace == 0) {
         flood(client);
         return;
     }
-    if (list_empty(&engine.streams))
-        engine.due_ns = now_ns();
-    list_push_back(&engine.streams, &client->turn);
+    pace(client);
 }
 
-/* Paced events that are due, to one stream after the other. */
+/* When the next paced event is due; 0: none is. */
+static uint64_t next_due_ns(void)
+{
+    struct list *first = list_first(&engine.streams);
+    return first ? list_entry(first, struct client, turn)->due_ns : 0;
+}
+
 static void run_streams(void)
 {
-    uint64_t now = now_ns();
-    for (int i = 0; i < CATCH_UP_MAX && engine.due_ns <= now; i++) {
-        struct list *first = list_first(&engine.streams);
-        if (!first)
-            return;
-        struct client *client = list_entry(first, struct client, turn);
-        list_remove(first);
-        list_push_back(&engine.streams, first);
+    uint64_t now = now_ns(), due_ns;
+    for (int i = 0; i < CATCH_UP_MAX && (due_ns = next_due_ns()) > 0 && due_ns <= now; i++) {
+        struct client *client = list_entry(list_first(&engine.streams), struct client, turn);
+        list_remove(&client->turn);
+        list_push_back(&engine.streams, &client->turn);
+        client->due_ns = due_ns + NS_PER_S / engine.pace;
         send_events(client, 1);
-        engine.due_ns += NS_PER_S / engine.rate;
     }
 }
 
@@ -317,21 +325,21 @@ static void accept_all(int listener)
 static void read_options(int argc, char **argv)
 {
     static const struct option known[] = {{"port", required_argument, NULL, 'p'},
-                                          {"rate", required_argument, NULL, 'r'},
+                                          {"pace", required_argument, NULL, 'r'},
                                           {"events", required_argument, NULL, 'e'},
                                           {NULL, 0, NULL, 0}};
     for (int option; (option = getopt_long(argc, argv, "", known, NULL)) >= 0;) {
         if (option == 'p')
             engine.port = (unsigned)number_option("port", optarg, 65535);
         else if (option == 'r')
-            engine.rate = number_option("rate", optarg, 10000000);
+            engine.pace = number_option("pace", optarg, 100000);
         else if (option == 'e')
             engine.events = number_option("events", optarg, UINT32_MAX - 1);
         else
             exit(2);
     }
     if (engine.port == 0 || optind < argc)
-        die("usage: upstream --port N [--rate EVENTS] [--events N]");
+        die("usage: upstream --port N [--pace EVENTS] [--events N]");
 }
 
 int main(int argc, char **argv)
@@ -345,8 +353,7 @@ int main(int argc, char **argv)
     int listener = listen_on(engine.port);
     poller_add(engine.poller, listener, EPOLLIN, NULL);
     for (;;) {
-        bool idle = list_empty(&engine.streams);
-        size_t count = poller_wait(engine.poller, events, idle ? 0 : engine.due_ns);
+        size_t count = poller_wait(engine.poller, events, next_due_ns());
         for (size_t i = 0; i < count; i++) {
             struct client *client = events[i].data.ptr;
             if (!client) {

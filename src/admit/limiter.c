@@ -33,7 +33,7 @@
 
 void limiter_init(struct limiter *limiter)
 {
-    *limiter = (struct limiter){.limit = LIMITER_START};
+    *limiter = (struct limiter){.limit = LIMITER_START, .starts = true};
 }
 
 /* ---- what the engine says ------------------------------------------------------------------ */
@@ -277,9 +277,17 @@ static double lowered(double limit, double g, uint32_t under_way)
     return fmax(lower, fmin(limit, LIMITER_LEAST * under_way));
 }
 
-static double raised(double limit, uint32_t under_way)
+static double raised(double limit, bool starts, uint32_t under_way)
 {
-    return under_way >= LIMITER_USED * limit ? limit + WEIGHT_NEW * sqrt(limit) : limit;
+    double step = starts ? limit / 2 : sqrt(limit);
+    return under_way >= LIMITER_USED * limit ? limit + WEIGHT_NEW * step : limit;
+}
+
+/* Many prompts that come at once wait for one another at first, so a residual tells only when it is no longer tolerated. */
+static bool feels_load(const struct limiter *limiter, double g_residual)
+{
+    double felt = 1 + LIMITER_START_SHARE * (LIMITER_TPOT_TOLERANCE - 1);
+    return g_residual < 1 || limiter->tpot.p50 > felt * limiter->tpot.low;
 }
 
 bool limiter_tick(struct limiter *limiter, uint32_t under_way, uint64_t now_ms)
@@ -299,11 +307,12 @@ bool limiter_tick(struct limiter *limiter, uint32_t under_way, uint64_t now_ms)
         return false;
 
     uint32_t before = limiter_limit(limiter);
+    limiter->starts = limiter->starts && !feels_load(limiter, g_residual);
     double g_new = fmin(tpot_new ? g_tpot : 1, residual_new ? g_residual : 1);
     if (g_new < 1)
         limiter->limit = within(limiter, lowered(limiter->limit, g_new, under_way));
     else if (fmin(g_tpot, g_residual) >= 1)
-        limiter->limit = within(limiter, raised(limiter->limit, under_way));
+        limiter->limit = within(limiter, raised(limiter->limit, limiter->starts, under_way));
     return limiter_limit(limiter) != before;
 }
 

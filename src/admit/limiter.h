@@ -12,6 +12,9 @@
  *                            L = 0.8 L + 0.2 (g L + [√L when g = 1]), within [LIMITER_MIN, cap]; not raised while less than LIMITER_USED × L
  *                            is under way, and not lowered below LIMITER_LEAST × what is: more would say nothing until calls have ended
  *
+ * Slow start: until TPOT₅₀ has once been a LIMITER_START_SHARE of the way to what is tolerated, or e₅₀ all of it, L rises by L / 2 in place of √L, which is tenfold in five
+ * seconds; else an engine for a thousand calls would stand half empty for a minute after a start.
+ *
  * It rests where TPOT is at its tolerance; gradient2 adds √L always and so rests as far beyond it as 1/(1 − 1/√L), which at 16 calls is a third. A signal without a
  * new sample never lowers L, but keeps it from rising while what it showed last is bad, for LIMITER_QUIET_TICKS.
  *
@@ -36,7 +39,8 @@
 #define LIMITER_MIN 2
 #define LIMITER_SLOTS_KEPT 16      /* of an engine with slots: its operator chose them, and they are used however slow they make each other */
 #define LIMITER_START 32           /* calls at once, of an engine that says nothing */
-#define LIMITER_MAX 4096
+#define LIMITER_START_SHARE 0.25
+#define LIMITER_MAX 16384
 #define LIMITER_KV_SHARE 0.9
 #define LIMITER_TPOT_TOLERANCE 1.35
 #define LIMITER_RESIDUAL_SLACK_US 250000.0
@@ -79,6 +83,7 @@ struct limiter {
     struct limiter_line ttft; /* µs, by prompt tokens, while little was under way */
     struct limiter_line pace; /* median TPOT in µs, by calls under way, of the last seconds */
     bool slow;                /* the pace was off, and is not good yet */
+    bool starts;              /* slow start: no load was felt yet */
     uint64_t ticked_ms;
 };
 

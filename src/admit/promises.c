@@ -9,7 +9,7 @@
 #include "base/random.h"
 
 #define BUCKETS PROMISES_MAX
-#define NOBODY UINT32_MAX
+#define NOBODY 0
 
 _Static_assert((TICKET_AHEAD_MS_MAX + TICKET_LATE_MS) / TICKET_SPACING_MS_MIN < PROMISES_MAX,
                "a promise of one class that is out would be forgotten");
@@ -19,7 +19,7 @@ struct promise {
     uint64_t network, identity;
     uint64_t serial, due_ms;
     uint32_t work_ms; /* that it takes of the plan */
-    uint32_t next;    /* of its bucket; NOBODY: the last */
+    uint32_t next;    /* of its bucket, as a link */
     uint8_t class;
     bool out;
 };
@@ -29,7 +29,8 @@ struct promises {
     struct mac_key hash_key;
     uint32_t first, count; /* of the ring */
     uint32_t out;
-    uint32_t buckets[BUCKETS];
+    uint32_t buckets
+        [BUCKETS]; /* links: a place in the ring and 1; NOBODY: none. Zero, so that nothing of it is touched before it is used */
     struct promise ring[PROMISES_MAX];
 };
 
@@ -40,13 +41,17 @@ struct promises *promises_new(const struct mac_key *key)
         return NULL;
     ticket_plan_init(&promises->plan, key);
     random_bytes(&promises->hash_key, sizeof(promises->hash_key));
-    memset(promises->buckets, 0xff, sizeof(promises->buckets));
     return promises;
 }
 
 void promises_free(struct promises *promises)
 {
     mem_free(promises);
+}
+
+static struct promise *linked(struct promises *promises, uint32_t link)
+{
+    return &promises->ring[link - 1];
 }
 
 static uint32_t *bucket_of(struct promises *promises, uint64_t network)
@@ -59,8 +64,8 @@ static void drop(struct promises *promises, uint32_t at)
 {
     struct promise *promise = &promises->ring[at];
     uint32_t *link = bucket_of(promises, promise->network);
-    while (*link != at)
-        link = &promises->ring[*link].next;
+    while (*link != at + 1)
+        link = &linked(promises, *link)->next;
     *link = promise->next;
     promise->out = false;
     promises->out--;
@@ -89,7 +94,8 @@ static void forget_over(struct promises *promises, uint64_t wall_ms)
 
 /* What a network has, and which is the identity's; NOBODY: none. */
 struct share {
-    uint32_t own, count;
+    uint32_t own; /* a link */
+    uint32_t count;
     uint64_t work_ms; /* that is still to come */
 };
 
@@ -97,16 +103,16 @@ static struct share share_of(struct promises *promises, const struct fair_place 
                              uint64_t wall_ms)
 {
     struct share share = {.own = NOBODY};
-    uint32_t at = *bucket_of(promises, place->network);
-    for (; at != NOBODY; at = promises->ring[at].next) {
-        const struct promise *promise = &promises->ring[at];
+    uint32_t link = *bucket_of(promises, place->network);
+    for (; link != NOBODY; link = linked(promises, link)->next) {
+        const struct promise *promise = linked(promises, link);
         if (promise->network != place->network || promise->class != place->class ||
             is_over(promise, wall_ms))
             continue;
         share.count++;
         share.work_ms += promise->due_ms > wall_ms ? promise->work_ms : 0;
         if (promise->identity == place->identity)
-            share.own = at;
+            share.own = link;
     }
     return share;
 }
@@ -126,7 +132,7 @@ static void remember(struct promises *promises, const struct fair_place *place,
                                           .next = *bucket,
                                           .class = (uint8_t)place->class,
                                           .out = true};
-    *bucket = at;
+    *bucket = at + 1;
     promises->out++;
 }
 
@@ -147,7 +153,7 @@ bool promises_make(struct promises *promises, const struct fair_place *place, ui
     forget_over(promises, wall_ms);
     struct share share = share_of(promises, place, wall_ms);
     if (share.own != NOBODY) {
-        const struct promise *own = &promises->ring[share.own];
+        const struct promise *own = linked(promises, share.own);
         uint64_t soonest_ms = wall_ms + TICKET_SOONEST_MS;
         *ret_ticket = (struct ticket){
             .serial = own->serial,
@@ -173,16 +179,16 @@ void promises_write(const struct promises *promises, const struct ticket *ticket
 }
 
 /* By what is remembered. */
-static enum ticket_verdict claim_own(struct promises *promises, uint32_t at, bool room,
+static enum ticket_verdict claim_own(struct promises *promises, uint32_t link, bool room,
                                      uint64_t wall_ms, uint32_t *ret_wait_ms)
 {
-    const struct promise *promise = &promises->ring[at];
+    const struct promise *promise = linked(promises, link);
     if (!room && wall_ms + TICKET_EARLY_MS < promise->due_ms) {
         *ret_wait_ms = (uint32_t)(promise->due_ms - wall_ms);
         return TICKET_EARLY;
     }
     ticket_use(&promises->plan, promise->serial);
-    drop(promises, at);
+    drop(promises, link - 1);
     return TICKET_DUE;
 }
 

@@ -40,6 +40,8 @@ struct shard {
 
 struct profiles {
     struct shard shards[PROFILES_SHARDS];
+    uint32_t *
+        tables; /* of all shards, in one piece: fresh from the kernel, so that what is empty takes no memory */
 };
 
 /* ── places ── */
@@ -501,15 +503,15 @@ static uint32_t bits_for(uint32_t slots_max)
     return bits;
 }
 
-static int shard_init(struct shard *shard, uint32_t slots_max)
+static int shard_init(struct shard *shard, uint32_t slots_max, uint32_t *table)
 {
     shard->slots_max = slots_max;
     shard->table_bits = bits_for(slots_max);
+    shard->table = table;
     shard->newest = shard->oldest = shard->free_first = SLOT_NONE;
     shard->chunks = mem_array(slots_max / CHUNK_SLOTS + 1, sizeof(struct slot *));
-    shard->table = mem_array((size_t)1 << shard->table_bits, sizeof(uint32_t));
     shard->changed = mem_array(slots_max / 64 + 1, sizeof(uint64_t));
-    return shard->chunks && shard->table && shard->changed ? 0 : -ENOMEM;
+    return shard->chunks && shard->changed ? 0 : -ENOMEM;
 }
 
 struct profiles *profiles_new(uint32_t identities_max)
@@ -521,8 +523,11 @@ struct profiles *profiles_new(uint32_t identities_max)
     for (size_t i = 0; i < PROFILES_SHARDS; i++)
         check(pthread_mutex_init(&profiles->shards[i].lock, NULL) == 0);
     uint32_t slots_max = (identities_max + PROFILES_SHARDS - 1) / PROFILES_SHARDS;
+    size_t table = (size_t)1 << bits_for(slots_max);
+    profiles->tables = mem_array(PROFILES_SHARDS * table, sizeof(uint32_t));
     for (size_t i = 0; i < PROFILES_SHARDS; i++)
-        if (shard_init(&profiles->shards[i], slots_max) < 0) {
+        if (!profiles->tables ||
+            shard_init(&profiles->shards[i], slots_max, profiles->tables + i * table) < 0) {
             profiles_free(profiles);
             return NULL;
         }
@@ -534,7 +539,6 @@ static void shard_release(struct shard *shard)
     for (uint32_t i = 0; shard->chunks && i <= shard->slots_max / CHUNK_SLOTS; i++)
         mem_free(shard->chunks[i]);
     mem_free(shard->chunks);
-    mem_free(shard->table);
     mem_free(shard->changed);
     pthread_mutex_destroy(&shard->lock);
 }
@@ -545,5 +549,6 @@ void profiles_free(struct profiles *profiles)
         return;
     for (size_t i = 0; i < PROFILES_SHARDS; i++)
         shard_release(&profiles->shards[i]);
+    mem_free(profiles->tables);
     mem_free(profiles);
 }

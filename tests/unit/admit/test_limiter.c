@@ -153,6 +153,28 @@ static void a_calm_shows_what_a_flood_from_the_start_hid(void **state)
     assert_near(limit, knee(1), 0.7, 1.4);
 }
 
+/* An engine for many is not left half empty for a minute after a start. */
+static void an_engine_for_hundreds_is_full_within_seconds(void **state)
+{
+    (void)state;
+    engine.half_speed = 1e9;
+    engine.prompt_token_us = 5;
+    drive(&chat, FLOOD, 6);
+    assert_true(limiter_limit(&limiter) >= 300);
+}
+
+/* ... and one that feels its load is not run over meanwhile. */
+static void a_slow_start_ends_before_the_knee(void **state)
+{
+    (void)state;
+    drive(&chat, 2, 30);
+    double most = 0;
+    for (unsigned i = 0; i < 50; i++)
+        most = fmax(most, drive(&chat, FLOOD, 1));
+    assert_true(most < 1.35 * knee(1));
+    assert_false(limiter.starts);
+}
+
 static void half_an_hour_of_flood_teaches_nothing_wrong(void **state)
 {
     (void)state;
@@ -444,6 +466,8 @@ int main(void)
         TEST(finds_the_knee_from_above),
         TEST(finds_the_knee_in_a_flood_from_the_start),
         TEST(a_calm_shows_what_a_flood_from_the_start_hid),
+        TEST(an_engine_for_hundreds_is_full_within_seconds),
+        TEST(a_slow_start_ends_before_the_knee),
         TEST(half_an_hour_of_flood_teaches_nothing_wrong),
         TEST(floods_that_come_and_go_teach_nothing_wrong),
         TEST(finds_the_slots_of_a_silent_engine),

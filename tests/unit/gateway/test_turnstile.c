@@ -12,6 +12,7 @@
 #include "relay/backend.h"
 
 #include <pthread.h>
+#include <sched.h>
 
 #define WORKERS 4
 #define WALL_MS UINT64_C(1795514400000)
@@ -263,8 +264,10 @@ static void *work(void *arg)
         while (state == TURN_WAITING) {
             struct turn *next = turnstile_news(turnstile, worker, &state);
             check(!next || next == &turn);
-            if (!next)
+            if (!next) {
                 state = TURN_WAITING;
+                (void)sched_yield();
+            }
         }
         check(state == TURN_RUNNING);
         check(turnstile_progress(turnstile, &turn, 1, 1000) == 0);
