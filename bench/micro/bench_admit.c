@@ -7,14 +7,15 @@
  *   full        one arrives when its identity has the most that it may have waiting
  *   pass        nobody waits
  *
- * `gate/decision`: the same at a gate over four backends with 8 places each: one asks, one ends, the next has its turn and goes to a backend. `prefix/chain`: the hashes
- * of a prompt of 2 KB; `prefix/match`: a prompt of 16 blocks that none of four backends knows.
+ * `prefix/chain`: the hashes of a prompt of 2 KB; `prefix/match`: a prompt of 16 blocks that none of four backends knows.
  *
  * `limiter/…`: an output token; a first token; a tick with all the samples that it keeps. `ticket/…`: one given out and written; one that is forged, and so one that is
  * early, refused.
  */
-#include "admit/gate.h"
+#include "admit/fair_queue.h"
+#include "admit/limiter.h"
 #include "admit/predictor.h"
+#include "admit/prefix.h"
 #include "admit/ticket.h"
 #include "base/alloc.h"
 #include "base/random.h"
@@ -23,6 +24,7 @@
 #define IDENTITIES 100000
 #define NETWORKS 10000
 #define SPARE 1024
+#define BACKENDS 4
 
 static const struct fair_limits limits = {{8, 2, 1}, 1 << 17, 4};
 
@@ -127,91 +129,7 @@ static void repeat_pass(void *arg, uint64_t times)
     }
 }
 
-/* ---- the gate ---------------------------------------------------------------------------------------- */
-
-#define BACKENDS 4
-#define PLACES 8
-#define NOW_MS 1000000
-
-static struct {
-    struct gate *gate;
-    struct turn *turns; /* IDENTITIES that wait at first, those that run, and SPARE */
-    struct turn **idle;
-    size_t idle_count;
-    struct turn *running[BACKENDS * PLACES]; /* a ring */
-    size_t running_at;
-    struct prefix prefix;
-} gated;
-
-static enum turn_state ask_gate(uint64_t now_ms)
-{
-    uint64_t identity = random_below(IDENTITIES);
-    struct turn *turn = gated.idle[--gated.idle_count];
-    const struct gate_ask ask = {.place = {FAIR_UNKNOWN, identity % NETWORKS, identity},
-                                 .prompt_tokens = 20 + random_below(1000),
-                                 .output_expected = 20 + random_below(1000),
-                                 .prefix = &gated.prefix};
-    enum turn_state state = gate_ask(gated.gate, turn, &ask, now_ms);
-    if (state == TURN_RUNNING)
-        gated.running[gated.running_at++ % COUNT_OF(gated.running)] = turn;
-    if (state == TURN_REFUSED) {
-        gate_end(gated.gate, turn, 0, 0, now_ms);
-        gated.idle[gated.idle_count++] = turn;
-    }
-    return state;
-}
-
-/* The one that has run longest ends; another has its turn. */
-static void end_one(uint64_t now_ms)
-{
-    struct turn **at = &gated.running[gated.running_at++ % COUNT_OF(gated.running)];
-    gate_end(gated.gate, *at, (*at)->prompt_tokens, (*at)->output_expected / 2, now_ms);
-    gated.idle[gated.idle_count++] = *at;
-    *at = gate_news(gated.gate, 0);
-    check(*at && (*at)->state == TURN_RUNNING);
-}
-
-static void repeat_decision(void *arg, uint64_t times)
-{
-    (void)arg;
-    while (times-- > 0) {
-        (void)ask_gate(NOW_MS);
-        end_one(NOW_MS);
-        while (gated.idle_count > 2 * SPARE) /* some asked in vain */
-            (void)ask_gate(NOW_MS);
-    }
-}
-
-static void make_gate(void)
-{
-    const struct gate_limits gate_limits = {
-        .fair = limits, .wait_ms_max = 3600000, .siege_wait_ms_max = 3600000, .calls_max = PLACES};
-    size_t count = IDENTITIES + COUNT_OF(gated.running) + SPARE;
-    gated.gate = gate_new(&gate_limits, BACKENDS, 1);
-    gated.turns = mem_array(count, sizeof(*gated.turns));
-    gated.idle = mem_array(count, sizeof(struct turn *));
-    check(gated.gate && gated.turns && gated.idle);
-    for (size_t i = 0; i < count; i++)
-        gated.idle[gated.idle_count++] = &gated.turns[i];
-    prefix_begin(&gated.prefix, &(struct mac_key){{1}});
-    prefix_add(&gated.prefix, span_of((char[2048]){1}, 2048), false);
-    while (gated.idle_count > SPARE)
-        (void)ask_gate(1);
-    for (uint64_t ms = GATE_TICK_MS; ms < 100 * GATE_TICK_MS;
-         ms += GATE_TICK_MS) { /* it learns what it can do */
-        end_one(ms);
-        gate_tick(gated.gate, ms);
-    }
-}
-
-static void drop_gate(void)
-{
-    for (size_t i = 0; i < IDENTITIES + COUNT_OF(gated.running) + SPARE; i++)
-        gate_end(gated.gate, &gated.turns[i], 0, 0, NOW_MS);
-    gate_free(gated.gate);
-    mem_free(gated.turns);
-    mem_free(gated.idle);
-}
+/* ---- beside it ---------------------------------------------------------------------------------------- */
 
 static void repeat_chain(void *arg, uint64_t times)
 {
@@ -332,7 +250,6 @@ int main(int argc, char **argv)
         {"queue/newcomer", 0, repeat_newcomer, &strangers},
         {"queue/full", 0, repeat_full, &crowd},
         {"queue/pass", 0, repeat_pass, &calm},
-        {"gate/decision", 0, repeat_decision, NULL},
         {"prefix/chain", 2048, repeat_chain, NULL},
         {"prefix/match", 0, repeat_match, NULL},
         {"predictor/output", 0, repeat_predict, NULL},
@@ -350,11 +267,9 @@ int main(int argc, char **argv)
     make_crowd(&crowd, IDENTITIES);
     make_crowd(&strangers, IDENTITIES);
     make_crowd(&calm, 0);
-    make_gate();
     int status = bench_main(argc, argv, benches, COUNT_OF(benches));
     drop_crowd(&crowd);
     drop_crowd(&strangers);
     drop_crowd(&calm);
-    drop_gate();
     return status;
 }
