@@ -161,14 +161,14 @@ struct fair_seat *fair_heap_late(const struct fair_heap *heap, uint32_t looks)
 /* Whoever is not before it has nobody below who is. */
 double fair_heap_price_before(const struct fair_heap *heap, const struct fair_seat *seat, double most)
 {
+    const struct fair_slot *own = &heap->slots[place_of(heap, seat)];
     uint32_t stack[FAIR_HEAP_LOOKS * (CHILDREN - 1) + 1], depth = 0; /* a look takes one and leaves four */
     double price = 0;
-    if (heap->count > 0)
-        stack[depth++] = 0;
+    stack[depth++] = 0;
     for (uint32_t looks = 0; depth > 0 && looks < FAIR_HEAP_LOOKS && price <= most; looks++) {
         uint32_t at = stack[--depth], end = MIN(at * CHILDREN + 1 + CHILDREN, heap->count);
         const struct fair_slot *slot = &heap->slots[at];
-        if (slot->seat == seat || !fair_seat_before(slot->seat, seat))
+        if (slot == own || !before(slot, own))
             continue;
         price += slot->price;
         for (uint32_t child = at * CHILDREN + 1; child < end; child++)

@@ -15,32 +15,37 @@
 
 #include "admit/fair_heap.h"
 #include "base/alloc.h"
-#include "base/mac.h"
 #include "base/random.h"
 
-#define BUCKETS_MAX ((size_t)1 << 20)
+#define BUCKET_BITS_MIN 6
+#define BUCKET_BITS_MAX 20
 #define TIDY_EVERY 4 /* arrivals; a look at one costs as much as a third of a turn */
 
 enum level { LEVEL_ROOT, LEVEL_CLASS, LEVEL_NETWORK, LEVEL_IDENTITY };
 
+/* What a turn touches stands together. */
 struct fair_node {
-    uint64_t id;
-    struct fair_node *parent;
-    struct fair_node *bucket_next;
     struct fair_seat seat;
-    uint32_t weight;
-    enum level level;
     double base;
+    struct fair_node *parent;
     uint64_t running_price; /* of all that runs below it */
-    uint32_t parts;         /* children; of an identity: entries that wait or run */
-    uint32_t waiting;       /* entries of an identity */
+    uint32_t weight;
+    uint32_t parts; /* children; of an identity: entries that wait or run */
+    enum level level;
     uint32_t bucket;
     union {
-        struct fair_heap heap;
-        struct list entries; /* of an identity */
+        struct {
+            struct fair_heap heap;
+            double served_max;
+            double virtual_time; /* of a class or network, while children wait */
+        };
+        struct { /* of an identity */
+            struct list entries;
+            uint32_t waiting;
+        };
     };
-    double served_max;
-    double virtual_time; /* of a class or network, while children wait */
+    uint64_t id;
+    struct fair_node *bucket_next;
     struct list remembered_link;
 };
 
@@ -60,8 +65,8 @@ struct fair_queue {
     size_t nodes;
     uint32_t waiting, running;
     uint64_t number;
-    struct mac_key hash_key;
-    uint32_t bucket_mask;
+    uint64_t factors[2]; /* odd; of the hash */
+    uint32_t bucket_bits;
     struct fair_node **buckets; /* never grows: a lock is held */
 };
 
@@ -72,23 +77,23 @@ static struct fair_node *node_of(struct fair_seat *seat)
 
 /* ---- nodes --------------------------------------------------------------------------------- */
 
-/* Of a place's identity, or of its network alone. */
-static uint32_t bucket_of(const struct fair_queue *queue, const struct fair_place *place,
-                          enum level level)
+/* Of a place's identity, or of its network alone: the upper bits of products (Dietzfelbinger et al., 1997). Networks and identities are keyed hashes or random numbers
+ * already, so nobody chooses them; the factors keep one who knows some of them from knowing their buckets. */
+static uint32_t bucket_of(const struct fair_queue *queue, const struct fair_place *place, enum level level)
 {
-    uint64_t key[3] = {(uint64_t)place->class << 8 | level, place->network,
-                       level == LEVEL_IDENTITY ? place->identity : 0};
-    return (uint32_t)mac_64(&queue->hash_key, span_of(key, sizeof(key))) & queue->bucket_mask;
+    uint64_t below = (uint64_t)place->class << 8 | level;
+    if (level == LEVEL_IDENTITY)
+        below += place->identity;
+    uint64_t sum = queue->factors[0] * place->network + queue->factors[1] * below;
+    return (uint32_t)(sum >> (64 - queue->bucket_bits));
 }
 
-static bool is_network(const struct fair_queue *queue, const struct fair_node *node,
-                       const struct fair_place *place)
+static bool is_network(const struct fair_queue *queue, const struct fair_node *node, const struct fair_place *place)
 {
     return node->id == place->network && node->parent == &queue->classes[place->class];
 }
 
-static struct fair_node *find_network(const struct fair_queue *queue, uint32_t bucket,
-                                      const struct fair_place *place)
+static struct fair_node *find_network(const struct fair_queue *queue, uint32_t bucket, const struct fair_place *place)
 {
     struct fair_node *node = queue->buckets[bucket];
     while (node && !is_network(queue, node, place))
@@ -96,8 +101,7 @@ static struct fair_node *find_network(const struct fair_queue *queue, uint32_t b
     return node;
 }
 
-static struct fair_node *find_identity(const struct fair_queue *queue, uint32_t bucket,
-                                       const struct fair_place *place)
+static struct fair_node *find_identity(const struct fair_queue *queue, uint32_t bucket, const struct fair_place *place)
 {
     struct fair_node *node = queue->buckets[bucket];
     while (node && (node->id != place->identity || !is_network(queue, node->parent, place)))
@@ -114,8 +118,7 @@ static void revive(struct fair_queue *queue, struct fair_node *node)
 }
 
 /* A new child of `parent`; NULL when out of memory. */
-static struct fair_node *node_new(struct fair_queue *queue, struct fair_node *parent, uint64_t id,
-                                  uint32_t bucket)
+static struct fair_node *node_new(struct fair_queue *queue, struct fair_node *parent, uint64_t id, uint32_t bucket)
 {
     if (fair_heap_reserve(&parent->heap, parent->parts + 1) < 0)
         return NULL;
@@ -193,13 +196,17 @@ static void forget(struct fair_queue *queue, struct fair_node *node)
     let_go(queue, parent);
 }
 
+/* Is it still to be remembered? Then longest of all. */
+static void look_at(struct fair_queue *queue, struct fair_node *node)
+{
+    revive(queue, node);
+    let_go(queue, node);
+}
+
 void fair_queue_tidy(struct fair_queue *queue, size_t nodes)
 {
-    for (size_t looks = MIN(nodes, queue->remembered_count); looks > 0; looks--) {
-        struct fair_node *node = first_remembered(queue);
-        revive(queue, node);
-        let_go(queue, node);
-    }
+    for (size_t looks = MIN(nodes, queue->remembered_count); looks > 0; looks--)
+        look_at(queue, first_remembered(queue));
 }
 
 /* Node of the place, made when there is none; NULL when out of memory. */
@@ -366,8 +373,7 @@ static void begin_running(struct fair_queue *queue, struct fair_entry *entry)
 }
 
 /* Gives the entry its node. 0 or -ENOMEM. */
-static int enter(struct fair_queue *queue, struct fair_entry *entry, const struct fair_place *place,
-                 uint64_t price)
+static int enter(struct fair_queue *queue, struct fair_entry *entry, const struct fair_place *place, uint64_t price)
 {
     check((unsigned)place->class < FAIR_CLASSES);
     struct fair_node *leaf = identity_of(queue, place);
@@ -382,13 +388,18 @@ static int enter(struct fair_queue *queue, struct fair_entry *entry, const struc
     return 0;
 }
 
+static void tidy_now_and_then(struct fair_queue *queue)
+{
+    if (queue->number % TIDY_EVERY == 0)
+        fair_queue_tidy(queue, 1);
+}
+
 static void depart(struct fair_queue *queue, struct fair_entry *entry)
 {
     struct fair_node *leaf = TAKE(entry->node);
     leaf->parts--;
     let_go(queue, leaf);
-    if (queue->number % TIDY_EVERY == 0)
-        fair_queue_tidy(queue, 1);
+    tidy_now_and_then(queue);
     while (queue->remembered_count > queue->remembered_max)
         forget(queue, first_remembered(queue));
 }
@@ -401,8 +412,7 @@ static uint32_t identity_bound(const struct fair_queue *queue)
     return MAX(queue->limits.per_identity_max, rest / FAIR_SHARE_OF_REST);
 }
 
-int fair_queue_pass(struct fair_queue *queue, struct fair_entry *entry,
-                    const struct fair_place *place, uint64_t price)
+int fair_queue_pass(struct fair_queue *queue, struct fair_entry *entry, const struct fair_place *place, uint64_t price)
 {
     int r = enter(queue, entry, place, price);
     if (r < 0)
@@ -412,25 +422,34 @@ int fair_queue_pass(struct fair_queue *queue, struct fair_entry *entry,
     return 0;
 }
 
-/* An entry that may not stay must leave no node behind. */
-static int refuse(struct fair_queue *queue, struct fair_entry *entry, int result)
+/* In a flood most may not wait: it is said without making anything for them. Who goes on asking stays remembered longest. */
+static int may_wait(struct fair_queue *queue, const struct fair_place *place)
 {
-    depart(queue, entry);
-    return result;
+    struct fair_node *node = find_identity(queue, bucket_of(queue, place, LEVEL_IDENTITY), place);
+    int r = queue->waiting < queue->limits.waiting_max ? 0 : -ENOSPC;
+    if (node && node->waiting >= identity_bound(queue))
+        r = -EAGAIN;
+    if (r == 0)
+        return 0;
+    if (!node)
+        node = find_network(queue, bucket_of(queue, place, LEVEL_NETWORK), place);
+    if (node)
+        look_at(queue, node);
+    queue->number++;
+    tidy_now_and_then(queue);
+    return r;
 }
 
-static int push(struct fair_queue *queue, struct fair_entry *entry, const struct fair_place *place,
-                uint64_t price, bool first)
+static int push(struct fair_queue *queue, struct fair_entry *entry, const struct fair_place *place, uint64_t price, bool first)
 {
-    int r = enter(queue, entry, place, price);
+    check((unsigned)place->class < FAIR_CLASSES);
+    int r = may_wait(queue, place);
+    if (r == 0)
+        r = enter(queue, entry, place, price);
     if (r < 0)
         return r;
-    struct fair_node *leaf = entry->node;
-    if (leaf->waiting >= identity_bound(queue))
-        return refuse(queue, entry, -EAGAIN);
-    if (queue->waiting >= queue->limits.waiting_max)
-        return refuse(queue, entry, -ENOSPC);
 
+    struct fair_node *leaf = entry->node;
     struct class_totals *totals = totals_of(queue, entry);
     if (first) {
         list_push_front(&leaf->entries, &entry->link);
@@ -448,14 +467,12 @@ static int push(struct fair_queue *queue, struct fair_entry *entry, const struct
     return 0;
 }
 
-int fair_queue_push(struct fair_queue *queue, struct fair_entry *entry,
-                    const struct fair_place *place, uint64_t price)
+int fair_queue_push(struct fair_queue *queue, struct fair_entry *entry, const struct fair_place *place, uint64_t price)
 {
     return push(queue, entry, place, price, false);
 }
 
-int fair_queue_push_first(struct fair_queue *queue, struct fair_entry *entry,
-                          const struct fair_place *place, uint64_t price)
+int fair_queue_push_first(struct fair_queue *queue, struct fair_entry *entry, const struct fair_place *place, uint64_t price)
 {
     return push(queue, entry, place, price, true);
 }
@@ -534,8 +551,7 @@ static struct fair_node *late_network(const struct fair_node *class)
 }
 
 /* When a request that has just come would be served, as its class counts it. */
-static double finish_of(const struct fair_queue *queue, const struct fair_place *place,
-                        uint64_t price)
+static double finish_of(const struct fair_queue *queue, const struct fair_place *place, uint64_t price)
 {
     const struct fair_node *class = &queue->classes[place->class];
     const struct fair_node *network =
@@ -544,8 +560,7 @@ static double finish_of(const struct fair_queue *queue, const struct fair_place 
     return (network ? MAX(network->seat.counter, floor) : floor) + (double)price;
 }
 
-struct fair_entry *fair_queue_displaced_by(struct fair_queue *queue, const struct fair_place *place,
-                                           uint64_t price)
+struct fair_entry *fair_queue_displaced_by(struct fair_queue *queue, const struct fair_place *place, uint64_t price)
 {
     for (size_t lowest = FAIR_CLASSES - 1; lowest > (size_t)place->class; lowest--) {
         struct list *arrivals = &queue->totals[lowest].arrivals;
@@ -588,16 +603,16 @@ struct fair_queue *fair_queue_new(const struct fair_limits *limits)
         return NULL;
     queue->limits = *limits;
     list_init(&queue->remembered);
-    random_bytes(&queue->hash_key, sizeof(queue->hash_key));
+    for (size_t i = 0; i < COUNT_OF(queue->factors); i++)
+        queue->factors[i] = random_u64() | 1;
     for (size_t i = 0; i < FAIR_CLASSES; i++)
         init_class(queue, i);
 
     queue->remembered_max = MIN(limits->waiting_max, (uint32_t)FAIR_REMEMBERED_MAX);
-    size_t buckets = 64;
-    while (buckets < limits->waiting_max && buckets < BUCKETS_MAX)
-        buckets *= 2;
-    queue->bucket_mask = (uint32_t)buckets - 1;
-    queue->buckets = mem_array(buckets, sizeof(struct fair_node *));
+    queue->bucket_bits = BUCKET_BITS_MIN;
+    while (UINT64_C(1) << queue->bucket_bits < limits->waiting_max && queue->bucket_bits < BUCKET_BITS_MAX)
+        queue->bucket_bits++;
+    queue->buckets = mem_array((size_t)1 << queue->bucket_bits, sizeof(struct fair_node *));
     if (!queue->buckets || fair_heap_reserve(&queue->root.heap, FAIR_CLASSES) < 0) {
         fair_queue_free(queue);
         return NULL;
@@ -620,8 +635,7 @@ void fair_queue_free(struct fair_queue *queue)
     mem_free(queue);
 }
 
-void fair_queue_set_bounds(struct fair_queue *queue, uint32_t waiting_max,
-                           uint32_t per_identity_max)
+void fair_queue_set_bounds(struct fair_queue *queue, uint32_t waiting_max, uint32_t per_identity_max)
 {
     check(waiting_max >= 1 && per_identity_max >= 1);
     queue->limits.waiting_max = waiting_max;
@@ -661,8 +675,7 @@ size_t fair_queue_nodes(const struct fair_queue *queue)
     return queue->nodes;
 }
 
-struct fair_counters fair_queue_counters(const struct fair_queue *queue,
-                                         const struct fair_place *place)
+struct fair_counters fair_queue_counters(const struct fair_queue *queue, const struct fair_place *place)
 {
     const struct fair_node *network =
         find_network(queue, bucket_of(queue, place, LEVEL_NETWORK), place);

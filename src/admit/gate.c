@@ -204,9 +204,10 @@ static void pump(struct gate *gate, uint64_t now_ms)
     struct fair_entry *entry;
     gate_drop_old_holds(gate, now_ms);
     gate_forget_stopped(gate, now_ms);
+    struct gate_totals totals = gate_totals(gate);
     while ((entry = fair_queue_next(gate->queue, gate_classes_that_may_go(gate, classes)))) {
         struct turn *turn = container_of(entry, struct turn, entry);
-        struct gate_backend *backend = gate_find_room(gate, turn, now_ms);
+        struct gate_backend *backend = gate_find_room(gate, &totals, turn, now_ms);
         if (!backend) {
             classes &= ~(1u << turn->place.class);
             continue;
@@ -220,6 +221,7 @@ static void pump(struct gate *gate, uint64_t now_ms)
         fair_queue_take(gate->queue, entry);
         start(gate, turn, backend, now_ms);
         tell(gate, turn);
+        totals = gate_totals(gate);
     }
     cut_for_waiting(gate, now_ms);
 }
@@ -400,7 +402,7 @@ static void send_away_late(struct gate *gate, uint64_t now_ms)
 /* Whoever waits for what may not come back. */
 static void send_away_if_nobody_serves(struct gate *gate, uint64_t now_ms)
 {
-    if (gate_totals(gate, FAIR_UNKNOWN).backends > 0)
+    if (gate_totals(gate).backends > 0)
         gate->nobody_ms = 0;
     else if (gate->nobody_ms == 0)
         gate->nobody_ms = now_ms;
@@ -432,6 +434,7 @@ static void learn_rates(struct gate *gate, double seconds)
     gate->in_profile_mean += COUNT_SMOOTHING * (gate->running_count[FAIR_IN_PROFILE] - gate->in_profile_mean);
     gate->in_profile_asks += COUNT_SMOOTHING * (gate->asks / seconds - gate->in_profile_asks);
     gate->asks = 0;
+    gate_learn_reserve(gate);
 }
 
 /* What waits of this class and those below it, in seconds of all capacity; 0 while that is not known. Who was refused by foresight presses on the gate as one who waits
@@ -494,6 +497,7 @@ void gate_know(struct gate *gate, size_t backend, bool available, const struct l
     if (gate->backends[backend].available && !available) /* when it is back it may have forgotten */
         gate->backends[backend].prefixes = (struct prefix_table){0};
     gate->backends[backend].available = available;
+    gate_learn_reserve(gate);
     if (facts)
         limiter_know(&gate->backends[backend].limiter, facts);
 }
@@ -502,6 +506,7 @@ void gate_know_stopping(struct gate *gate, size_t backend, uint32_t stop_ms)
 {
     check(backend < gate->backends_count);
     gate->backends[backend].stop_ms = stop_ms;
+    gate_learn_reserve(gate);
 }
 
 /* ---- news and views ---------------------------------------------------------------------------------- */
@@ -524,9 +529,9 @@ uint64_t gate_workers_with_news(struct gate *gate)
 
 double gate_rate(const struct gate *gate, enum fair_class class)
 {
-    bool learned = gate->pressed_ticks == CAPACITY_TICKS;
-    double guess = GATE_CALL_RATE_GUESS * gate_totals(gate, class).limit;
-    double capacity = learned ? gate->capacity : MAX(gate->capacity, guess);
+    double capacity = gate->capacity;
+    if (gate->pressed_ticks < CAPACITY_TICKS)
+        capacity = MAX(capacity, GATE_CALL_RATE_GUESS * gate_totals(gate).limit);
     double left = capacity;
     for (int higher = 0; higher < (int)class; higher++)
         left -= gate->rate[higher];
@@ -551,8 +556,8 @@ double gate_call_s(const struct gate *gate, uint64_t prompt_tokens, double outpu
 
 bool gate_has_room(const struct gate *gate, enum fair_class class)
 {
-    struct gate_totals all = gate_totals(gate, class);
-    return !gate->siege && waiting_ahead(gate, FAIR_UNKNOWN) == 0 && all.busy < gate_class_limit(gate, class, &all);
+    struct gate_totals all = gate_totals(gate);
+    return !gate->siege && waiting_ahead(gate, FAIR_UNKNOWN) == 0 && gate_busy(&all, class) < gate_class_limit(gate, class, &all);
 }
 
 struct gate_outlook gate_outlook(const struct gate *gate, enum fair_class class)
@@ -563,7 +568,7 @@ struct gate_outlook gate_outlook(const struct gate *gate, enum fair_class class)
 
 void gate_view(const struct gate *gate, struct gate_view *ret_view)
 {
-    struct gate_totals all = gate_totals(gate, FAIR_UNKNOWN);
+    struct gate_totals all = gate_totals(gate);
     *ret_view = (struct gate_view){.limit = all.limit,
                                    .reserve = gate_reserve(gate, &all),
                                    .holds = gate->holds,

@@ -24,6 +24,7 @@ struct gate {
     double in_profile_mean; /* under way */
     double in_profile_asks; /* in a second, smoothed */
     uint32_t asks;          /* of in-profile requests, since the last tick */
+    uint32_t reserve;       /* but for holds; 0: no in-profile calls */
     double served[FAIR_CLASSES], rate[FAIR_CLASSES]; /* wt since the last tick; wt/s, smoothed */
     double capacity;
     uint32_t pressed_ticks; /* stays at a maximum */
@@ -39,11 +40,13 @@ struct gate {
     struct gate_backend backends[];
 };
 
-/* Of the backends that take calls: what others still do is no reason to wait. */
+/* Of the backends that take calls: what others still do is no reason to wait. Added up once for a decision. */
 struct gate_totals {
-    uint32_t backends, limit, cap, busy;
+    uint32_t backends, limit, cap;
+    uint32_t busy, busy_in_profile; /* calls whose end others, and in-profile requests, have to wait for */
 };
-struct gate_totals gate_totals(const struct gate *gate, enum fair_class class);
+struct gate_totals gate_totals(const struct gate *gate);
+uint32_t gate_busy(const struct gate_totals *totals, enum fair_class class);
 
 /* A place that was cut free is kept for in-profile requests. */
 void gate_hold(struct gate *gate, uint64_t now_ms);
@@ -52,6 +55,8 @@ void gate_forget_stopped(struct gate *gate, uint64_t now_ms);
 /* Places that in-profile requests wait for, and that come. */
 uint32_t gate_freed_late(const struct gate *gate);
 
+/* What follows from the means and from how backends stop: after each change of these. */
+void gate_learn_reserve(struct gate *gate);
 /* Places that classes below in-profile do not get. */
 uint32_t gate_reserve(const struct gate *gate, const struct gate_totals *totals);
 /* Calls that a class may have under way, with those of all others. */
@@ -60,7 +65,7 @@ uint32_t gate_class_limit(const struct gate *gate, enum fair_class class, const 
 /* While an in-profile request waits nobody else goes: what frees for it a place or a part of the cache was cut for it, and one of a lower class that fits in sooner would
  * be cut in turn. */
 unsigned gate_classes_that_may_go(const struct gate *gate, unsigned classes);
-/* The least loaded backend with room, or NULL. */
-struct gate_backend *gate_find_room(struct gate *gate, const struct turn *turn, uint64_t now_ms);
+/* The least loaded backend with room, or NULL. `totals` are those of now. */
+struct gate_backend *gate_find_room(struct gate *gate, const struct gate_totals *totals, const struct turn *turn, uint64_t now_ms);
 /* For one that has just come: NULL when it has to wait. */
 struct gate_backend *gate_find_room_at_once(struct gate *gate, const struct turn *turn, uint64_t now_ms);

@@ -28,7 +28,7 @@ uint32_t gate_freed_late(const struct gate *gate)
     return places;
 }
 
-struct gate_totals gate_totals(const struct gate *gate, enum fair_class class)
+struct gate_totals gate_totals(const struct gate *gate)
 {
     struct gate_totals totals = {0};
     for (size_t i = 0; i < gate->backends_count; i++) {
@@ -38,9 +38,15 @@ struct gate_totals gate_totals(const struct gate *gate, enum fair_class class)
         totals.backends++;
         totals.limit += gate_backend_limit(backend);
         totals.cap += gate_backend_cap(backend);
-        totals.busy += gate_backend_busy(backend, class);
+        totals.busy += gate_backend_busy(backend, FAIR_UNKNOWN);
+        totals.busy_in_profile += gate_backend_busy(backend, FAIR_IN_PROFILE);
     }
     return totals;
+}
+
+uint32_t gate_busy(const struct gate_totals *totals, enum fair_class class)
+{
+    return class == FAIR_IN_PROFILE ? totals->busy_in_profile : totals->busy;
 }
 
 void gate_drop_old_holds(struct gate *gate, uint64_t now_ms)
@@ -57,13 +63,17 @@ void gate_hold(struct gate *gate, uint64_t now_ms)
         gate->holds_until_ms[(gate->holds_at + gate->holds++) % GATE_HOLDS_MAX] = now_ms + GATE_HOLD_MS;
 }
 
+void gate_learn_reserve(struct gate *gate)
+{
+    double arrivals = gate->in_profile_asks * stop_seconds(gate);
+    bool any = gate->in_profile_mean >= 0.01;
+    gate->reserve = any ? (uint32_t)ceil(2 * sqrt(gate->in_profile_mean) + arrivals) + 1 : 0;
+}
+
 uint32_t gate_reserve(const struct gate *gate, const struct gate_totals *totals)
 {
-    if (gate->limits.one_class || gate->in_profile_mean < 0.01)
-        return 0;
-    double arrivals = gate->in_profile_asks * stop_seconds(gate);
-    uint32_t wanted = (uint32_t)ceil(2 * sqrt(gate->in_profile_mean) + arrivals) + 1 + gate->holds;
-    return MIN(wanted, totals->cap / 2);
+    bool keeps = gate->reserve > 0 && !gate->limits.one_class;
+    return keeps ? MIN(gate->reserve + gate->holds, totals->cap / 2) : 0;
 }
 
 uint32_t gate_class_limit(const struct gate *gate, enum fair_class class, const struct gate_totals *totals)
@@ -87,13 +97,12 @@ static bool is_new(const struct turn *turn)
     return turn->place.class == FAIR_UNKNOWN && turn->state == TURN_WAITING && !fair_queue_owes(&turn->entry);
 }
 
-struct gate_backend *gate_find_room(struct gate *gate, const struct turn *turn, uint64_t now_ms)
+struct gate_backend *gate_find_room(struct gate *gate, const struct gate_totals *totals, const struct turn *turn, uint64_t now_ms)
 {
     struct gate_backend *best = NULL;
-    struct gate_totals all = gate_totals(gate, turn->place.class);
     bool low = turn->place.class != FAIR_IN_PROFILE && !gate->limits.one_class;
     uint32_t kept = low && !is_new(turn) ? kept_for_new(gate) : 0;
-    if (all.busy + kept >= gate_class_limit(gate, turn->place.class, &all))
+    if (gate_busy(totals, turn->place.class) + kept >= gate_class_limit(gate, turn->place.class, totals))
         return NULL;
     for (size_t i = 0; i < gate->backends_count; i++) {
         struct gate_backend *backend = &gate->backends[(gate->looked_first + i) % gate->backends_count];
@@ -114,9 +123,10 @@ unsigned gate_classes_that_may_go(const struct gate *gate, unsigned classes)
 
 struct gate_backend *gate_find_room_at_once(struct gate *gate, const struct turn *turn, uint64_t now_ms)
 {
-    if (gate_totals(gate, turn->place.class).backends == 0)
+    struct gate_totals totals = gate_totals(gate);
+    if (totals.backends == 0)
         return &gate->backends[0];
     enum fair_class class = turn->place.class;
     bool in_turn = fair_queue_waiting(gate->queue, class) == 0 && gate_classes_that_may_go(gate, 1u << class);
-    return in_turn ? gate_find_room(gate, turn, now_ms) : NULL;
+    return in_turn ? gate_find_room(gate, &totals, turn, now_ms) : NULL;
 }
