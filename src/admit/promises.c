@@ -103,6 +103,8 @@ static struct share share_of(struct promises *promises, const struct fair_place 
                              uint64_t wall_ms)
 {
     struct share share = {.own = NOBODY};
+    if (promises->out == 0)
+        return share;
     uint32_t link = *bucket_of(promises, place->network);
     for (; link != NOBODY; link = linked(promises, link)->next) {
         const struct promise *promise = linked(promises, link);
