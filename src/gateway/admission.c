@@ -271,6 +271,7 @@ void admission_end(struct request *request)
     list_remove(&request->waiting_link);
     budgeting_end(request);
     if (request->turn_state != TURN_NONE) {
+        client_note_class(request->client, request->place.class == FAIR_IN_PROFILE);
         struct turnstile *turnstile = request->model->turnstile;
         struct turnstile_use use = {.prompt_tokens = record->prompt_tokens,
                                     .output_tokens = record->completion_tokens,

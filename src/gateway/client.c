@@ -17,7 +17,7 @@ enum client_state {
 struct client {
     struct list link; /* in worker->connections */
     struct list
-        spare_link; /* in worker->silent until its first head is whole, in worker->idle while IDLE after a request */
+        spare_link; /* in worker->silent until its first head is whole, in worker->idle or idle_known while IDLE after a request */
     uint64_t spare_ms; /* since when */
     struct worker *worker;
     struct sock *sock;
@@ -25,6 +25,7 @@ struct client {
     struct request *request;     /* under way, or NULL */
     enum client_state state;
     bool silent;    /* no head has been whole yet */
+    bool known;     /* its last call for a turn was in-profile */
     bool advancing; /* client_advance() is on the stack */
     bool keep;      /* after FLUSH: another request may follow */
     bool reading;   /* false while a pipeline waits */
@@ -76,7 +77,8 @@ static void client_enter_state(struct client *client, enum client_state state)
     switch (state) {
     case CLIENT_IDLE:
         client->spare_ms = now;
-        list_push_back(&client->worker->idle, &client->spare_link);
+        list_push_back(client->known ? &client->worker->idle_known : &client->worker->idle,
+                       &client->spare_link);
         deadline_set(client->worker->loop, &client->deadline,
                      now + (client->draining ? MIN(config->keep_alive_ms, CLIENT_LINGER_MS)
                                              : config->keep_alive_ms));
@@ -97,6 +99,11 @@ static void client_enter_state(struct client *client, enum client_state state)
         client->silent = false;
         break;
     }
+}
+
+void client_note_class(struct client *client, bool in_profile)
+{
+    client->known = in_profile;
 }
 
 /* ---- memory of bodies ---------------------------------------------------------------------------- */

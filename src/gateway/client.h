@@ -16,7 +16,8 @@
  *   LINGER   FIN sent; input is thrown away                      2 s
  *
  * Until its first head is whole a connection is silent: it may be one of a flood, and gives way to newcomers when there is room for no more.
- * When nobody is silent, the one that has been idle for longest does: its owner opens another one, as after a keep-alive that ran out.
+ * When nobody is silent, the one that has been idle for longest does: its owner opens another one, as after a keep-alive that ran out. Those whose
+ * last call for a turn was in-profile go only when there is no other.
  *
  * A client that closes (FIN or RST) while its request is under way has gone: the engine's work stops at once. In FLUSH a FIN only says that
  * nothing follows. Pipelined bytes wait in the reader; above PIPELINE_BYTES_MAX nothing more is read until their turn comes.
@@ -44,7 +45,7 @@ void client_drain(struct client *client);
 
 /* The connection whose link in worker->connections this is. */
 struct client *client_of_link(struct list *link);
-/* … and in worker->silent or worker->idle; and for how long it has been there. */
+/* … and in worker->silent, worker->idle or worker->idle_known; and for how long it has been there. */
 struct client *client_of_spare(struct list *link);
 uint64_t client_spare_ms(const struct client *client);
 
@@ -55,6 +56,8 @@ struct worker *client_worker(struct client *client);
 /* Writes to the wire: bytes queued now (0: all written), or -errno: the client is gone. */
 ssize_t client_write(struct client *client, const struct span *parts, size_t count) must_check;
 size_t client_queued(const struct client *client);
+/* Its request asked for a turn, within its caller's budget or not. */
+void client_note_class(struct client *client, bool in_profile);
 /* The body is to be received now: its deadlines begin. */
 void client_expect_body(struct client *client);
 void client_body_received(struct client *client);

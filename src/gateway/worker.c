@@ -362,6 +362,7 @@ struct worker *worker_start(const struct worker_spec *spec, struct err *err)
     list_init(&worker->connections);
     list_init(&worker->silent);
     list_init(&worker->idle);
+    list_init(&worker->idle_known);
     list_init(&worker->waiting);
     deadline_init(&worker->drain, on_drain_deadline);
     deadline_init(&worker->turn_tick, on_turn_tick);
@@ -397,7 +398,8 @@ static bool give_up_first(struct worker *worker, struct list *spare)
 
 bool worker_make_room(struct worker *worker)
 {
-    return give_up_first(worker, &worker->silent) || give_up_first(worker, &worker->idle);
+    return give_up_first(worker, &worker->silent) || give_up_first(worker, &worker->idle) ||
+           give_up_first(worker, &worker->idle_known);
 }
 
 /* ---- what its requests use ------------------------------------------------------------------------- */

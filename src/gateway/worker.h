@@ -58,6 +58,7 @@ struct worker {
     struct list connections; /* struct client */
     struct list silent;      /* of them, those that never sent a whole head, oldest first */
     struct list idle;        /* … and those that wait for their next request, longest first */
+    struct list idle_known;  /* … whose last call for a turn was in-profile */
     uint64_t body_memory;    /* held by bodies: being received, or on their way to an engine */
 
     /* Scratch of one callback. */
@@ -130,8 +131,8 @@ void worker_forget_idle_turnstiles(struct worker *worker);
 void worker_ring(struct worker *worker, turnstile_bells bells);
 struct request *worker_take_request(struct worker *worker) must_check;
 void worker_give_request(struct worker *worker, struct request *request);
-/* Closes the connection that has been silent for longest, or else the one that has been idle for longest, so that another one may
- * come. False when all have a request under way, or have only just come or become idle. */
+/* Closes the connection that has been silent for longest, or else the one that has been idle for longest, strangers' before known users', so
+ * that another one may come. False when all have a request under way, or have only just come or become idle. */
 bool worker_make_room(struct worker *worker);
 /* A connection has gone. */
 void worker_connection_gone(struct worker *worker);

@@ -16,7 +16,7 @@
     METRIC(connections_refused, counter, "seawall_connections_refused_total",                      \
            "client connections closed at once: limits or descriptors")                             \
     METRIC(connections_given_up, counter, "seawall_connections_given_up_total",                    \
-           "client connections closed for newcomers: no whole head yet, or idle for longest")      \
+           "client connections closed for newcomers: no whole head yet, or idle for longest, strangers' first")      \
     METRIC(requests_open, gauge, "seawall_requests_open", "requests under way")                   \
     METRIC(streams_open, gauge, "seawall_streams_open", "answers streaming now")                  \
     METRIC(bytes_in, counter, "seawall_bytes_in_total", "bytes of request bodies")                \

@@ -198,6 +198,22 @@ def test_idle_connections_give_way_to_newcomers(start, engine):
     assert door.metrics()["seawall_connections_given_up_total"] >= 1
 
 
+def test_idle_connections_of_known_users_give_way_last(start, engine):
+    """The one that has been idle for longest is a known user's: of all the strangers' one goes instead."""
+    door = start(engine, limits={"connections": 20}, service={"workers": 1})
+    door.api_key()
+    regular = door.tool_json("key", "create", "regular")
+    door.tool("profile", "grant", regular["id"], "1000")
+    door.wait_metric("seawall_connections_open", 0)
+    known = Wire(door.port).send(chat(key=regular["key"]))
+    assert known.answer().status == 200
+    idle = [Wire(door.port).send(request("GET", "/v1/models")) for _ in range(19)]
+    assert all(wire.answer().status == 401 for wire in idle)
+    wait_for(lambda: serves(door), what="room among the idle")
+    assert idle[0].ended()
+    assert known.send(request("GET", "/v1/models")).answer().status == 401
+
+
 def test_silent_connections_give_way_when_descriptors_run_out(start, engine):
     door = start(engine, service={"workers": 1}, descriptors=200)
     assert door.chat()[0] == 200
