@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a flood leaves to users and to newcomers: the gate, the predictor and the promises over a small engine, offered what the storm `flood-max-1k` offers
- * (docs/storm.md): 300 people in profile, newcomers of whom nobody has heard, each from a network of its own, and bots of 200 networks that ask for all they can get.
+ * What a flood leaves to users and to newcomers: the gate, the predictor and the promises over a small engine, offered what the storms `flood-max-1k` and `flash-crowd` offer
+ * (docs/storm.md): 300 people in profile, newcomers of whom nobody has heard, each from a network of its own, and bots of 200 networks that ask for all they can get, or a
+ * crowd: many more newcomers at once, who leave for good when no token comes in their time.
  *
  *     sim_newcomers [SEED]     TAP; the seed is printed. The same seed, the same storm.
  *
@@ -27,6 +28,8 @@
 #define CALM_MS 60000
 #define STORM_MS 180000 /* after the calm */
 #define AFTER_MS 90000  /* the last may finish, and come back when they were told */
+#define CROWD_MS 25000  /* of the storm it is there; a fifth of it, until all of it is */
+#define PATIENCE_MS 15000.0 /* of the crowd, at the first try; half as much more at each further one */
 #define SLO_MS 2000
 #define TRIES_MAX 3
 #define REQUESTS 65536
@@ -47,28 +50,30 @@ struct flood {
     uint32_t bots, networks;
     bool alike;               /* they ask for what people ask for */
     double people, newcomers; /* what these have to keep */
+    double crowd;             /* what it asks for, as `factor` */
+    double answered;          /* of the crowd, in full, sooner or later */
 };
 
-enum kind { PERSON, NEWCOMER, BOT, KINDS };
+enum kind { PERSON, NEWCOMER, BOT, CROWD, KINDS };
 
 enum state { FREE, AT_GATE, AT_ENGINE, BREAKS, RESTING };
 
 struct request {
     struct turn turn;
-    struct list link; /* of those that are FREE or RESTING */
+    struct list link; /* of those that are FREE or RESTING, or of the crowd and AT_GATE */
     enum state state;
     enum kind kind;
     struct fair_place place;
     struct predictor_facts facts;
     uint64_t output, written;
-    uint64_t due_ms, first_ms, again_ms;
+    uint64_t due_ms, asked_ms, first_ms, again_ms;
     double token_us;
     uint32_t tries;
     bool calm; /* it was due in the calm */
 };
 
 struct tally {
-    uint64_t due, good, done, cut, refused;
+    uint64_t due, good, done, cut, refused, left;
 };
 
 static struct world {
@@ -80,7 +85,7 @@ static struct world {
     struct ladder ladder;
     struct engine engine;
     struct request *requests;
-    struct list free, resting;
+    struct list free, resting, crowd;
     struct request *breaks[ENGINE_CALLS];
     uint32_t breaks_count;
     struct tally tallies[KINDS][2]; /* under attack, in calm */
@@ -125,6 +130,7 @@ static void sent_away(struct request *request, bool promised, uint32_t wait_ms)
 
 static void refused(struct request *request)
 {
+    list_remove(&request->link);
     struct ticket ticket = {0};
     struct fair_place place = request->place;
     uint64_t price = price_of(request->facts.prompt_tokens, request->turn.output_expected);
@@ -139,6 +145,7 @@ static void start(struct request *request)
 {
     uint64_t output_max = request->turn.output_max;
     request->state = AT_ENGINE;
+    list_remove(&request->link);
     request->token_us = (double)world.engine.now_us;
     check(engine_begin(&world.engine, request, request->facts.prompt_tokens,
                        output_max ? MIN(request->output, output_max) : request->output));
@@ -152,6 +159,7 @@ static void ask(struct request *request)
                            .output_max = request->facts.output_max,
                                  .output_max_short = request->place.class == FAIR_IN_PROFILE ? 0 : SHORT_ANSWER};
     request->tries++;
+    request->asked_ms = world.now_ms;
     if (request->kind != PERSON) {
         enum ticket_verdict verdict = promises_claim(world.promises, &request->place, SPAN_NULL,
                                                      gate_has_room(world.gate, FAIR_UNKNOWN),
@@ -171,6 +179,22 @@ static void ask(struct request *request)
         start(request);
     else if (state == TURN_REFUSED)
         refused(request);
+    else if (request->kind == CROWD)
+        list_push_back(&world.crowd, &request->link);
+}
+
+static void lose_patience(void)
+{
+    list_each(at, &world.crowd)
+    {
+        struct request *request = list_entry(at, struct request, link);
+        if ((double)(world.now_ms - request->asked_ms) < PATIENCE_MS * pow(1.5, request->tries - 1))
+            continue;
+        list_remove(at);
+        tally_of(request)->left++;
+        gate_end(world.gate, &request->turn, 0, 0, world.now_ms);
+        release(request);
+    }
 }
 
 /* ---- the engine works --------------------------------------------------------------------------------- */
@@ -254,6 +278,7 @@ static void describe(struct request *request, enum kind kind)
                                 .due_ms = world.now_ms,
                                 .calm = world.now_ms < CALM_MS,
                                 .output = greedy ? 1000 : log_normal(180, 1000)};
+    list_init(&request->link);
     request->place = (struct fair_place){kind == PERSON ? FAIR_IN_PROFILE : FAIR_UNKNOWN,
                                          base | network, base | who};
     request->facts = (struct predictor_facts){
@@ -272,6 +297,12 @@ static void arrivals(enum kind kind, double rate)
         tally_of(request)->due++;
         ask(request);
     }
+}
+
+static double crowd_rate(void)
+{
+    double risen = (double)(world.now_ms - CALM_MS) / (CROWD_MS / 5.0);
+    return world.flood->crowd * ENGINE_RATE * fmin(1, risen);
 }
 
 static void come_again(void)
@@ -307,7 +338,10 @@ static void step(void)
     }
     if (open && world.now_ms >= CALM_MS)
         arrivals(BOT, world.flood->factor * ENGINE_RATE);
+    if (world.now_ms >= CALM_MS && world.now_ms < CALM_MS + CROWD_MS)
+        arrivals(CROWD, crowd_rate());
     come_again();
+    lose_patience();
     if (world.now_ms % GATE_TICK_MS == 0) {
         struct limiter_facts facts = {
             .slots = ENGINE_SLOTS, .running = world.engine.in_slots, .at_ms = world.now_ms};
@@ -333,6 +367,7 @@ static void begin(uint64_t seed, const struct flood *flood)
     predictor_init(&world.predictor);
     list_init(&world.free);
     list_init(&world.resting);
+    list_init(&world.crowd);
     for (size_t i = 0; i < REQUESTS; i++) {
         list_init(&world.requests[i].link);
         list_push_back(&world.free, &world.requests[i].link);
@@ -356,6 +391,16 @@ static double kept(enum kind kind)
     return share(&world.tallies[kind][0]) / share(&world.tallies[kind][1]);
 }
 
+/* In full, of the crowd. */
+static double crowd_answered(void)
+{
+    const struct tally *crowd = &world.tallies[CROWD][0];
+    printf("# of a crowd of %llu good %llu, whole %llu, ended early %llu, gave up %llu, left %llu\n", (unsigned long long)crowd->due,
+           (unsigned long long)crowd->good, (unsigned long long)crowd->done, (unsigned long long)crowd->cut, (unsigned long long)crowd->refused,
+           (unsigned long long)crowd->left);
+    return (double)crowd->done / (double)MAX(crowd->due, UINT64_C(1));
+}
+
 /* Did they keep what they have to? */
 static bool storm(uint64_t seed, const struct flood *flood)
 {
@@ -373,6 +418,7 @@ static bool storm(uint64_t seed, const struct flood *flood)
            (unsigned long long)bots->due, (unsigned long long)(bots->done + bots->cut),
            (unsigned long long)view.cuts);
     bool ok = kept(PERSON) >= flood->people && kept(NEWCOMER) >= flood->newcomers;
+    ok = (flood->crowd == 0 || crowd_answered() >= flood->answered) && ok;
     gate_free(world.gate);
     promises_free(world.promises);
     mem_free(world.requests);
@@ -383,10 +429,15 @@ static bool storm(uint64_t seed, const struct flood *flood)
 int main(int argc, char **argv)
 {
     static const struct flood floods[] = {
-        {10, 1000, 200, false, 0.98, 0.60},   {100, 1000, 200, false, 0.98, 0.45},
-        {1000, 1000, 200, false, 0.98, 0.40}, {100, 20000, 3000, false, 0.98, 0.45},
-        {100, 1000, 200, true, 0.98, 0.45},   {100, 20000, 3000, true, 0.98, 0.45},
-        {10, 20000, 3000, true, 0.98, 0.25}, /* as many first comers as there are newcomers, and ten times more */
+        {0, 0, 0, true, 0.98, 0.25, 1.2, 0.25}, /* nobody attacks; most of it is more than can be done in its time */
+        {100, 1000, 200, false, 0.98, 0.25, 1.2, 0.25},
+        {10, 1000, 200, false, 0.98, 0.60, 0, 0},
+        {100, 1000, 200, false, 0.98, 0.45, 0, 0},
+        {1000, 1000, 200, false, 0.98, 0.40, 0, 0},
+        {100, 20000, 3000, false, 0.98, 0.45, 0, 0},
+        {100, 1000, 200, true, 0.98, 0.45, 0, 0},
+        {100, 20000, 3000, true, 0.98, 0.45, 0, 0},
+        {10, 20000, 3000, true, 0.98, 0.25, 0, 0}, /* as many first comers as there are newcomers, and ten times more */
     };
     uint64_t seed = argc > 1 ? strtoull(argv[1], NULL, 10) : 1;
     size_t count = MIN(COUNT_OF(floods), (size_t)FLOODS_MAX);
@@ -396,9 +447,9 @@ int main(int argc, char **argv)
         const struct flood *flood = &floods[i];
         bool ok = storm(seed, flood);
         all = all && ok;
-        printf("%sok %zu - %.0f times, %u bots of %u networks that ask for %s\n", ok ? "" : "not ",
+        printf("%sok %zu - %.0f times, %u bots of %u networks that ask for %s; a crowd of %.1f times\n", ok ? "" : "not ",
                i + 1, flood->factor, flood->bots, flood->networks,
-               flood->alike ? "what people ask for" : "all they can get");
+               flood->alike ? "what people ask for" : "all they can get", flood->crowd);
     }
     return !all;
 }
