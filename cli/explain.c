@@ -131,7 +131,9 @@ static void append_why(struct buf *text, const json_t *line)
     if (is(line, "class", "in_profile")) {
         buf_append(text, SPAN("within the budget that its caller earned ("));
         append_budget(text, line);
-        buf_append_byte(text, ')');
+        buf_append(text, member_is_true(line, "stretched")
+                             ? SPAN("), but with more calls at once than its ordinary ones")
+                             : SPAN(")"));
     } else if (is(line, "class", "paid")) {
         buf_append(text, SPAN("it came back when it was told to"));
     } else if (has(line, "budget_hour")) {

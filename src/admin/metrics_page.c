@@ -49,6 +49,8 @@
            gate->reserve)                                                                          \
     METRIC("seawall_turns_cut_total", counter, "calls that were ended for an in-profile request",  \
            gate->cuts)                                                                             \
+    METRIC("seawall_turns_cut_in_profile_total", counter,                                          \
+           "of these, in-profile calls beyond their caller's ordinary ones", gate->stretched_cuts)  \
     METRIC("seawall_turns_displaced_total", counter,                                               \
            "requests that lost their place in a full queue to a higher class", gate->displaced)    \
     METRIC("seawall_turns_waited_out_total", counter, "requests whose turn did not come in time",  \

@@ -13,7 +13,7 @@
  */
 #include "admit/fair_queue.h"
 
-#include "admit/fair_heap.h"
+#include "admit/fair_nodes.h"
 #include "base/alloc.h"
 #include "base/random.h"
 
@@ -21,214 +21,15 @@
 #define BUCKET_BITS_MAX 20
 #define TIDY_EVERY 4 /* arrivals; a look at one costs as much as a third of a turn */
 
-enum level { LEVEL_ROOT, LEVEL_CLASS, LEVEL_NETWORK, LEVEL_IDENTITY };
-
-/* What a turn touches stands together. */
-struct fair_node {
-    struct fair_seat seat;
-    double base;
-    struct fair_node *parent;
-    uint64_t running_price; /* of all that runs below it */
-    uint32_t weight;
-    uint32_t parts; /* children; of an identity: entries that wait or run */
-    enum level level;
-    uint32_t bucket;
-    union {
-        struct {
-            struct fair_heap heap;
-            double served_max;
-            double virtual_time; /* of a class or network, while children wait */
-        };
-        struct { /* of an identity */
-            struct list entries;
-            uint32_t waiting;
-        };
-    };
-    uint64_t id;
-    struct fair_node *bucket_next;
-    struct list remembered_link;
-};
-
-struct class_totals {
-    struct list arrivals; /* all that wait, oldest first */
-    uint64_t price;
-    uint32_t waiting;
-};
-
-struct fair_queue {
-    struct fair_limits limits;
-    struct fair_node root;
-    struct fair_node classes[FAIR_CLASSES];
-    struct class_totals totals[FAIR_CLASSES];
-    struct list remembered; /* longest not looked at first */
-    size_t remembered_count, remembered_max;
-    size_t nodes;
-    uint32_t waiting, running;
-    uint64_t number;
-    uint64_t factors[2]; /* odd; of the hash */
-    uint32_t bucket_bits;
-    struct fair_node **buckets; /* never grows: a lock is held */
-};
-
 static struct fair_node *node_of(struct fair_seat *seat)
 {
     return container_of(seat, struct fair_node, seat);
 }
 
-/* ---- nodes --------------------------------------------------------------------------------- */
-
-/* Of a place's identity, or of its network alone: the upper bits of products (Dietzfelbinger et al., 1997). Networks and identities are keyed hashes or random numbers
- * already, so nobody chooses them; the factors keep one who knows some of them from knowing their buckets. */
-static uint32_t bucket_of(const struct fair_queue *queue, const struct fair_place *place, enum level level)
-{
-    uint64_t below = (uint64_t)place->class << 8 | level;
-    if (level == LEVEL_IDENTITY)
-        below += place->identity;
-    uint64_t sum = queue->factors[0] * place->network + queue->factors[1] * below;
-    return (uint32_t)(sum >> (64 - queue->bucket_bits));
-}
-
-static bool is_network(const struct fair_queue *queue, const struct fair_node *node, const struct fair_place *place)
-{
-    return node->id == place->network && node->parent == &queue->classes[place->class];
-}
-
-static struct fair_node *find_network(const struct fair_queue *queue, uint32_t bucket, const struct fair_place *place)
-{
-    struct fair_node *node = queue->buckets[bucket];
-    while (node && !is_network(queue, node, place))
-        node = node->bucket_next;
-    return node;
-}
-
-static struct fair_node *find_identity(const struct fair_queue *queue, uint32_t bucket, const struct fair_place *place)
-{
-    struct fair_node *node = queue->buckets[bucket];
-    while (node && (node->id != place->identity || !is_network(queue, node->parent, place)))
-        node = node->bucket_next;
-    return node;
-}
-
-static void revive(struct fair_queue *queue, struct fair_node *node)
-{
-    if (list_empty(&node->remembered_link))
-        return;
-    list_remove(&node->remembered_link);
-    queue->remembered_count--;
-}
-
-/* A new child of `parent`; NULL when out of memory. */
-static struct fair_node *node_new(struct fair_queue *queue, struct fair_node *parent, uint64_t id, uint32_t bucket)
-{
-    if (fair_heap_reserve(&parent->heap, parent->parts + 1) < 0)
-        return NULL;
-    struct fair_node *node = mem_zalloc(sizeof(*node));
-    if (!node)
-        return NULL;
-    node->parent = parent;
-    node->id = id;
-    node->weight = 1;
-    node->level = parent->level + 1;
-    list_init(&node->remembered_link);
-    if (node->level == LEVEL_IDENTITY)
-        list_init(&node->entries);
-    parent->parts++;
-
-    node->bucket = bucket;
-    node->bucket_next = queue->buckets[bucket];
-    queue->buckets[bucket] = node;
-    queue->nodes++;
-    return node;
-}
-
-static void node_drop(struct fair_queue *queue, struct fair_node *node)
-{
-    struct fair_node **at = &queue->buckets[node->bucket];
-    while (*at != node)
-        at = &(*at)->bucket_next;
-    *at = node->bucket_next;
-    node->parent->parts--;
-    if (node->level != LEVEL_IDENTITY)
-        fair_heap_release(&node->heap);
-    revive(queue, node);
-    mem_free(node);
-    queue->nodes--;
-}
-
-/* What a child that begins to wait below `parent` is lifted to. */
-static double floor_of(const struct fair_node *parent)
-{
-    if (parent->heap.count == 0)
-        return parent->served_max;
-    return MAX(parent->virtual_time, fair_heap_lowest(&parent->heap));
-}
-
-static void remember(struct fair_queue *queue, struct fair_node *node)
-{
-    list_push_back(&queue->remembered, &node->remembered_link);
-    queue->remembered_count++;
-}
-
-/* Drops a node in which nothing is left, and its parent if that was the last of it, unless they are to be remembered. */
-static void let_go(struct fair_queue *queue, struct fair_node *node)
-{
-    while (node->level > LEVEL_CLASS && node->parts == 0) {
-        struct fair_node *parent = node->parent;
-        if (parent->heap.count > 0 && node->seat.counter > floor_of(parent)) {
-            remember(queue, node);
-            return;
-        }
-        node_drop(queue, node);
-        node = parent;
-    }
-}
-
-/* There is one. */
-static struct fair_node *first_remembered(const struct fair_queue *queue)
-{
-    return list_entry(queue->remembered.next, struct fair_node, remembered_link);
-}
-
-static void forget(struct fair_queue *queue, struct fair_node *node)
-{
-    struct fair_node *parent = node->parent;
-    node_drop(queue, node);
-    let_go(queue, parent);
-}
-
-/* Is it still to be remembered? Then longest of all. */
-static void look_at(struct fair_queue *queue, struct fair_node *node)
-{
-    revive(queue, node);
-    let_go(queue, node);
-}
-
 void fair_queue_tidy(struct fair_queue *queue, size_t nodes)
 {
     for (size_t looks = MIN(nodes, queue->remembered_count); looks > 0; looks--)
-        look_at(queue, first_remembered(queue));
-}
-
-/* Node of the place, made when there is none; NULL when out of memory. */
-static struct fair_node *identity_of(struct fair_queue *queue, const struct fair_place *place)
-{
-    uint32_t bucket = bucket_of(queue, place, LEVEL_IDENTITY);
-    struct fair_node *leaf = find_identity(queue, bucket, place);
-    if (leaf) {
-        revive(queue, leaf);
-        return leaf;
-    }
-    uint32_t network_bucket = bucket_of(queue, place, LEVEL_NETWORK);
-    struct fair_node *network = find_network(queue, network_bucket, place);
-    if (!network)
-        network = node_new(queue, &queue->classes[place->class], place->network, network_bucket);
-    if (!network)
-        return NULL;
-    revive(queue, network);
-    leaf = node_new(queue, network, place->identity, bucket);
-    if (!leaf)
-        let_go(queue, network);
-    return leaf;
+        fair_node_look_at(queue, fair_node_oldest(queue));
 }
 
 /* ---- counters ------------------------------------------------------------------------------ */
@@ -285,7 +86,7 @@ static void lift_all(struct fair_node *leaf, uint64_t number)
     for (struct fair_node *node = leaf; node->parent; node = node->parent)
         if (node->seat.place == 0) {
             node->seat.since = number;
-            lift(node, floor_of(node->parent));
+            lift(node, fair_node_floor(node->parent));
         }
 }
 
@@ -376,7 +177,7 @@ static void begin_running(struct fair_queue *queue, struct fair_entry *entry)
 static int enter(struct fair_queue *queue, struct fair_entry *entry, const struct fair_place *place, uint64_t price)
 {
     check((unsigned)place->class < FAIR_CLASSES);
-    struct fair_node *leaf = identity_of(queue, place);
+    struct fair_node *leaf = fair_node_make(queue, place);
     if (!leaf)
         return -ENOMEM;
     list_init(&entry->link);
@@ -384,6 +185,7 @@ static int enter(struct fair_queue *queue, struct fair_entry *entry, const struc
     entry->node = leaf;
     entry->price = price == 0 ? 1 : MIN(price, FAIR_PRICE_MAX);
     entry->number = queue->number++;
+    entry->gives_way = false;
     leaf->parts++;
     return 0;
 }
@@ -398,10 +200,10 @@ static void depart(struct fair_queue *queue, struct fair_entry *entry)
 {
     struct fair_node *leaf = TAKE(entry->node);
     leaf->parts--;
-    let_go(queue, leaf);
+    fair_node_let_go(queue, leaf);
     tidy_now_and_then(queue);
     while (queue->remembered_count > queue->remembered_max)
-        forget(queue, first_remembered(queue));
+        fair_node_forget(queue, fair_node_oldest(queue));
 }
 
 /* Entries that one identity may have waiting now. */
@@ -425,16 +227,16 @@ int fair_queue_pass(struct fair_queue *queue, struct fair_entry *entry, const st
 /* In a flood most may not wait: it is said without making anything for them. Who goes on asking stays remembered longest. */
 static int may_wait(struct fair_queue *queue, const struct fair_place *place)
 {
-    struct fair_node *node = find_identity(queue, bucket_of(queue, place, LEVEL_IDENTITY), place);
+    struct fair_node *node = fair_node_find(queue, place, LEVEL_IDENTITY);
     int r = queue->waiting < queue->limits.waiting_max ? 0 : -ENOSPC;
     if (node && node->waiting >= identity_bound(queue))
         r = -EAGAIN;
     if (r == 0)
         return 0;
     if (!node)
-        node = find_network(queue, bucket_of(queue, place, LEVEL_NETWORK), place);
+        node = fair_node_find(queue, place, LEVEL_NETWORK);
     if (node)
-        look_at(queue, node);
+        fair_node_look_at(queue, node);
     queue->number++;
     tidy_now_and_then(queue);
     return r;
@@ -522,6 +324,7 @@ void fair_queue_settle(struct fair_queue *queue, struct fair_entry *entry, uint6
     check(entry->node && list_empty(&entry->link) && queue->running > 0);
     for (struct fair_node *node = entry->node; node->parent; node = node->parent)
         node->running_price -= entry->price;
+    entry->node->giving_way -= entry->gives_way;
     charge(entry->node, entry->price, MIN(used, FAIR_PRICE_MAX));
     for (struct fair_node *node = entry->node; node->parent; node = node->parent) {
         note_served(node);
@@ -555,8 +358,8 @@ static double finish_of(const struct fair_queue *queue, const struct fair_place 
 {
     const struct fair_node *class = &queue->classes[place->class];
     const struct fair_node *network =
-        find_network(queue, bucket_of(queue, place, LEVEL_NETWORK), place);
-    double floor = floor_of(class);
+        fair_node_find(queue, place, LEVEL_NETWORK);
+    double floor = fair_node_floor(class);
     return (network ? MAX(network->seat.counter, floor) : floor) + (double)price;
 }
 
@@ -573,6 +376,28 @@ struct fair_entry *fair_queue_displaced_by(struct fair_queue *queue, const struc
         return NULL;
     node = node_of(fair_heap_late(&node->heap, FAIR_LOOKS));
     return list_entry(node->entries.prev, struct fair_entry, link);
+}
+
+static struct fair_calls calls_of(const struct fair_node *leaf)
+{
+    return (struct fair_calls){leaf->parts - leaf->waiting - leaf->giving_way, leaf->waiting};
+}
+
+struct fair_calls fair_queue_calls(const struct fair_queue *queue, const struct fair_place *place)
+{
+    const struct fair_node *leaf = fair_node_find(queue, place, LEVEL_IDENTITY);
+    return leaf ? calls_of(leaf) : (struct fair_calls){0};
+}
+
+struct fair_calls fair_queue_calls_beside(const struct fair_entry *entry)
+{
+    return calls_of(entry->node);
+}
+
+void fair_queue_give_way(struct fair_entry *entry)
+{
+    entry->gives_way = true;
+    entry->node->giving_way++;
 }
 
 bool fair_queue_owes(const struct fair_entry *entry)
@@ -626,7 +451,7 @@ void fair_queue_free(struct fair_queue *queue)
         return;
     check(queue->waiting == 0 && queue->running == 0);
     while (queue->remembered_count > 0)
-        forget(queue, first_remembered(queue));
+        fair_node_forget(queue, fair_node_oldest(queue));
     check(queue->nodes == 0);
     for (size_t i = 0; i < FAIR_CLASSES; i++)
         fair_heap_release(&queue->classes[i].heap);
@@ -677,10 +502,8 @@ size_t fair_queue_nodes(const struct fair_queue *queue)
 
 struct fair_counters fair_queue_counters(const struct fair_queue *queue, const struct fair_place *place)
 {
-    const struct fair_node *network =
-        find_network(queue, bucket_of(queue, place, LEVEL_NETWORK), place);
-    const struct fair_node *identity =
-        find_identity(queue, bucket_of(queue, place, LEVEL_IDENTITY), place);
+    const struct fair_node *network = fair_node_find(queue, place, LEVEL_NETWORK);
+    const struct fair_node *identity = fair_node_find(queue, place, LEVEL_IDENTITY);
     return (struct fair_counters){
         .class = queue->classes[place->class].seat.counter,
         .network = network ? network->seat.counter : 0,

@@ -64,6 +64,7 @@ struct fair_entry {
     struct fair_node *node;
     uint64_t price;  /* charged at the turn; wt */
     uint64_t number; /* order of arrival */
+    bool gives_way;
 };
 
 /* NULL when out of memory. */
@@ -108,6 +109,16 @@ void fair_queue_charge(struct fair_queue *queue, struct fair_entry *entry, uint6
 /* Who goes when all is full and a request of this place and price comes: the newest of the lowest class that waits and is lower; where there is none and it is unknown
  * itself, one of the unknown that would be served late and after it (of FAIR_LOOKS that are looked at). NULL: it has to go itself. */
 struct fair_entry *fair_queue_displaced_by(struct fair_queue *queue, const struct fair_place *place, uint64_t price);
+
+/* Of an identity in its class: how many of its entries run, without those that give way, and how many wait. */
+struct fair_calls {
+    uint32_t running, waiting;
+};
+struct fair_calls fair_queue_calls(const struct fair_queue *queue, const struct fair_place *place);
+/* The same, of the identity of an entry that waits or runs. */
+struct fair_calls fair_queue_calls_beside(const struct fair_entry *entry);
+/* One that runs is being ended for others; until it is settled. Once for each. */
+void fair_queue_give_way(struct fair_entry *entry);
 
 /* Of one that waits: was its network given more than those beside it when it began to wait, or has it asked in vain? */
 bool fair_queue_owes(const struct fair_entry *entry);

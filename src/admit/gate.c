@@ -110,6 +110,7 @@ static void start(struct gate *gate, struct turn *turn, struct gate_backend *bac
 /* Strangers are told apart by how often they ask and for how much; callers with a budget or a promise are not held to account for our having no place. */
 static void leave(struct gate *gate, struct turn *turn)
 {
+    gate->modest_waiting -= gate_is_modest(turn);
     if (turn->place.class == FAIR_UNKNOWN && !gate->limits.one_class)
         fair_queue_leave_in_vain(gate->queue, &turn->entry);
     else
@@ -131,7 +132,7 @@ static struct turn *newest_low(struct gate *gate)
     for (int class = FAIR_UNKNOWN; class > FAIR_IN_PROFILE; class--) {
         for (struct list *at = gate->running[class].prev; at != &gate->running[class]; at = at->prev) {
             struct turn *turn = list_entry(at, struct turn, link);
-            if (turn->state == TURN_RUNNING && gate->backends[turn->backend].stop_ms != GATE_STOPS_NOT)
+            if (gate_can_cut(gate, turn))
                 return turn;
         }
     }
@@ -143,7 +144,10 @@ static void cut(struct gate *gate, struct turn *turn, uint64_t now_ms)
     turn->state = TURN_CUT;
     gate->cutting++;
     gate->cuts++;
-    gate_hold(gate, now_ms);
+    gate->stretched_cuts += turn->place.class == FAIR_IN_PROFILE;
+    fair_queue_give_way(&turn->entry);
+    if (turn->place.class != FAIR_IN_PROFILE)
+        gate_hold(gate, now_ms);
     tell(gate, turn);
 }
 
@@ -154,7 +158,10 @@ static void cut_for_waiting(struct gate *gate, uint64_t now_ms)
         return;
     uint32_t freed = gate_freed_late(gate);
     while (gate->cutting + freed < fair_queue_waiting(gate->queue, FAIR_IN_PROFILE)) {
-        struct turn *victim = newest_low(gate);
+        bool modest = gate->cutting + freed < gate->modest_waiting;
+        struct turn *victim = modest || gate_cut_makes_room_for_stretched(gate) ? newest_low(gate) : NULL;
+        if (!victim && modest)
+            victim = gate_most_stretched(gate);
         if (!victim)
             return;
         cut(gate, victim, now_ms);
@@ -219,6 +226,7 @@ static void pump(struct gate *gate, uint64_t now_ms)
         }
         turn->owes = fair_queue_owes(entry);
         fair_queue_take(gate->queue, entry);
+        gate->modest_waiting -= gate_is_modest(turn);
         start(gate, turn, backend, now_ms);
         tell(gate, turn);
         totals = gate_totals(gate);
@@ -273,6 +281,7 @@ static enum gate_refusal begin_to_wait(struct gate *gate, struct turn *turn, uin
     int result = enqueue(gate, turn, price);
     if (result < 0)
         return refusal_of(result);
+    gate->modest_waiting += gate_is_modest(turn);
     if (waits_in_vain(gate, turn)) {
         leave(gate, turn);
         gate->foreseen++;
@@ -294,11 +303,13 @@ enum turn_state gate_ask(struct gate *gate, struct turn *turn, const struct gate
                           .output_expected = ask->output_expected,
                           .output_max = ask->output_max,
                           .output_max_short = ask->output_max_short,
+                          .ordinary_calls = ask->ordinary_calls,
                           .asked_ms = now_ms};
     list_init(&turn->link);
     list_init(&turn->news);
     if (gate->limits.one_class)
         turn->place.class = FAIR_UNKNOWN;
+    turn->stretched = gate_stretches(gate, &turn->place, ask->ordinary_calls);
     enum fair_class class = turn->place.class;
     uint64_t price = price_of(ask->prompt_tokens, ask->output_expected);
     turn->ahead = waiting_ahead(gate, class);
@@ -573,6 +584,7 @@ void gate_view(const struct gate *gate, struct gate_view *ret_view)
                                    .reserve = gate_reserve(gate, &all),
                                    .holds = gate->holds,
                                    .cuts = gate->cuts,
+                                   .stretched_cuts = gate->stretched_cuts,
                                    .displaced = gate->displaced,
                                    .waited_out = gate->waited_out,
                                    .foreseen = gate->foreseen,

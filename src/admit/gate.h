@@ -27,6 +27,10 @@
  *   order      in-profile requests before all others; then the fair queue's (fair_queue.h)
  *   cut        an in-profile request that finds no room cuts the newest call of the lowest class; one cut for each that waits. Calls at an engine that does not
  *              stop are not cut: it would free nothing
+ *   stretched  an in-profile request is *stretched* when its identity has as many calls here, waiting ones too, as are its ordinary ones (`ordinary_calls`). It stays
+ *              within the learned limit; those that are not go past it where there is room, and when no lower class has anything left to cut they cut in-profile calls: the newest of the identity with the most under way
+ *              for its ordinary ones, as long as that is more than these. So nobody is cut below what is ordinary for it, and a burst costs its owner nothing while there is room or
+ *              anybody lower (docs/decisions/0019)
  *   waiting    at most wait_ms_max, in a siege siege_wait_ms_max for classes below in-profile; a queue that is full loses the newest of a lower class first
  *   foresight  one that would wait longer than it may, by the work that has its turn before it and what its class was given lately, is refused when it comes, and one
  *              whose first token is expected after its deadline when its turn comes, before it costs a prompt. A prediction has to miss by GATE_FORESIGHT, for in-profile
@@ -102,6 +106,8 @@ struct turn {
     bool stopped;                /* set before gate_end(): its connection to the engine was closed in mid-answer */
     bool shorten;                /* it had its turn, or ran, while answers are shortened, its own or not; but for a modest one */
     bool owes;                   /* its network did when it had its turn */
+    bool stretched;              /* in-profile, and beyond its identity's ordinary calls when it came */
+    float ordinary_calls;        /* of its identity; 0: any number */
 };
 
 struct gate_limits {
@@ -128,6 +134,7 @@ struct gate_ask {
     uint32_t worker;
     uint64_t prompt_tokens, output_expected, output_max, output_max_short;
     const struct prefix *prefix; /* NULL: none */
+    float ordinary_calls;        /* at once, of its identity, where it is in-profile: 1 and more; 0: any number */
 };
 /* Sets `turn` up. TURN_RUNNING: it goes now. TURN_WAITING: news will come. TURN_REFUSED: `refusal` says why; gate_end() is due all the same. */
 enum turn_state gate_ask(struct gate *gate, struct turn *turn, const struct gate_ask *ask, uint64_t now_ms);
@@ -180,6 +187,7 @@ struct gate_view {
     uint32_t waiting[FAIR_CLASSES], running[FAIR_CLASSES];
     uint32_t limit, reserve, holds; /* holds: of the reserve, kept after cuts */
     uint64_t cuts, displaced, waited_out, foreseen;
+    uint64_t stretched_cuts;     /* of the cuts, those of in-profile calls */
     double capacity;             /* wt/s; 0: not learned yet */
     double waiting_s;            /* what waits, in seconds of capacity; 0 while that is not known */
     size_t nodes;                /* identities and networks that the queue remembers */

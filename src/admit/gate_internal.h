@@ -15,6 +15,7 @@ struct gate {
     struct list waiting[FAIR_CLASSES], running[FAIR_CLASSES];
     uint32_t running_count[FAIR_CLASSES];
     uint32_t cutting;
+    uint32_t modest_waiting; /* in-profile requests that wait and are not stretched */
     struct list *news; /* of each worker */
     uint32_t workers;
     uint64_t workers_with_news;
@@ -32,7 +33,7 @@ struct gate {
     uint64_t nobody_ms; /* since when no backend takes calls; 0: one does */
     uint64_t in_profile_ms; /* when an in-profile call was under way; 0: never */
     bool siege, shorten;
-    uint64_t cuts, displaced, waited_out, foreseen;
+    uint64_t cuts, stretched_cuts, displaced, waited_out, foreseen;
     double foreseen_price; /* of those who were refused for it, as long as they would still wait; wt */
 
     size_t looked_first; /* the backend that won the last tie, and one */
@@ -61,6 +62,17 @@ void gate_learn_reserve(struct gate *gate);
 uint32_t gate_reserve(const struct gate *gate, const struct gate_totals *totals);
 /* Calls that a class may have under way, with those of all others. */
 uint32_t gate_class_limit(const struct gate *gate, enum fair_class class, const struct gate_totals *totals);
+
+/* In-profile, and within its identity's ordinary calls. */
+bool gate_is_modest(const struct turn *turn);
+/* Would one more call of this identity, which is in-profile, be beyond its ordinary ones? */
+bool gate_stretches(const struct gate *gate, const struct fair_place *place, float ordinary_calls);
+/* The newest in-profile call, of those that may be cut, of the identity that is furthest beyond its ordinary calls; NULL when none is. Looks at all that run. */
+struct turn *gate_most_stretched(const struct gate *gate);
+/* Those that are stretched stay within the learned limit: is it one more cut that keeps them from a place? */
+bool gate_cut_makes_room_for_stretched(const struct gate *gate);
+/* Does it end when it is hung up? One that was cut is not cut again. */
+bool gate_can_cut(const struct gate *gate, const struct turn *turn);
 
 /* While an in-profile request waits nobody else goes: what frees for it a place or a part of the cache was cut for it, and one of a lower class that fits in sooner would
  * be cut in turn. */

@@ -91,10 +91,62 @@ static uint32_t kept_for_new(const struct gate *gate)
     return gate->siege ? (uint32_t)ceil(sqrt(low)) : 0;
 }
 
+/* ---- who is beyond what is ordinary ------------------------------------------------------------------- */
+
+bool gate_is_modest(const struct turn *turn)
+{
+    return turn->place.class == FAIR_IN_PROFILE && !turn->stretched;
+}
+
+bool gate_stretches(const struct gate *gate, const struct fair_place *place, float ordinary_calls)
+{
+    if (place->class != FAIR_IN_PROFILE || ordinary_calls == 0)
+        return false;
+    struct fair_calls calls = fair_queue_calls(gate->queue, place);
+    return (float)(calls.running + calls.waiting + 1) > ordinary_calls;
+}
+
+bool gate_can_cut(const struct gate *gate, const struct turn *turn)
+{
+    return turn->state == TURN_RUNNING && gate->backends[turn->backend].stop_ms != GATE_STOPS_NOT;
+}
+
+struct turn *gate_most_stretched(const struct gate *gate)
+{
+    const struct list *running = &gate->running[FAIR_IN_PROFILE];
+    struct turn *most = NULL;
+    float most_times = 1;
+    for (struct list *at = running->prev; at != running; at = at->prev) {
+        struct turn *turn = list_entry(at, struct turn, link);
+        if (!gate_can_cut(gate, turn) || turn->ordinary_calls == 0)
+            continue;
+        float times = (float)fair_queue_calls_beside(&turn->entry).running / turn->ordinary_calls;
+        if (times > most_times) {
+            most_times = times;
+            most = turn;
+        }
+    }
+    return most;
+}
+
+/* ---- a place ------------------------------------------------------------------------------------------ */
+
 /* A stranger that waits and whose network owes nothing. */
 static bool is_new(const struct turn *turn)
 {
     return turn->place.class == FAIR_UNKNOWN && turn->state == TURN_WAITING && !fair_queue_owes(&turn->entry);
+}
+
+/* What in-profile calls may have beyond the learned limit is not for a stretched one, but where it has its turn before one that is not: both would wait. */
+static bool may_stretch_limit(const struct gate *gate, const struct turn *turn)
+{
+    return !turn->stretched || gate->modest_waiting > 0;
+}
+
+bool gate_cut_makes_room_for_stretched(const struct gate *gate)
+{
+    struct gate_totals totals = gate_totals(gate);
+    return gate_busy(&totals, FAIR_IN_PROFILE) <= totals.limit + gate->cutting;
 }
 
 struct gate_backend *gate_find_room(struct gate *gate, const struct gate_totals *totals, const struct turn *turn, uint64_t now_ms)
@@ -102,7 +154,8 @@ struct gate_backend *gate_find_room(struct gate *gate, const struct gate_totals 
     struct gate_backend *best = NULL;
     bool low = turn->place.class != FAIR_IN_PROFILE && !gate->limits.one_class;
     uint32_t kept = low && !is_new(turn) ? kept_for_new(gate) : 0;
-    if (gate_busy(totals, turn->place.class) + kept >= gate_class_limit(gate, turn->place.class, totals))
+    uint32_t most = may_stretch_limit(gate, turn) ? gate_class_limit(gate, turn->place.class, totals) : totals->limit;
+    if (gate_busy(totals, turn->place.class) + kept >= most)
         return NULL;
     for (size_t i = 0; i < gate->backends_count; i++) {
         struct gate_backend *backend = &gate->backends[(gate->looked_first + i) % gate->backends_count];
@@ -127,6 +180,7 @@ struct gate_backend *gate_find_room_at_once(struct gate *gate, const struct turn
     if (totals.backends == 0)
         return &gate->backends[0];
     enum fair_class class = turn->place.class;
-    bool in_turn = fair_queue_waiting(gate->queue, class) == 0 && gate_classes_that_may_go(gate, 1u << class);
+    bool first = fair_queue_waiting(gate->queue, class) == 0 || (gate_is_modest(turn) && gate->modest_waiting == 0);
+    bool in_turn = first && gate_classes_that_may_go(gate, 1u << class);
     return in_turn ? gate_find_room(gate, &totals, turn, now_ms) : NULL;
 }

@@ -170,6 +170,7 @@ static struct standing reserve_budget(struct request *request, uint64_t prompt_t
     double call_s = turnstile_call_s(request->asked->turnstile, prompt_tokens, expm1((double)standing.output_log));
     standing = profiles_reserve(worker->profiles, request->identity, price, call_s, wall_ms);
     request->reserved_wt = standing.reserved_wt;
+    request->ordinary_calls = standing.ordinary_calls;
     note_budget(&request->record, &standing);
     return standing;
 }
@@ -205,7 +206,8 @@ static enum step_result ask(struct request *request)
                            .prompt_tokens = request->facts.prompt_tokens,
                            .output_max = request->facts.output_max,
                            .output_max_short = reduction_output_max_short(request),
-                           .prefix = request->has_prefix ? &request->prefix : NULL};
+                           .prefix = request->has_prefix ? &request->prefix : NULL,
+                           .ordinary_calls = request->ordinary_calls};
     request->record.asked_us = loop_now_us(worker->loop);
     turnstile_bells bells;
     bool writes = request->endpoint != ENDPOINT_EMBEDDING;
@@ -261,6 +263,7 @@ static void note_turn(struct record *record, const struct turn *turn)
     record->price_prompt = turn->prompt_tokens;
     record->price_answer = turn->output_expected;
     record->siege = turn->siege;
+    record->stretched = turn->stretched;
     record->ahead = turn->ahead;
 }
 

@@ -89,6 +89,7 @@ struct request {
     uint64_t said_ms;           /* when its client was last told that it waits */
     uint64_t identity;          /* 0: not asked yet */
     uint64_t reserved_wt;       /* of its budget */
+    float ordinary_calls;       /* of an identity within it, at once */
     struct span brought_ticket; /* null: none */
     struct span ticket;         /* that it is sent away with; null: none */
 

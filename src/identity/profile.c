@@ -42,9 +42,20 @@ double profile_day(const struct profile *profile)
     return fmax(profile->day_wt, profile->granted_rate * SECONDS_A_DAY);
 }
 
+/* Under way at a time, as its rate makes them: Little's law. */
+static double mean_calls(const struct profile *profile, double call_s)
+{
+    return profile_rate(profile) / request_wt(profile) * call_s;
+}
+
+double profile_ordinary_calls(const struct profile *profile, double call_s)
+{
+    return call_s > 0 ? 1 + mean_calls(profile, call_s) : 0;
+}
+
 uint32_t profile_calls(const struct profile *profile, double call_s)
 {
-    double mean = profile_rate(profile) / request_wt(profile) * call_s;
+    double mean = mean_calls(profile, call_s);
     return call_s > 0 ? 2 + (uint32_t)fmin(ceil(4 * mean + 4 * sqrt(mean)), PROFILE_CALLS_MAX)
                       : UINT32_MAX;
 }

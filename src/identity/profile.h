@@ -85,6 +85,8 @@ double profile_burst(const struct profile *profile); /* wt */
 double profile_day(const struct profile *profile);   /* wt it may use in a day, the cap of day_balance */
 /* Calls at once that are its own way, when one takes `call_s`: with m as its rate makes them (Little's law) 2 + ⌈4 m + 4 √m⌉. 0 s, not known: any number. */
 uint32_t profile_calls(const struct profile *profile, double call_s);
+/* … and its ordinary ones: 1 + m; 0: not known, any number. What it has under way beyond these gives way to other in-profile callers that have less (admit/gate.h). */
+double profile_ordinary_calls(const struct profile *profile, double call_s);
 /* Seconds until it is in-profile; 0: it is; infinite when it is not trusted. */
 double profile_wait_s(const struct profile *profile);
 

@@ -248,6 +248,7 @@ struct standing profiles_reserve(struct profiles *profiles, uint64_t id, uint64_
         profile_advance(&slot->profile, wall_ms);
         standing = standing_of(&slot->profile);
         standing.in_profile &= slot->calls < profile_calls(&slot->profile, call_s);
+        standing.ordinary_calls = (float)profile_ordinary_calls(&slot->profile, call_s);
         if (standing.in_profile) {
             standing.reserved_wt = profile_reserve(&slot->profile, wt, wall_ms);
             slot->calls++;

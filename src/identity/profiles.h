@@ -39,6 +39,7 @@ struct standing {
     float request_wt;      /* mean; 0: unknown */
     float output_log;      /* see struct profile */
     uint64_t reserved_wt;  /* what profiles_reserve() took; 0 of profiles_look() */
+    float ordinary_calls;  /* profile_ordinary_calls(); 0 of profiles_look() */
 };
 struct standing profiles_look(struct profiles *profiles, uint64_t id, uint64_t wall_ms);
 /* Takes `wt` (> 0) of an identity that is in-profile and has fewer such calls under way than is its way (profile_calls(), `call_s`), and tells whether it was so: one step

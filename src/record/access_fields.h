@@ -40,6 +40,8 @@
     FIELD(signed, price_answer, (int64_t)record->price_answer,                                     \
           "… and of the answer, which count double")                                               \
     FIELD(flag, siege, record->siege, "it had its turn while its pool was under siege")            \
+    FIELD(flag, stretched, record->stretched,                                                      \
+          "within its budget, but beyond its caller's ordinary calls at once: it may give way")     \
     FIELD(signed, rungs, (int64_t)record->rungs,                                                   \
           "of the ladder that stood at its pool when it came: see [degradation](degradation.md)")  \
     FIELD(steps, reduced, record->reduced, "what the ladder left away of it, as in `Seawall-Reduced`") \

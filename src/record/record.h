@@ -34,6 +34,7 @@ struct record {
     const struct ladder_steps *reduced, *dry_run; /* what was left away of it, and what would have been; NULL before that was decided */
     struct span asked_model;        /* when another one answers in its place; null: it is `model` */
     bool siege;                     /* its pool was under siege when it had its turn */
+    bool stretched;                 /* within its budget, and beyond its caller's ordinary calls at once */
     uint32_t ahead;                 /* requests that waited before it when it asked */
     enum reason reason;             /* how it ended */
     unsigned status;                /* what went out; 0 when nothing did */

@@ -53,7 +53,7 @@ struct client {
     size_t open_count;
     uint32_t reserved_count; /* of them, those for which something is reserved */
     double next_s;
-    uint64_t requests, demoted;
+    uint64_t requests, demoted, stretched;
 };
 
 static struct client *clients[CLIENTS_MAX];
@@ -243,6 +243,7 @@ static void request(struct client *client, double s, bool judged)
     double call_s = FIRST_TOKEN_S + expm1((double)client->profile.output_log) * TPOT_MS / 1000;
     bool in = profile_in(&client->profile) &&
               client->reserved_count < profile_calls(&client->profile, call_s);
+    bool stretched = in && client->reserved_count + 1 > profile_ordinary_calls(&client->profile, call_s);
     uint64_t wt = drawn->input + (uint64_t)client->profile.request_wt;
     uint64_t reserved = in ? profile_reserve(&client->profile, wt, wall_ms(s)) : 0;
     client->reserved_count += reserved > 0;
@@ -250,6 +251,7 @@ static void request(struct client *client, double s, bool judged)
                                     drawn->input, drawn->output});
     client->requests += judged;
     client->demoted += judged && !in;
+    client->stretched += judged && stretched;
 }
 
 static void play_day(struct client *client, unsigned day, double spread)
@@ -282,7 +284,7 @@ static void play_days(unsigned days, double spread)
 
 static void report(void)
 {
-    uint64_t requests = 0, demoted = 0;
+    uint64_t requests = 0, demoted = 0, stretched = 0;
     double shares[CLIENTS_MAX];
     unsigned count = 0;
     for (size_t i = 0; i < CLIENTS_MAX; i++) {
@@ -290,8 +292,10 @@ static void report(void)
             continue;
         requests += clients[i]->requests;
         demoted += clients[i]->demoted;
+        stretched += clients[i]->stretched;
         shares[count++] = (double)clients[i]->demoted / (double)clients[i]->requests;
     }
+    printf("in profile and beyond their caller's ordinary calls at once: %.2f %%\n", 100 * (double)stretched / (double)MAX(requests, UINT64_C(1)));
     qsort(shares, count, sizeof(shares[0]), by_share);
     printf("%u clients, %llu requests judged, %llu out of profile: %.3f %%\n", count,
            (unsigned long long)requests, (unsigned long long)demoted,

@@ -3,6 +3,7 @@
  * What a flood leaves to users and to newcomers: the gate, the predictor and the promises over a small engine, offered what the storms `flood-max-1k` and `flash-crowd` offer
  * (docs/storm.md): 300 people in profile, newcomers of whom nobody has heard, each from a network of its own, and bots of 200 networks that ask for all they can get, or a
  * crowd: many more newcomers at once, who leave for good when no token comes in their time.
+ * Or what the storms `insiders-…` offer: some of the people are the flood, each in profile with as many calls at once as it may have, and with a budget without end.
  *
  *     sim_newcomers [SEED]     TAP; the seed is printed. The same seed, the same storm.
  *
@@ -33,6 +34,8 @@
 #define SLO_MS 2000
 #define TRIES_MAX 3
 #define REQUESTS 65536
+#define PEOPLE 300
+#define PEOPLE_RATE (0.48 * ENGINE_RATE)
 #define ENGINE_SLOTS 64
 #define ENGINE_RATE 9.8 /* requests of people's lengths that it does in a second */
 #define TPOT_US 13000
@@ -49,6 +52,7 @@ struct flood {
     double factor; /* what bots ask for, in multiples of the engine's rate */
     uint32_t bots, networks;
     bool alike;               /* they ask for what people ask for */
+    uint32_t turned;          /* people who are the bots */
     double people, newcomers; /* what these have to keep */
     double crowd;             /* what it asks for, as `factor` */
     double answered;          /* of the crowd, in full, sooner or later */
@@ -69,7 +73,9 @@ struct request {
     uint64_t due_ms, asked_ms, first_ms, again_ms;
     double token_us;
     uint32_t tries;
+    uint32_t who; /* of the people */
     bool calm; /* it was due in the calm */
+    bool known; /* to be one of the people */
 };
 
 struct tally {
@@ -88,6 +94,7 @@ static struct world {
     struct list free, resting, crowd;
     struct request *breaks[ENGINE_CALLS];
     uint32_t breaks_count;
+    uint32_t calls[PEOPLE]; /* in profile, of each */
     struct tally tallies[KINDS][2]; /* under attack, in calm */
 } world;
 
@@ -105,6 +112,26 @@ static uint64_t log_normal(double median, double max)
 static struct tally *tally_of(const struct request *request)
 {
     return &world.tallies[request->kind][request->calm];
+}
+
+/* As identity/profile.h counts them, when a budget is twice what is used. */
+static double mean_calls(void)
+{
+    return 2 * PEOPLE_RATE / PEOPLE * gate_call_s(world.gate, 300, 180);
+}
+
+static enum fair_class class_of(const struct request *request)
+{
+    double mean = mean_calls();
+    bool own_way = request->known && world.calls[request->who] < 2 + ceil(4 * mean + 4 * sqrt(mean));
+    return own_way ? FAIR_IN_PROFILE : FAIR_UNKNOWN;
+}
+
+static void end_turn(struct request *request)
+{
+    if (request->place.class == FAIR_IN_PROFILE)
+        world.calls[request->who]--;
+    gate_end(world.gate, &request->turn, request->written ? request->facts.prompt_tokens : 0, request->written, world.now_ms);
 }
 
 /* ---- one try ------------------------------------------------------------------------------------------ */
@@ -137,7 +164,7 @@ static void refused(struct request *request)
     bool promised = place.class != FAIR_IN_PROFILE &&
                     promises_make(world.promises, &place, price, gate_rate(world.gate, place.class),
                                   WALL_MS + world.now_ms, &ticket);
-    gate_end(world.gate, &request->turn, 0, 0, world.now_ms);
+    end_turn(request);
     sent_away(request, promised, ticket.wait_ms);
 }
 
@@ -154,13 +181,17 @@ static void start(struct request *request)
 static void ask(struct request *request)
 {
     uint32_t wait_ms;
+    request->place.class = class_of(request);
     struct gate_ask ask = {.place = request->place,
                            .prompt_tokens = request->facts.prompt_tokens,
                            .output_max = request->facts.output_max,
                                  .output_max_short = request->place.class == FAIR_IN_PROFILE ? 0 : SHORT_ANSWER};
     request->tries++;
     request->asked_ms = world.now_ms;
-    if (request->kind != PERSON) {
+    if (request->place.class == FAIR_IN_PROFILE) {
+        world.calls[request->who]++;
+        ask.ordinary_calls = (float)(1 + mean_calls());
+    } else {
         enum ticket_verdict verdict = promises_claim(world.promises, &request->place, SPAN_NULL,
                                                      gate_has_room(world.gate, FAIR_UNKNOWN),
                                                      WALL_MS + world.now_ms, &wait_ms);
@@ -221,8 +252,7 @@ static void on_done(void *owner)
     tally->done += whole;
     tally->cut += !whole;
     tally->good += whole && request->first_ms <= request->due_ms + SLO_MS;
-    gate_end(world.gate, &request->turn, request->facts.prompt_tokens, request->written,
-             world.now_ms);
+    end_turn(request);
     release(request);
 }
 
@@ -238,8 +268,7 @@ static void end_breaks(void)
             continue;
         }
         tally_of(request)->cut++;
-        gate_end(world.gate, &request->turn, request->facts.prompt_tokens, request->written,
-                 world.now_ms);
+        end_turn(request);
         release(request);
     }
     world.breaks_count = 0;
@@ -255,7 +284,7 @@ static void look_at_news(void)
         } else if (turn->state == TURN_REFUSED) {
             refused(request);
         } else {
-            check(turn->state == TURN_CUT && request->kind != PERSON);
+            check(turn->state == TURN_CUT);
             if (request->state == AT_ENGINE)
                 engine_cut(&world.engine, request);
             request->state = BREAKS;
@@ -268,21 +297,25 @@ static void look_at_news(void)
 
 static void describe(struct request *request, enum kind kind)
 {
-    uint64_t who = kind == PERSON ? random_below(300)
-                   : kind == BOT  ? random_below(world.flood->bots)
-                                  : world.strangers++;
-    uint64_t network = kind == BOT ? who % world.flood->networks : who;
-    uint64_t base = (uint64_t)(kind + 1) << 32;
+    bool insider = kind == BOT && world.flood->turned > 0;
+    uint32_t turned = world.now_ms < CALM_MS ? 0 : world.flood->turned;
+    uint64_t who = insider          ? random_below(turned)
+                   : kind == PERSON ? turned + random_below(PEOPLE - turned)
+                   : kind == BOT    ? random_below(world.flood->bots)
+                                    : world.strangers++;
+    uint64_t network = kind == BOT && !insider ? who % world.flood->networks : who;
+    uint64_t base = insider ? UINT64_C(1) << 32 : (uint64_t)(kind + 1) << 32;
     bool greedy = kind == BOT && !world.flood->alike;
     *request = (struct request){.kind = kind,
+                                .known = kind == PERSON || insider,
+                                .who = (uint32_t)who,
                                 .due_ms = world.now_ms,
                                 .calm = world.now_ms < CALM_MS,
                                 .output = greedy ? 1000 : log_normal(180, 1000)};
     list_init(&request->link);
-    request->place = (struct fair_place){kind == PERSON ? FAIR_IN_PROFILE : FAIR_UNKNOWN,
-                                         base | network, base | who};
+    request->place = (struct fair_place){FAIR_UNKNOWN, base | network, base | who};
     request->facts = (struct predictor_facts){
-        .prompt_tokens = greedy ? 2000 : log_normal(300, 4000), .output_max = request->output};
+        .prompt_tokens = insider ? 1000 : greedy ? 2000 : log_normal(300, 4000), .output_max = request->output};
 }
 
 static void arrivals(enum kind kind, double rate)
@@ -333,7 +366,7 @@ static void step(void)
     engine_step(&world.engine, STEP_MS * 1000);
     bool open = world.now_ms < CALM_MS + STORM_MS;
     if (open) {
-        arrivals(PERSON, 0.48 * ENGINE_RATE);
+        arrivals(PERSON, PEOPLE_RATE);
         arrivals(NEWCOMER, 0.12 * ENGINE_RATE);
     }
     if (open && world.now_ms >= CALM_MS)
@@ -411,12 +444,12 @@ static bool storm(uint64_t seed, const struct flood *flood)
     gate_view(world.gate, &view);
     const struct tally *new = &world.tallies[NEWCOMER][0], *bots = &world.tallies[BOT][0];
     printf("# people kept %.3f, newcomers %.3f (of %llu: good %llu, whole %llu, ended early %llu, "
-           "gave up %llu); of %llu bots' %llu were served; %llu calls cut\n",
+           "gave up %llu); of %llu bots' %llu were served; %llu calls cut, %llu in profile\n",
            kept(PERSON), kept(NEWCOMER), (unsigned long long)new->due,
            (unsigned long long)new->good, (unsigned long long)new->done,
            (unsigned long long)new->cut, (unsigned long long)new->refused,
            (unsigned long long)bots->due, (unsigned long long)(bots->done + bots->cut),
-           (unsigned long long)view.cuts);
+           (unsigned long long)view.cuts, (unsigned long long)view.stretched_cuts);
     bool ok = kept(PERSON) >= flood->people && kept(NEWCOMER) >= flood->newcomers;
     ok = (flood->crowd == 0 || crowd_answered() >= flood->answered) && ok;
     gate_free(world.gate);
@@ -429,15 +462,18 @@ static bool storm(uint64_t seed, const struct flood *flood)
 int main(int argc, char **argv)
 {
     static const struct flood floods[] = {
-        {0, 0, 0, true, 0.98, 0.25, 1.2, 0.25}, /* nobody attacks; most of it is more than can be done in its time */
-        {100, 1000, 200, false, 0.98, 0.25, 1.2, 0.25},
-        {10, 1000, 200, false, 0.98, 0.60, 0, 0},
-        {100, 1000, 200, false, 0.98, 0.45, 0, 0},
-        {1000, 1000, 200, false, 0.98, 0.40, 0, 0},
-        {100, 20000, 3000, false, 0.98, 0.45, 0, 0},
-        {100, 1000, 200, true, 0.98, 0.45, 0, 0},
-        {100, 20000, 3000, true, 0.98, 0.45, 0, 0},
-        {10, 20000, 3000, true, 0.98, 0.25, 0, 0}, /* as many first comers as there are newcomers, and ten times more */
+        {0, 0, 0, true, 0, 0.98, 0.25, 1.2, 0.25}, /* nobody attacks; most of it is more than can be done in its time */
+        {100, 1000, 200, false, 0, 0.98, 0.25, 1.2, 0.25},
+        {10, 1000, 200, false, 0, 0.98, 0.60, 0, 0},
+        {100, 1000, 200, false, 0, 0.98, 0.45, 0, 0},
+        {1000, 1000, 200, false, 0, 0.98, 0.40, 0, 0},
+        {100, 20000, 3000, false, 0, 0.98, 0.45, 0, 0},
+        {100, 1000, 200, true, 0, 0.98, 0.45, 0, 0},
+        {100, 20000, 3000, true, 0, 0.98, 0.45, 0, 0},
+        {10, 20000, 3000, true, 0, 0.98, 0.25, 0, 0}, /* as many first comers as there are newcomers, and ten times more */
+        {100, 3, 3, false, 3, 0.93, 0, 0, 0},
+        {100, 9, 9, false, 9, 0.88, 0, 0, 0},
+        {100, 30, 30, false, 30, 0.75, 0, 0, 0},
     };
     uint64_t seed = argc > 1 ? strtoull(argv[1], NULL, 10) : 1;
     size_t count = MIN(COUNT_OF(floods), (size_t)FLOODS_MAX);
@@ -447,8 +483,8 @@ int main(int argc, char **argv)
         const struct flood *flood = &floods[i];
         bool ok = storm(seed, flood);
         all = all && ok;
-        printf("%sok %zu - %.0f times, %u bots of %u networks that ask for %s; a crowd of %.1f times\n", ok ? "" : "not ",
-               i + 1, flood->factor, flood->bots, flood->networks,
+        printf("%sok %zu - %.0f times, %u %s of %u networks that ask for %s; a crowd of %.1f times\n", ok ? "" : "not ",
+               i + 1, flood->factor, flood->bots, flood->turned ? "insiders" : "bots", flood->networks,
                flood->alike ? "what people ask for" : "all they can get", flood->crowd);
     }
     return !all;

@@ -10,6 +10,7 @@ static const struct admin_gate gate = {
             .reserve = 5,
             .holds = 2,
             .cuts = 7,
+            .stretched_cuts = 4,
             .displaced = 8,
             .waited_out = 9,
             .foreseen = 15,
@@ -88,6 +89,7 @@ static void test_gates_are_told_by_pool_class_and_backend(void **state)
         "\nseawall_turns_limit{pool=\"main\"} 16\n",
         "\nseawall_turns_kept_free{pool=\"main\"} 5\n",
         "# TYPE seawall_turns_cut_total counter\nseawall_turns_cut_total{pool=\"main\"} 7\n",
+        "\nseawall_turns_cut_in_profile_total{pool=\"main\"} 4\n",
         "\nseawall_turns_displaced_total{pool=\"main\"} 8\n",
         "\nseawall_turns_waited_out_total{pool=\"main\"} 9\n",
         "\nseawall_turns_foreseen_total{pool=\"main\"} 15\n",
@@ -138,7 +140,7 @@ static void test_each_metric_stands_in_one_piece(void **state)
             assert_true(span_starts(line, span_str(name)));
         }
     }
-    assert_int_equal(metrics, 37);
+    assert_int_equal(metrics, 38);
     buf_release(&page);
     pool_unref(pool);
 }

@@ -96,6 +96,8 @@ static void the_class_has_its_why(void **state)
     assert_says("{\"class\":\"unknown\",\"balance\":-1200,\"budget_hour\":60}",
                 "class     unknown: its caller's budget was used up (-1,200 weighted tokens then, "
                 "60 more each hour)\n");
+    assert_says("{\"class\":\"in_profile\",\"balance\":10,\"budget_hour\":60,\"stretched\":true}",
+                "(10 weighted tokens then, 60 more each hour), but with more calls at once than its ordinary ones\n");
     assert_says("{\"class\":\"paid\",\"ticket\":\"due\"}",
                 "class     paid: it came back when it was told to\n");
     assert_says("{\"class\":\"unknown\",\"ticket\":\"used\"}",

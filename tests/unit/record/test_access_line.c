@@ -54,6 +54,7 @@ static void full_record_says_all(void **state)
                             .price_prompt = 10,
                             .price_answer = 64,
                             .siege = true,
+                            .stretched = true,
                             .ahead = 7,
                             .reason = REASON_CUT,
                             .status = 200,
@@ -85,7 +86,7 @@ static void full_record_says_all(void **state)
         "{\"time\":\"2026-11-23T23:35:01.042Z\",\"id\":\"req_1\",\"client_id\":\"theirs\","
         "\"peer\":\"0000000000abcdef\",\"key\":\"key_00000000010\",\"class\":\"in_profile\","
         "\"ticket\":\"due\",\"balance\":1234,\"budget_hour\":1800,"
-        "\"price\":138,\"price_prompt\":10,\"price_answer\":64,\"siege\":true,\"ahead\":7,"
+        "\"price\":138,\"price_prompt\":10,\"price_answer\":64,\"siege\":true,\"stretched\":true,\"ahead\":7,"
         "\"method\":\"POST\","
         "\"path\":\"/v1/chat/completions\",\"endpoint\":\"chat\",\"model\":\"qwen/qwen3\","
         "\"backend\":\"http://127.0.0.1:8000\",\"agent\":\"curl/"
