@@ -483,6 +483,7 @@ void gate_tick(struct gate *gate, uint64_t now_ms)
     judge_siege(gate, seconds, now_ms);
     for (size_t i = 0; i < gate->backends_count; i++) {
         struct gate_backend *backend = &gate->backends[i];
+        limiter_know_siege(&backend->limiter, gate->siege);
         (void)limiter_tick(&backend->limiter, backend->under_way_most, now_ms);
         backend->under_way_most = backend->under_way;
     }

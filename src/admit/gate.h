@@ -27,8 +27,8 @@
  *   order      in-profile requests before all others; then the fair queue's (fair_queue.h)
  *   cut        an in-profile request that finds no room cuts the newest call of the lowest class; one cut for each that waits. Calls at an engine that does not
  *              stop are not cut: it would free nothing
- *   stretched  an in-profile request is *stretched* when its identity has as many calls here, waiting ones too, as are its ordinary ones (`ordinary_calls`). It stays
- *              within the learned limit; those that are not go past it where there is room, and when no lower class has anything left to cut they cut in-profile calls: the newest of the identity with the most under way
+ *   stretched  an in-profile request is *stretched* when its identity has as many calls here, waiting ones too, as are its ordinary ones (`ordinary_calls`). In a siege it
+ *              stays within the learned limit; those that are not go past it where there is room. When no lower class has anything left to cut they cut in-profile calls: the newest of the identity with the most under way
  *              for its ordinary ones, as long as that is more than these. So nobody is cut below what is ordinary for it, and a burst costs its owner nothing while there is room or
  *              anybody lower (docs/decisions/0019)
  *   waiting    at most wait_ms_max, in a siege siege_wait_ms_max for classes below in-profile; a queue that is full loses the newest of a lower class first

@@ -69,7 +69,7 @@ bool gate_is_modest(const struct turn *turn);
 bool gate_stretches(const struct gate *gate, const struct fair_place *place, float ordinary_calls);
 /* The newest in-profile call, of those that may be cut, of the identity that is furthest beyond its ordinary calls; NULL when none is. Looks at all that run. */
 struct turn *gate_most_stretched(const struct gate *gate);
-/* Those that are stretched stay within the learned limit: is it one more cut that keeps them from a place? */
+/* In a siege those that are stretched stay within the learned limit: is it one more cut that keeps them from a place? */
 bool gate_cut_makes_room_for_stretched(const struct gate *gate);
 /* Does it end when it is hung up? One that was cut is not cut again. */
 bool gate_can_cut(const struct gate *gate, const struct turn *turn);

@@ -137,16 +137,16 @@ static bool is_new(const struct turn *turn)
     return turn->place.class == FAIR_UNKNOWN && turn->state == TURN_WAITING && !fair_queue_owes(&turn->entry);
 }
 
-/* What in-profile calls may have beyond the learned limit is not for a stretched one, but where it has its turn before one that is not: both would wait. */
+/* What in-profile calls may have beyond the learned limit is, in a siege, not for a stretched one, but where it has its turn before one that is not: both would wait. */
 static bool may_stretch_limit(const struct gate *gate, const struct turn *turn)
 {
-    return !turn->stretched || gate->modest_waiting > 0;
+    return !gate->siege || !turn->stretched || gate->modest_waiting > 0;
 }
 
 bool gate_cut_makes_room_for_stretched(const struct gate *gate)
 {
     struct gate_totals totals = gate_totals(gate);
-    return gate_busy(&totals, FAIR_IN_PROFILE) <= totals.limit + gate->cutting;
+    return !gate->siege || gate_busy(&totals, FAIR_IN_PROFILE) <= totals.limit + gate->cutting;
 }
 
 struct gate_backend *gate_find_room(struct gate *gate, const struct gate_totals *totals, const struct turn *turn, uint64_t now_ms)

@@ -33,7 +33,7 @@
 
 void limiter_init(struct limiter *limiter)
 {
-    *limiter = (struct limiter){.limit = LIMITER_START, .starts = true};
+    *limiter = (struct limiter){.limit = LIMITER_START, .tolerance = LIMITER_TPOT_TOLERANCE, .starts = true};
 }
 
 /* ---- what the engine says ------------------------------------------------------------------ */
@@ -72,6 +72,11 @@ void limiter_know(struct limiter *limiter, const struct limiter_facts *facts)
     if (!(facts->kv_used >= 0 && facts->kv_used <= 1)) /* NaN too */
         known->kv_used = 0;
     limiter->limit = within(limiter, limiter->limit);
+}
+
+void limiter_know_siege(struct limiter *limiter, bool siege)
+{
+    limiter->tolerance = siege ? LIMITER_TPOT_TOLERANCE_SIEGE : LIMITER_TPOT_TOLERANCE;
 }
 
 uint64_t limiter_kv_max(const struct limiter *limiter)
@@ -223,7 +228,7 @@ static void follow_low(struct limiter_signal *tpot, uint32_t load)
 static void doubt_low(struct limiter *limiter, float median, uint32_t load)
 {
     struct limiter_signal *tpot = &limiter->tpot;
-    float tolerated = (float)LIMITER_TPOT_TOLERANCE * tpot->low;
+    float tolerated = (float)limiter->tolerance * tpot->low;
     if (!limiter->slow && tpot->p50 > PACE_OFF * tolerated)
         limiter->pace = (struct limiter_line){0};
     limiter->slow =
@@ -286,7 +291,7 @@ static double raised(double limit, bool starts, uint32_t under_way)
 /* Many prompts that come at once wait for one another at first, so a residual tells only when it is no longer tolerated. */
 static bool feels_load(const struct limiter *limiter, double g_residual)
 {
-    double felt = 1 + LIMITER_START_SHARE * (LIMITER_TPOT_TOLERANCE - 1);
+    double felt = 1 + LIMITER_START_SHARE * (limiter->tolerance - 1);
     return g_residual < 1 || limiter->tpot.p50 > felt * limiter->tpot.low;
 }
 
@@ -300,7 +305,7 @@ bool limiter_tick(struct limiter *limiter, uint32_t under_way, uint64_t now_ms)
 
     bool tpot_new = digest_tpot(limiter, MAX(under_way, 1U));
     bool residual_new = digest_residual(&limiter->residual, MAX(under_way, 1U));
-    double g_tpot = gradient(LIMITER_TPOT_TOLERANCE * limiter->tpot.low, limiter->tpot.p50);
+    double g_tpot = gradient(limiter->tolerance * limiter->tpot.low, limiter->tpot.p50);
     double g_residual =
         gradient(limiter->residual.low + LIMITER_RESIDUAL_SLACK_US, limiter->residual.p50);
     if (!tpot_new && !residual_new)

@@ -8,12 +8,14 @@
  *               that came while little was under way; until then e is the whole TTFT.
  *     TPOT      time for each output token of a call, beside that of an engine with little to do.
  *
- *     each LIMITER_TICK_MS:  g = clamp(min(TPOT_TOLERANCE × TPOT₀ / TPOT₅₀, (e₀ + RESIDUAL_SLACK) / e₅₀), 0.5, 1)
+ *     each LIMITER_TICK_MS:  g = clamp(min(tolerance × TPOT₀ / TPOT₅₀, (e₀ + RESIDUAL_SLACK) / e₅₀), 0.5, 1)
  *                            L = 0.8 L + 0.2 (g L + [√L when g = 1]), within [LIMITER_MIN, cap]; not raised while less than LIMITER_USED × L
  *                            is under way, and not lowered below LIMITER_LEAST × what is: more would say nothing until calls have ended
  *
  * Slow start: until TPOT₅₀ has once been a LIMITER_START_SHARE of the way to what is tolerated, or e₅₀ all of it, L rises by L / 2 in place of √L, which is tenfold in five
  * seconds; else an engine for a thousand calls would stand half empty for a minute after a start.
+ *
+ * The tolerance is LIMITER_TPOT_TOLERANCE, in a siege LIMITER_TPOT_TOLERANCE_SIEGE: in peace a place that is not given away is a newcomer who waits.
  *
  * It rests where TPOT is at its tolerance; gradient2 adds √L always and so rests as far beyond it as 1/(1 − 1/√L), which at 16 calls is a third. A signal without a
  * new sample never lowers L, but keeps it from rising while what it showed last is bad, for LIMITER_QUIET_TICKS.
@@ -42,7 +44,8 @@
 #define LIMITER_START_SHARE 0.25
 #define LIMITER_MAX 16384
 #define LIMITER_KV_SHARE 0.9
-#define LIMITER_TPOT_TOLERANCE 1.35
+#define LIMITER_TPOT_TOLERANCE 1.5
+#define LIMITER_TPOT_TOLERANCE_SIEGE 1.35 /* what fills the engine then is not welcome; known users keep their pace */
 #define LIMITER_RESIDUAL_SLACK_US 250000.0
 #define LIMITER_SAMPLES 64         /* of each signal, between two ticks */
 #define LIMITER_FACTS_OLD_MS 1000  /* facts that are older say nothing */
@@ -80,6 +83,7 @@ struct limiter {
     struct limiter_facts facts;
     struct limiter_signal residual, tpot; /* µs */
     double limit;
+    double tolerance;         /* of TPOT */
     struct limiter_line ttft; /* µs, by prompt tokens, while little was under way */
     struct limiter_line pace; /* median TPOT in µs, by calls under way, of the last seconds */
     bool slow;                /* the pace was off, and is not good yet */
@@ -89,6 +93,8 @@ struct limiter {
 
 void limiter_init(struct limiter *limiter);
 void limiter_know(struct limiter *limiter, const struct limiter_facts *facts);
+/* Is there a siege? Not at first. */
+void limiter_know_siege(struct limiter *limiter, bool siege);
 /* The first token of a call came; `under_way`: calls of this backend at that time. */
 void limiter_first_token(struct limiter *limiter, uint64_t prompt_tokens, uint64_t ttft_us, uint32_t under_way);
 /* `tokens` more came in `us` of one call. */

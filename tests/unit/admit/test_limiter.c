@@ -124,6 +124,18 @@ static void finds_the_knee_from_below(void **state)
     assert_near(limit, knee(1), 0.85, 1.15);
 }
 
+/* What fills it then is let in no further than where known users still have their pace. */
+static void rests_lower_in_a_siege(void **state)
+{
+    (void)state;
+    drive(&chat, 2, 30);
+    limiter_know_siege(&limiter, true);
+    double limit = drive(&chat, FLOOD, 90);
+    assert_near(limit, LIMITER_TPOT_TOLERANCE_SIEGE * (engine.half_speed + 1) - engine.half_speed, 0.85, 1.15);
+    limiter_know_siege(&limiter, false);
+    assert_near(drive(&chat, FLOOD, 90), knee(1), 0.85, 1.15);
+}
+
 static void finds_the_knee_from_above(void **state)
 {
     (void)state;
@@ -463,6 +475,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_answers_length_has_its_time),
         TEST(finds_the_knee_from_below),
+        TEST(rests_lower_in_a_siege),
         TEST(finds_the_knee_from_above),
         TEST(finds_the_knee_in_a_flood_from_the_start),
         TEST(a_calm_shows_what_a_flood_from_the_start_hid),
