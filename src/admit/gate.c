@@ -110,7 +110,7 @@ static void start(struct gate *gate, struct turn *turn, struct gate_backend *bac
 /* Strangers are told apart by how often they ask and for how much; callers with a budget or a promise are not held to account for our having no place. */
 static void leave(struct gate *gate, struct turn *turn)
 {
-    gate->modest_waiting -= gate_is_modest(turn);
+    gate->ordinary_waiting -= gate_is_ordinary(turn);
     if (turn->place.class == FAIR_UNKNOWN && !gate->limits.one_class)
         fair_queue_leave_in_vain(gate->queue, &turn->entry);
     else
@@ -158,9 +158,9 @@ static void cut_for_waiting(struct gate *gate, uint64_t now_ms)
         return;
     uint32_t freed = gate_freed_late(gate);
     while (gate->cutting + freed < fair_queue_waiting(gate->queue, FAIR_IN_PROFILE)) {
-        bool modest = gate->cutting + freed < gate->modest_waiting;
-        struct turn *victim = modest || gate_cut_makes_room_for_stretched(gate) ? newest_low(gate) : NULL;
-        if (!victim && modest)
+        bool ordinary = gate->cutting + freed < gate->ordinary_waiting;
+        struct turn *victim = ordinary || gate_cut_makes_room_for_stretched(gate) ? newest_low(gate) : NULL;
+        if (!victim && ordinary)
             victim = gate_most_stretched(gate);
         if (!victim)
             return;
@@ -226,7 +226,7 @@ static void pump(struct gate *gate, uint64_t now_ms)
         }
         turn->owes = fair_queue_owes(entry);
         fair_queue_take(gate->queue, entry);
-        gate->modest_waiting -= gate_is_modest(turn);
+        gate->ordinary_waiting -= gate_is_ordinary(turn);
         start(gate, turn, backend, now_ms);
         tell(gate, turn);
         totals = gate_totals(gate);
@@ -281,7 +281,7 @@ static enum gate_refusal begin_to_wait(struct gate *gate, struct turn *turn, uin
     int result = enqueue(gate, turn, price);
     if (result < 0)
         return refusal_of(result);
-    gate->modest_waiting += gate_is_modest(turn);
+    gate->ordinary_waiting += gate_is_ordinary(turn);
     if (waits_in_vain(gate, turn)) {
         leave(gate, turn);
         gate->foreseen++;

@@ -60,6 +60,7 @@
 #define GATE_FORESIGHT 1.5
 #define GATE_FORESIGHT_IN_PROFILE 4.0
 #define GATE_STOP_SOON_MS 500
+#define GATE_LOOKS 512 /* in-profile calls, for one that gives way to another in-profile */
 #define GATE_STOPPING_MS_MAX 60000 /* however long a call's end is predicted to take */
 #define GATE_STOPS_NOT UINT32_MAX
 #define GATE_MODEST 2 /* times the short answer: a stranger who asks for no more gets it */
@@ -160,10 +161,10 @@ struct turn *gate_news(struct gate *gate, uint32_t worker);
 /* Workers with news, a bit each (of the first 64; others look each tick), since the last call of this function. */
 uint64_t gate_workers_with_news(struct gate *gate);
 
-/* wt/s that a class may count on now: for promises. */
 /* How long a call of so many tokens takes from its turn to its end, at the slowest backend that takes calls; GATE_CALL_S_GUESS before anything is known. */
 #define GATE_CALL_S_GUESS 30.0
 double gate_call_s(const struct gate *gate, uint64_t prompt_tokens, double output_tokens);
+/* wt/s that a class may count on now: for promises. */
 double gate_rate(const struct gate *gate, enum fair_class class);
 /* Nobody waits, there is no siege, and one more call of the class is below its limit: who comes now is in nobody's way. */
 bool gate_has_room(const struct gate *gate, enum fair_class class);

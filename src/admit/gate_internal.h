@@ -15,7 +15,7 @@ struct gate {
     struct list waiting[FAIR_CLASSES], running[FAIR_CLASSES];
     uint32_t running_count[FAIR_CLASSES];
     uint32_t cutting;
-    uint32_t modest_waiting; /* in-profile requests that wait and are not stretched */
+    uint32_t ordinary_waiting; /* in-profile requests that wait and are not stretched */
     struct list *news; /* of each worker */
     uint32_t workers;
     uint64_t workers_with_news;
@@ -64,10 +64,11 @@ uint32_t gate_reserve(const struct gate *gate, const struct gate_totals *totals)
 uint32_t gate_class_limit(const struct gate *gate, enum fair_class class, const struct gate_totals *totals);
 
 /* In-profile, and within its identity's ordinary calls. */
-bool gate_is_modest(const struct turn *turn);
+bool gate_is_ordinary(const struct turn *turn);
 /* Would one more call of this identity, which is in-profile, be beyond its ordinary ones? */
 bool gate_stretches(const struct gate *gate, const struct fair_place *place, float ordinary_calls);
-/* The newest in-profile call, of those that may be cut, of the identity that is furthest beyond its ordinary calls; NULL when none is. Looks at all that run. */
+/* The newest in-profile call, of those that may be cut, of the identity that is furthest beyond its ordinary calls; NULL when none is. Looks at the
+ * newest GATE_LOOKS alone: it is asked again for as long as one waits, under the lock. */
 struct turn *gate_most_stretched(const struct gate *gate);
 /* In a siege those that are stretched stay within the learned limit: is it one more cut that keeps them from a place? */
 bool gate_cut_makes_room_for_stretched(const struct gate *gate);

@@ -93,7 +93,7 @@ static uint32_t kept_for_new(const struct gate *gate)
 
 /* ---- who is beyond what is ordinary ------------------------------------------------------------------- */
 
-bool gate_is_modest(const struct turn *turn)
+bool gate_is_ordinary(const struct turn *turn)
 {
     return turn->place.class == FAIR_IN_PROFILE && !turn->stretched;
 }
@@ -116,7 +116,8 @@ struct turn *gate_most_stretched(const struct gate *gate)
     const struct list *running = &gate->running[FAIR_IN_PROFILE];
     struct turn *most = NULL;
     float most_times = 1;
-    for (struct list *at = running->prev; at != running; at = at->prev) {
+    uint32_t looks = 0;
+    for (struct list *at = running->prev; at != running && looks < GATE_LOOKS; at = at->prev, looks++) {
         struct turn *turn = list_entry(at, struct turn, link);
         if (!gate_can_cut(gate, turn) || turn->ordinary_calls == 0)
             continue;
@@ -140,7 +141,7 @@ static bool is_new(const struct turn *turn)
 /* What in-profile calls may have beyond the learned limit is, in a siege, not for a stretched one, but where it has its turn before one that is not: both would wait. */
 static bool may_stretch_limit(const struct gate *gate, const struct turn *turn)
 {
-    return !gate->siege || !turn->stretched || gate->modest_waiting > 0;
+    return !gate->siege || !turn->stretched || gate->ordinary_waiting > 0;
 }
 
 bool gate_cut_makes_room_for_stretched(const struct gate *gate)
@@ -180,7 +181,7 @@ struct gate_backend *gate_find_room_at_once(struct gate *gate, const struct turn
     if (totals.backends == 0)
         return &gate->backends[0];
     enum fair_class class = turn->place.class;
-    bool first = fair_queue_waiting(gate->queue, class) == 0 || (gate_is_modest(turn) && gate->modest_waiting == 0);
+    bool first = fair_queue_waiting(gate->queue, class) == 0 || (gate_is_ordinary(turn) && gate->ordinary_waiting == 0);
     bool in_turn = first && gate_classes_that_may_go(gate, 1u << class);
     return in_turn ? gate_find_room(gate, &totals, turn, now_ms) : NULL;
 }

@@ -29,8 +29,8 @@ struct promises {
     struct mac_key hash_key;
     uint32_t first, count; /* of the ring */
     uint32_t out;
-    uint32_t buckets
-        [BUCKETS]; /* links: a place in the ring and 1; NOBODY: none. Zero, so that nothing of it is touched before it is used */
+    /* Links: a place in the ring and 1; NOBODY: none. Zero, so that nothing of it is touched before it is used. */
+    uint32_t buckets[BUCKETS];
     struct promise ring[PROMISES_MAX];
 };
 

@@ -40,8 +40,8 @@ struct shard {
 
 struct profiles {
     struct shard shards[PROFILES_SHARDS];
-    uint32_t *
-        tables; /* of all shards, in one piece: fresh from the kernel, so that what is empty takes no memory */
+    /* Of all shards, in one piece: fresh from the kernel, so that what is empty takes no memory. */
+    uint32_t *tables;
 };
 
 /* ── places ── */

@@ -95,7 +95,7 @@ static void who_is_within_goes_past_who_is_beyond(void **state)
     assert_int_equal(view().cuts, 0);
 }
 
-static void who_waits_modestly_is_counted_out_when_it_goes(void **state)
+static void who_is_within_is_counted_out_when_it_goes(void **state)
 {
     (void)state;
     for (size_t i = 0; i < SLOTS; i++)
@@ -124,7 +124,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(lower_classes_are_cut_first, begin, end),
         cmocka_unit_test_setup_teardown(a_stretched_one_cuts_lower_classes_alone, begin, end),
         cmocka_unit_test_setup_teardown(who_is_within_goes_past_who_is_beyond, begin, end),
-        cmocka_unit_test_setup_teardown(who_waits_modestly_is_counted_out_when_it_goes, begin, end),
+        cmocka_unit_test_setup_teardown(who_is_within_is_counted_out_when_it_goes, begin, end),
         cmocka_unit_test_setup_teardown(where_nothing_is_known_nobody_is_stretched, begin, end),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);
