@@ -1,0 +1,79 @@
+/*
+ * Conversations as they are kept in this browser (IndexedDB "seawall"), and nowhere else.
+ *
+ * A conversation is a tree of messages: each has a parent, siblings are edits and retries. The path that is shown is the one that ends in `leaf`.
+ */
+import type { Finish, Reduction, ResumePoint, Sampling, Usage } from "../api/types";
+
+export interface Attachment {
+  name: string;
+  bytes: number;
+  text: string;
+}
+
+export interface Message {
+  id: string;
+  conversationId: string;
+  parentId: string | null;
+  role: "user" | "assistant";
+  text: string; /* Markdown as it came */
+  createdMs: number; /* Date.now() */
+  attachments?: Attachment[];
+  /* Of an answer: */
+  reasoning?: string;
+  reasoningMs?: number;
+  model?: string;
+  usage?: Usage;
+  firstTokenMs?: number; /* after it was asked */
+  totalMs?: number;
+  finish?: Finish | "stopped" | "broken"; /* absent: still under way, or the page went in its middle */
+  reductions?: Reduction[];
+  resume?: ResumePoint; /* while it is under way */
+}
+
+export interface Conversation {
+  id: string;
+  title: string; /* "" until the first question */
+  createdMs: number;
+  updatedMs: number;
+  leaf: string | null;
+  model: string; /* "" : the first that answers */
+  systemPrompt: string;
+  sampling: Sampling;
+}
+
+export interface SearchHit {
+  conversation: Conversation;
+  excerpt: string; /* plain text around the first hit; "" when the title hit */
+}
+
+export type StorageState = "ready" | "denied" | "full";
+
+/* All writes are queued and batched; nothing of them throws: `state` tells, and the page goes on in memory. */
+export interface ConversationStore {
+  readonly state: StorageState;
+  onState(listener: (state: StorageState) => void): () => void;
+  /* Newest first, without messages. */
+  list(): Promise<Conversation[]>;
+  open(id: string): Promise<{ conversation: Conversation; messages: Message[] } | null>;
+  saveConversation(conversation: Conversation): Promise<void>;
+  saveMessage(message: Message): Promise<void>;
+  remove(id: string): Promise<void>;
+  /* Case-blind, all words must occur; at most `limit` hits, newest first. */
+  search(words: string, limit: number): Promise<SearchHit[]>;
+  draft(conversationId: string): Promise<string>;
+  saveDraft(conversationId: string, text: string): void;
+  /* Told by other tabs of this browser. */
+  onChange(listener: (conversationId: string) => void): () => void;
+}
+
+/* Files that go out and come in. An import never replaces: every conversation of it gets new ids. */
+export interface Transfer {
+  toJson(ids: string[]): Promise<Blob>;
+  toMarkdown(id: string): Promise<Blob>;
+  /* Throws TransferError with a sentence for a person. */
+  fromJson(file: Blob): Promise<{ conversations: number; messages: number }>;
+  fromMarkdown(file: Blob): Promise<{ conversations: number; messages: number }>;
+}
+
+export class TransferError extends Error {}
