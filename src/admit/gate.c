@@ -151,6 +151,16 @@ static void cut(struct gate *gate, struct turn *turn, uint64_t now_ms)
     tell(gate, turn);
 }
 
+/* Of the same class. An ordinary one has it at once, wherever it stands in the queue; the next of the others when none is being cut, since how far the one behind it is
+ * stretched is not known before that has become the next. */
+static struct turn *more_stretched(const struct gate *gate, uint32_t ending)
+{
+    if (ending < gate->ordinary_waiting)
+        return gate_more_stretched(gate, 1);
+    struct fair_entry *next = ending == 0 ? fair_queue_next(gate->queue, 1u << FAIR_IN_PROFILE) : NULL;
+    return next ? gate_more_stretched(gate, gate_times_ordinary(container_of(next, struct turn, entry), 1)) : NULL;
+}
+
 /* Places for in-profile requests that wait are on their way when as many are being cut, or were and stop. */
 static void cut_for_waiting(struct gate *gate, uint64_t now_ms)
 {
@@ -158,10 +168,9 @@ static void cut_for_waiting(struct gate *gate, uint64_t now_ms)
         return;
     uint32_t freed = gate_freed_late(gate);
     while (gate->cutting + freed < fair_queue_waiting(gate->queue, FAIR_IN_PROFILE)) {
-        bool ordinary = gate->cutting + freed < gate->ordinary_waiting;
-        struct turn *victim = ordinary || gate_cut_makes_room_for_stretched(gate) ? newest_low(gate) : NULL;
-        if (!victim && ordinary)
-            victim = gate_most_stretched(gate);
+        struct turn *victim = newest_low(gate);
+        if (!victim)
+            victim = more_stretched(gate, gate->cutting + freed);
         if (!victim)
             return;
         cut(gate, victim, now_ms);
@@ -458,6 +467,16 @@ static double waiting_s(const struct gate *gate, int class)
     return gate->capacity > 0 ? price / gate->capacity : 0;
 }
 
+/* Whoever is beyond the strict limit would slow known users down for as long as its answer is. */
+static void begin_siege(struct gate *gate, uint64_t now_ms)
+{
+    gate->siege = true;
+    struct gate_totals totals = gate_totals(gate);
+    struct turn *victim;
+    for (uint32_t i = totals.strict + gate->cutting; i < totals.busy && (victim = newest_low(gate)); i++)
+        cut(gate, victim, now_ms);
+}
+
 static void judge_siege(struct gate *gate, double seconds_passed, uint64_t now_ms)
 {
     gate->foreseen_price *= exp(-seconds_passed * 1000 / MAX(wait_ms_max(gate, FAIR_UNKNOWN), 1u));
@@ -466,7 +485,8 @@ static void judge_siege(struct gate *gate, double seconds_passed, uint64_t now_m
         gate->in_profile_ms = now_ms;
     bool protects = gate->in_profile_ms && now_ms < gate->in_profile_ms + GATE_PROTECTED_MS;
     if (protects && waiting_s(gate, FAIR_PAID) > seconds) {
-        gate->siege = true;
+        if (!gate->siege)
+            begin_siege(gate, now_ms);
         gate->pressed_ms = now_ms;
     } else if (!protects || now_ms > gate->pressed_ms + GATE_SIEGE_CALM_MS) {
         gate->siege = false;
@@ -483,7 +503,6 @@ void gate_tick(struct gate *gate, uint64_t now_ms)
     judge_siege(gate, seconds, now_ms);
     for (size_t i = 0; i < gate->backends_count; i++) {
         struct gate_backend *backend = &gate->backends[i];
-        limiter_know_siege(&backend->limiter, gate->siege);
         (void)limiter_tick(&backend->limiter, backend->under_way_most, now_ms);
         backend->under_way_most = backend->under_way;
     }
@@ -581,7 +600,7 @@ struct gate_outlook gate_outlook(const struct gate *gate, enum fair_class class)
 void gate_view(const struct gate *gate, struct gate_view *ret_view)
 {
     struct gate_totals all = gate_totals(gate);
-    *ret_view = (struct gate_view){.limit = all.limit,
+    *ret_view = (struct gate_view){.limit = gate->siege ? all.strict : all.limit,
                                    .reserve = gate_reserve(gate, &all),
                                    .holds = gate->holds,
                                    .cuts = gate->cuts,

@@ -27,16 +27,18 @@
  *   order      in-profile requests before all others; then the fair queue's (fair_queue.h)
  *   cut        an in-profile request that finds no room cuts the newest call of the lowest class; one cut for each that waits. Calls at an engine that does not
  *              stop are not cut: it would free nothing
- *   stretched  an in-profile request is *stretched* when its identity has as many calls here, waiting ones too, as are its ordinary ones (`ordinary_calls`). In a siege it
- *              stays within the learned limit; those that are not go past it where there is room. When no lower class has anything left to cut they cut in-profile calls: the newest of the identity with the most under way
- *              for its ordinary ones, as long as that is more than these. So nobody is cut below what is ordinary for it, and a burst costs its owner nothing while there is room or
- *              anybody lower (docs/decisions/0019)
+ *   stretched  an in-profile request is *stretched* when its identity has as many calls here, waiting ones too, as are its ordinary ones (`ordinary_calls`). In a siege it has none of the
+ *              reserve. When no lower class has anything left to cut, in-profile requests cut in-profile calls: the newest of the identity with the most under way for its ordinary ones,
+ *              as long as that is more than these and more than the caller's own would be with one more. So nobody is cut below what is ordinary for it, and a burst costs its owner
+ *              nothing while there is room or anybody lower (docs/decisions/0019)
  *   waiting    at most wait_ms_max, in a siege siege_wait_ms_max for classes below in-profile; a queue that is full loses the newest of a lower class first
  *   foresight  one that would wait longer than it may, by the work that has its turn before it and what its class was given lately, is refused when it comes, and one
  *              whose first token is expected after its deadline when its turn comes, before it costs a prompt. A prediction has to miss by GATE_FORESIGHT, for in-profile
  *              requests by GATE_FORESIGHT_IN_PROFILE, and to rest on what was seen. In a siege waits are short and most who wait before it will be gone: then only the queue tells
  *   siege      begins when what waits below in-profile is worth GATE_SIEGE_BEGINS_S of all capacity while there are in-profile callers to protect, and ends
- *              GATE_SIEGE_CALM_MS after it was last worth GATE_SIEGE_GOES_ON_S. Without in-profile callers all are alike, and waiting is all that is asked of them
+ *              GATE_SIEGE_CALM_MS after it was last worth GATE_SIEGE_GOES_ON_S. Without in-profile callers all are alike, and waiting is all that is asked of them. While it lasts
+ *              lower classes are held to the strict limit (limiter.h), at which known users keep their pace, and in-profile calls are too where they alone fill the engine; what of lower
+ *              classes runs beyond it when it begins is cut
  *   shorten    while gate_shorten() says so (policy/ladder.h), calls that run or have their turn may write `output_max_short` tokens, all their answers (`n`) together; as
  *              many as they asked for when that is GATE_MODEST times as many at most and their network owes nothing. It counts however long a request has waited
  *   strangers  who waits in vain owes for it (fair_queue.h), so that who asks once and for little goes before who floods. In a siege ⌈√m⌉ places, m = calls below

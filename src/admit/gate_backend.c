@@ -19,6 +19,11 @@ uint32_t gate_backend_limit(const struct gate_backend *backend)
     return MIN(limiter_limit(&backend->limiter), gate_backend_cap(backend));
 }
 
+uint32_t gate_backend_strict_limit(const struct gate_backend *backend)
+{
+    return MIN(limiter_strict_limit(&backend->limiter), gate_backend_cap(backend));
+}
+
 /* ---- stopping ---------------------------------------------------------------------------------------- */
 
 static bool is_waited_for(const struct gate_backend *backend, enum fair_class class)

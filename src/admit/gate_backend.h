@@ -24,6 +24,7 @@ void gate_backend_init(struct gate_backend *backend);
 /* What the operator or the engine sets: never more. */
 uint32_t gate_backend_cap(const struct gate_backend *backend);
 uint32_t gate_backend_limit(const struct gate_backend *backend);
+uint32_t gate_backend_strict_limit(const struct gate_backend *backend);
 /* Calls whose end a request of this class has to wait for. */
 uint32_t gate_backend_busy(const struct gate_backend *backend, enum fair_class class);
 /* Is there a place, and a part of the cache, for it? `low`: its class is to go elsewhere while the engine says that it has too much to do. */

@@ -43,7 +43,7 @@ struct gate {
 
 /* Of the backends that take calls: what others still do is no reason to wait. Added up once for a decision. */
 struct gate_totals {
-    uint32_t backends, limit, cap;
+    uint32_t backends, limit, strict, cap;
     uint32_t busy, busy_in_profile; /* calls whose end others, and in-profile requests, have to wait for */
 };
 struct gate_totals gate_totals(const struct gate *gate);
@@ -67,11 +67,11 @@ uint32_t gate_class_limit(const struct gate *gate, enum fair_class class, const 
 bool gate_is_ordinary(const struct turn *turn);
 /* Would one more call of this identity, which is in-profile, be beyond its ordinary ones? */
 bool gate_stretches(const struct gate *gate, const struct fair_place *place, float ordinary_calls);
-/* The newest in-profile call, of those that may be cut, of the identity that is furthest beyond its ordinary calls; NULL when none is. Looks at the
- * newest GATE_LOOKS alone: it is asked again for as long as one waits, under the lock. */
-struct turn *gate_most_stretched(const struct gate *gate);
-/* In a siege those that are stretched stay within the learned limit: is it one more cut that keeps them from a place? */
-bool gate_cut_makes_room_for_stretched(const struct gate *gate);
+/* Calls that the owner of an in-profile turn has under way, and `more`, for each of its ordinary ones; 1 where it has no such number. */
+float gate_times_ordinary(const struct turn *turn, uint32_t more);
+/* The newest in-profile call, of those that may be cut, of the identity that has most under way for its ordinary ones, if that is more than `than`, and than 1; else NULL. Looks at
+ * the newest GATE_LOOKS alone: it is asked again for as long as one waits, under the lock. */
+struct turn *gate_more_stretched(const struct gate *gate, float than);
 /* Does it end when it is hung up? One that was cut is not cut again. */
 bool gate_can_cut(const struct gate *gate, const struct turn *turn);
 

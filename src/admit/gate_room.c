@@ -37,6 +37,7 @@ struct gate_totals gate_totals(const struct gate *gate)
             continue;
         totals.backends++;
         totals.limit += gate_backend_limit(backend);
+        totals.strict += gate_backend_strict_limit(backend);
         totals.cap += gate_backend_cap(backend);
         totals.busy += gate_backend_busy(backend, FAIR_UNKNOWN);
         totals.busy_in_profile += gate_backend_busy(backend, FAIR_IN_PROFILE);
@@ -76,12 +77,19 @@ uint32_t gate_reserve(const struct gate *gate, const struct gate_totals *totals)
     return keeps ? MIN(gate->reserve + gate->holds, totals->cap / 2) : 0;
 }
 
+/* In a siege lower classes are held to the strict limit. In-profile calls are where they alone fill the engine: else others give way for what they have beyond it. */
+static uint32_t limit_of(const struct gate *gate, enum fair_class class, const struct gate_totals *totals)
+{
+    bool alone = gate->running_count[FAIR_PAID] + gate->running_count[FAIR_UNKNOWN] == 0;
+    return gate->siege && (class != FAIR_IN_PROFILE || alone) ? totals->strict : totals->limit;
+}
+
 uint32_t gate_class_limit(const struct gate *gate, enum fair_class class, const struct gate_totals *totals)
 {
-    uint32_t kept = gate_reserve(gate, totals);
+    uint32_t kept = gate_reserve(gate, totals), limit = limit_of(gate, class, totals);
     if (class == FAIR_IN_PROFILE && !gate->limits.one_class)
-        return MIN(totals->limit + kept, totals->cap);
-    return MIN(totals->limit, totals->cap - kept);
+        return MIN(limit + kept, totals->cap);
+    return MIN(limit, totals->cap - kept);
 }
 
 /* Places that in a siege are for strangers who owe nothing. One that has just come waits for the next tick to have one. */
@@ -111,17 +119,22 @@ bool gate_can_cut(const struct gate *gate, const struct turn *turn)
     return turn->state == TURN_RUNNING && gate->backends[turn->backend].stop_ms != GATE_STOPS_NOT;
 }
 
-struct turn *gate_most_stretched(const struct gate *gate)
+float gate_times_ordinary(const struct turn *turn, uint32_t more)
+{
+    if (turn->ordinary_calls == 0)
+        return 1;
+    return (float)(fair_queue_calls_beside(&turn->entry).running + more) / turn->ordinary_calls;
+}
+
+struct turn *gate_more_stretched(const struct gate *gate, float than)
 {
     const struct list *running = &gate->running[FAIR_IN_PROFILE];
     struct turn *most = NULL;
-    float most_times = 1;
+    float most_times = fmaxf(than, 1);
     uint32_t looks = 0;
     for (struct list *at = running->prev; at != running && looks < GATE_LOOKS; at = at->prev, looks++) {
         struct turn *turn = list_entry(at, struct turn, link);
-        if (!gate_can_cut(gate, turn) || turn->ordinary_calls == 0)
-            continue;
-        float times = (float)fair_queue_calls_beside(&turn->entry).running / turn->ordinary_calls;
+        float times = gate_can_cut(gate, turn) ? gate_times_ordinary(turn, 0) : 0;
         if (times > most_times) {
             most_times = times;
             most = turn;
@@ -138,16 +151,10 @@ static bool is_new(const struct turn *turn)
     return turn->place.class == FAIR_UNKNOWN && turn->state == TURN_WAITING && !fair_queue_owes(&turn->entry);
 }
 
-/* What in-profile calls may have beyond the learned limit is, in a siege, not for a stretched one, but where it has its turn before one that is not: both would wait. */
-static bool may_stretch_limit(const struct gate *gate, const struct turn *turn)
+/* What in-profile calls may have beyond the limit is, in a siege, not for a stretched one, but where it has its turn before one that is not: both would wait. */
+static bool may_have_reserve(const struct gate *gate, const struct turn *turn)
 {
     return !gate->siege || !turn->stretched || gate->ordinary_waiting > 0;
-}
-
-bool gate_cut_makes_room_for_stretched(const struct gate *gate)
-{
-    struct gate_totals totals = gate_totals(gate);
-    return !gate->siege || gate_busy(&totals, FAIR_IN_PROFILE) <= totals.limit + gate->cutting;
 }
 
 struct gate_backend *gate_find_room(struct gate *gate, const struct gate_totals *totals, const struct turn *turn, uint64_t now_ms)
@@ -155,8 +162,9 @@ struct gate_backend *gate_find_room(struct gate *gate, const struct gate_totals 
     struct gate_backend *best = NULL;
     bool low = turn->place.class != FAIR_IN_PROFILE && !gate->limits.one_class;
     uint32_t kept = low && !is_new(turn) ? kept_for_new(gate) : 0;
-    uint32_t most = may_stretch_limit(gate, turn) ? gate_class_limit(gate, turn->place.class, totals) : totals->limit;
-    if (gate_busy(totals, turn->place.class) + kept >= most)
+    enum fair_class class = turn->place.class;
+    uint32_t most = may_have_reserve(gate, turn) ? gate_class_limit(gate, class, totals) : limit_of(gate, class, totals);
+    if (gate_busy(totals, class) + kept >= most)
         return NULL;
     for (size_t i = 0; i < gate->backends_count; i++) {
         struct gate_backend *backend = &gate->backends[(gate->looked_first + i) % gate->backends_count];

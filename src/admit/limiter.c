@@ -33,7 +33,7 @@
 
 void limiter_init(struct limiter *limiter)
 {
-    *limiter = (struct limiter){.limit = LIMITER_START, .tolerance = LIMITER_TPOT_TOLERANCE, .starts = true};
+    *limiter = (struct limiter){.limit = LIMITER_START, .strict = LIMITER_START, .starts = true};
 }
 
 /* ---- what the engine says ------------------------------------------------------------------ */
@@ -72,11 +72,7 @@ void limiter_know(struct limiter *limiter, const struct limiter_facts *facts)
     if (!(facts->kv_used >= 0 && facts->kv_used <= 1)) /* NaN too */
         known->kv_used = 0;
     limiter->limit = within(limiter, limiter->limit);
-}
-
-void limiter_know_siege(struct limiter *limiter, bool siege)
-{
-    limiter->tolerance = siege ? LIMITER_TPOT_TOLERANCE_SIEGE : LIMITER_TPOT_TOLERANCE;
+    limiter->strict = within(limiter, limiter->strict);
 }
 
 uint64_t limiter_kv_max(const struct limiter *limiter)
@@ -228,7 +224,7 @@ static void follow_low(struct limiter_signal *tpot, uint32_t load)
 static void doubt_low(struct limiter *limiter, float median, uint32_t load)
 {
     struct limiter_signal *tpot = &limiter->tpot;
-    float tolerated = (float)limiter->tolerance * tpot->low;
+    float tolerated = (float)LIMITER_TPOT_TOLERANCE * tpot->low;
     if (!limiter->slow && tpot->p50 > PACE_OFF * tolerated)
         limiter->pace = (struct limiter_line){0};
     limiter->slow =
@@ -291,8 +287,18 @@ static double raised(double limit, bool starts, uint32_t under_way)
 /* Many prompts that come at once wait for one another at first, so a residual tells only when it is no longer tolerated. */
 static bool feels_load(const struct limiter *limiter, double g_residual)
 {
-    double felt = 1 + LIMITER_START_SHARE * (limiter->tolerance - 1);
+    double felt = 1 + LIMITER_START_SHARE * (LIMITER_TPOT_TOLERANCE - 1);
     return g_residual < 1 || limiter->tpot.p50 > felt * limiter->tpot.low;
+}
+
+/* What the ticks' signals make of a limit. `g_new`: of those that had something new. */
+static double moved(const struct limiter *limiter, double limit, double g, double g_new, uint32_t under_way)
+{
+    if (g_new < 1)
+        limit = lowered(limit, g_new, under_way);
+    else if (g >= 1)
+        limit = raised(limit, limiter->starts, under_way);
+    return within(limiter, limit);
 }
 
 bool limiter_tick(struct limiter *limiter, uint32_t under_way, uint64_t now_ms)
@@ -305,23 +311,30 @@ bool limiter_tick(struct limiter *limiter, uint32_t under_way, uint64_t now_ms)
 
     bool tpot_new = digest_tpot(limiter, MAX(under_way, 1U));
     bool residual_new = digest_residual(&limiter->residual, MAX(under_way, 1U));
-    double g_tpot = gradient(limiter->tolerance * limiter->tpot.low, limiter->tpot.p50);
+    double g_tpot = gradient(LIMITER_TPOT_TOLERANCE * limiter->tpot.low, limiter->tpot.p50);
+    double g_strict = gradient(LIMITER_TPOT_STRICT * limiter->tpot.low, limiter->tpot.p50);
     double g_residual =
         gradient(limiter->residual.low + LIMITER_RESIDUAL_SLACK_US, limiter->residual.p50);
     if (!tpot_new && !residual_new)
         return false;
 
-    uint32_t before = limiter_limit(limiter);
+    uint32_t before = limiter_limit(limiter), strict_before = limiter_strict_limit(limiter);
     limiter->starts = limiter->starts && !feels_load(limiter, g_residual);
-    double g_new = fmin(tpot_new ? g_tpot : 1, residual_new ? g_residual : 1);
-    if (g_new < 1)
-        limiter->limit = within(limiter, lowered(limiter->limit, g_new, under_way));
-    else if (fmin(g_tpot, g_residual) >= 1)
-        limiter->limit = within(limiter, raised(limiter->limit, limiter->starts, under_way));
-    return limiter_limit(limiter) != before;
+    double residual_says = residual_new ? g_residual : 1;
+    limiter->limit = moved(limiter, limiter->limit, fmin(g_tpot, g_residual),
+                           fmin(tpot_new ? g_tpot : 1, residual_says), under_way);
+    limiter->strict = moved(limiter, limiter->strict, fmin(g_strict, g_residual),
+                            fmin(tpot_new ? g_strict : 1, residual_says), under_way);
+    limiter->strict = fmin(limiter->strict, limiter->limit);
+    return limiter_limit(limiter) != before || limiter_strict_limit(limiter) != strict_before;
 }
 
 uint32_t limiter_limit(const struct limiter *limiter)
 {
     return (uint32_t)limiter->limit;
+}
+
+uint32_t limiter_strict_limit(const struct limiter *limiter)
+{
+    return (uint32_t)limiter->strict;
 }

@@ -15,7 +15,8 @@
  * Slow start: until TPOT₅₀ has once been a LIMITER_START_SHARE of the way to what is tolerated, or e₅₀ all of it, L rises by L / 2 in place of √L, which is tenfold in five
  * seconds; else an engine for a thousand calls would stand half empty for a minute after a start.
  *
- * The tolerance is LIMITER_TPOT_TOLERANCE, in a siege LIMITER_TPOT_TOLERANCE_SIEGE: in peace a place that is not given away is a newcomer who waits.
+ * Two limits are learned from the same signals. With the tolerance LIMITER_TPOT_TOLERANCE an engine is used as it can be: in peace a place that is not given away is a newcomer
+ * who waits. With LIMITER_TPOT_STRICT known users keep their pace: whoever else fills the engine in a siege is held to that *strict* limit, which is known before the siege begins.
  *
  * It rests where TPOT is at its tolerance; gradient2 adds √L always and so rests as far beyond it as 1/(1 − 1/√L), which at 16 calls is a third. A signal without a
  * new sample never lowers L, but keeps it from rising while what it showed last is bad, for LIMITER_QUIET_TICKS.
@@ -45,7 +46,7 @@
 #define LIMITER_MAX 16384
 #define LIMITER_KV_SHARE 0.9
 #define LIMITER_TPOT_TOLERANCE 1.5
-#define LIMITER_TPOT_TOLERANCE_SIEGE 1.35 /* what fills the engine then is not welcome; known users keep their pace */
+#define LIMITER_TPOT_STRICT 1.35
 #define LIMITER_RESIDUAL_SLACK_US 250000.0
 #define LIMITER_SAMPLES 64         /* of each signal, between two ticks */
 #define LIMITER_FACTS_OLD_MS 1000  /* facts that are older say nothing */
@@ -82,8 +83,7 @@ struct limiter_line {
 struct limiter {
     struct limiter_facts facts;
     struct limiter_signal residual, tpot; /* µs */
-    double limit;
-    double tolerance;         /* of TPOT */
+    double limit, strict;     /* strict ≤ limit */
     struct limiter_line ttft; /* µs, by prompt tokens, while little was under way */
     struct limiter_line pace; /* median TPOT in µs, by calls under way, of the last seconds */
     bool slow;                /* the pace was off, and is not good yet */
@@ -93,20 +93,19 @@ struct limiter {
 
 void limiter_init(struct limiter *limiter);
 void limiter_know(struct limiter *limiter, const struct limiter_facts *facts);
-/* Is there a siege? Not at first. */
-void limiter_know_siege(struct limiter *limiter, bool siege);
 /* The first token of a call came; `under_way`: calls of this backend at that time. */
 void limiter_first_token(struct limiter *limiter, uint64_t prompt_tokens, uint64_t ttft_us, uint32_t under_way);
 /* `tokens` more came in `us` of one call. */
 void limiter_tokens(struct limiter *limiter, uint32_t tokens, uint64_t us);
 /* `under_way`: the most since the last tick. Does nothing when the last one is less than LIMITER_TICK_MS ago; a clock that went back starts anew. True when
- * limiter_limit() changed. */
+ * a limit changed. */
 bool limiter_tick(struct limiter *limiter, uint32_t under_way, uint64_t now_ms);
 
 /* What the engine itself runs at once: the limit never passes it. LIMITER_MAX where it does not say. */
 uint32_t limiter_cap(const struct limiter *limiter);
 /* Calls; at least 1. */
 uint32_t limiter_limit(const struct limiter *limiter);
+uint32_t limiter_strict_limit(const struct limiter *limiter); /* at most limiter_limit() */
 /* KV tokens that may be reserved; UINT64_MAX: no limit. */
 uint64_t limiter_kv_max(const struct limiter *limiter);
 /* Should nothing of low class be sent now? Facts that are old do not count. */

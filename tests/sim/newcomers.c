@@ -462,18 +462,18 @@ static bool storm(uint64_t seed, const struct flood *flood)
 int main(int argc, char **argv)
 {
     static const struct flood floods[] = {
-        {0, 0, 0, true, 0, 0.98, 0.25, 1.2, 0.25}, /* nobody attacks; most of it is more than can be done in its time */
-        {100, 1000, 200, false, 0, 0.98, 0.25, 1.2, 0.25},
-        {10, 1000, 200, false, 0, 0.98, 0.45, 0, 0},
-        {100, 1000, 200, false, 0, 0.98, 0.45, 0, 0},
-        {1000, 1000, 200, false, 0, 0.98, 0.40, 0, 0},
-        {100, 20000, 3000, false, 0, 0.97, 0.45, 0, 0},
-        {100, 1000, 200, true, 0, 0.98, 0.45, 0, 0},
-        {100, 20000, 3000, true, 0, 0.98, 0.45, 0, 0},
-        {10, 20000, 3000, true, 0, 0.98, 0.25, 0, 0}, /* as many first comers as there are newcomers, and ten times more */
+        {0, 0, 0, true, 0, 0.95, 0.25, 1.2, 0.25}, /* nobody attacks; most of it is more than can be done in its time */
+        {100, 1000, 200, false, 0, 0.95, 0.20, 1.2, 0.10},
+        {10, 1000, 200, false, 0, 0.95, 0.25, 0, 0},
+        {100, 1000, 200, false, 0, 0.95, 0.25, 0, 0},
+        {1000, 1000, 200, false, 0, 0.95, 0.25, 0, 0},
+        {100, 20000, 3000, false, 0, 0.95, 0.25, 0, 0},
+        {100, 1000, 200, true, 0, 0.95, 0.25, 0, 0},
+        {100, 20000, 3000, true, 0, 0.95, 0.25, 0, 0},
+        {10, 20000, 3000, true, 0, 0.95, 0.10, 0, 0}, /* as many first comers as there are newcomers, and ten times more */
         {100, 3, 3, false, 3, 0.85, 0, 0, 0},
-        {100, 9, 9, false, 9, 0.85, 0, 0, 0},
-        {100, 30, 30, false, 30, 0.55, 0, 0, 0},
+        {100, 9, 9, false, 9, 0.60, 0, 0, 0},
+        {100, 30, 30, false, 30, 0.45, 0, 0, 0},
     };
     uint64_t seed = argc > 1 ? strtoull(argv[1], NULL, 10) : 1;
     size_t count = MIN(COUNT_OF(floods), (size_t)FLOODS_MAX);

@@ -129,6 +129,46 @@ static void a_siege_lets_strangers_in_who_ask_first_and_for_little(void **state)
     assert_int_equal(turns[45].output_max, SHORT);
 }
 
+/* Each call under way writes so many tokens in each tick. */
+static void flow(size_t calls, unsigned tokens, unsigned ticks)
+{
+    for (unsigned tick = 0; tick < ticks; tick++) {
+        gate_tick(gate, now += GATE_TICK_MS);
+        for (size_t i = 0; i < calls; i++)
+            gate_progress(gate, &turns[i], turns[i].output_tokens + tokens, now);
+    }
+}
+
+/* Many calls are 1.4 times as slow as one: more than is tolerated in a siege, and less than in peace. */
+static void what_runs_beyond_the_strict_limit_is_cut_when_a_siege_begins(void **state)
+{
+    (void)state;
+    struct gate_limits wide = limits;
+    wide.calls_max = 30;
+    gate_set_limits(gate, &wide);
+    ask(0, FAIR_IN_PROFILE);
+    flow(1, 14, 20);
+    size_t calls = 1;
+    while (ask(calls, FAIR_UNKNOWN) == TURN_RUNNING)
+        calls++;
+    done(calls); /* which waits */
+    assert_in_range(calls, 20, 30);
+    flow(calls, 10, 100);
+    assert_int_equal(turns[calls - 1].state, TURN_RUNNING);
+    assert_false(view().siege);
+    for (size_t i = 40; i < 44; i++) {
+        struct gate_ask many = {.place = {FAIR_UNKNOWN, i, i}, .prompt_tokens = 100000, .output_expected = 40000};
+        assert_int_equal(gate_ask(gate, &turns[i], &many, now), TURN_WAITING);
+    }
+    gate_tick(gate, now += GATE_TICK_MS);
+    assert_true(view().siege);
+    assert_in_range(view().limit, calls / 2, calls - 1);
+    assert_int_equal(view().cuts, calls - view().limit);
+    assert_int_equal(turns[calls - 1].state, TURN_CUT);
+    assert_int_equal(turns[0].state, TURN_RUNNING);
+    assert_int_equal(turns[1].state, TURN_RUNNING);
+}
+
 static void without_in_profile_callers_there_is_no_siege(void **state)
 {
     (void)state;
@@ -151,6 +191,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(answers_are_shortened_while_told_and_only_where_that_is_less, begin, end),
         cmocka_unit_test_setup_teardown(a_siege_caps_what_runs_already, begin, end),
         cmocka_unit_test_setup_teardown(a_siege_lets_strangers_in_who_ask_first_and_for_little, begin, end),
+        cmocka_unit_test_setup_teardown(what_runs_beyond_the_strict_limit_is_cut_when_a_siege_begins, begin, end),
         cmocka_unit_test_setup_teardown(without_in_profile_callers_there_is_no_siege, begin, end),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);

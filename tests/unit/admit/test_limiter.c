@@ -77,15 +77,17 @@ static void start_one(const struct load *load)
     }
 }
 
-/* `wanted` calls at a time, as far as the limit lets them. Returns the mean limit of the last third. */
-static double drive(const struct load *load, uint32_t wanted, unsigned seconds)
+typedef uint32_t limit_of(const struct limiter *limiter);
+
+/* `wanted` calls at a time, as far as that limit lets them. Returns its mean of the last third. */
+static double drive_within(limit_of *limit, const struct load *load, uint32_t wanted, unsigned seconds)
 {
     double sum = 0;
     unsigned ticks = 0;
     uint64_t until = engine.now_us + seconds * UINT64_C(1000000);
     uint64_t late = until - seconds * UINT64_C(1000000) / 3;
     while (engine.now_us < until) {
-        while (engine.under_way < MIN(wanted, limiter_limit(&limiter)))
+        while (engine.under_way < MIN(wanted, limit(&limiter)))
             start_one(load);
         peak = MAX(peak, engine.under_way);
         engine_step(&engine, STEP_US);
@@ -93,13 +95,19 @@ static double drive(const struct load *load, uint32_t wanted, unsigned seconds)
             continue;
         limiter_tick(&limiter, peak, engine.now_us / 1000);
         assert_in_range(limiter_limit(&limiter), LIMITER_MIN, LIMITER_MAX);
+        assert_in_range(limiter_strict_limit(&limiter), LIMITER_MIN, limiter_limit(&limiter));
         peak = 0;
         if (engine.now_us > late) {
-            sum += limiter_limit(&limiter);
+            sum += limit(&limiter);
             ticks++;
         }
     }
     return sum / ticks;
+}
+
+static double drive(const struct load *load, uint32_t wanted, unsigned seconds)
+{
+    return drive_within(limiter_limit, load, wanted, seconds);
 }
 
 #define FLOOD ENGINE_CALLS
@@ -124,16 +132,28 @@ static void finds_the_knee_from_below(void **state)
     assert_near(limit, knee(1), 0.85, 1.15);
 }
 
-/* What fills it then is let in no further than where known users still have their pace. */
-static void rests_lower_in_a_siege(void **state)
+static double strict_knee(void)
+{
+    return LIMITER_TPOT_STRICT * (engine.half_speed + 1) - engine.half_speed;
+}
+
+/* Who is held to it leaves the others their pace, and the other limit stays where it was. */
+static void rests_lower_when_it_is_strict(void **state)
 {
     (void)state;
     drive(&chat, 2, 30);
-    limiter_know_siege(&limiter, true);
-    double limit = drive(&chat, FLOOD, 90);
-    assert_near(limit, LIMITER_TPOT_TOLERANCE_SIEGE * (engine.half_speed + 1) - engine.half_speed, 0.85, 1.15);
-    limiter_know_siege(&limiter, false);
     assert_near(drive(&chat, FLOOD, 90), knee(1), 0.85, 1.15);
+    assert_near(drive_within(limiter_strict_limit, &chat, FLOOD, 90), strict_knee(), 0.85, 1.15);
+    assert_near(limiter_limit(&limiter), knee(1), 0.85, 1.15);
+}
+
+/* Nobody needs to wait for it to be learned when it is asked for. */
+static void knows_the_strict_limit_before_it_is_asked_for(void **state)
+{
+    (void)state;
+    drive(&chat, 2, 30);
+    drive(&chat, FLOOD, 90);
+    assert_near(limiter_strict_limit(&limiter), strict_knee(), 0.8, 1.25);
 }
 
 static void finds_the_knee_from_above(void **state)
@@ -475,7 +495,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_answers_length_has_its_time),
         TEST(finds_the_knee_from_below),
-        TEST(rests_lower_in_a_siege),
+        TEST(rests_lower_when_it_is_strict),
+        TEST(knows_the_strict_limit_before_it_is_asked_for),
         TEST(finds_the_knee_from_above),
         TEST(finds_the_knee_in_a_flood_from_the_start),
         TEST(a_calm_shows_what_a_flood_from_the_start_hid),
