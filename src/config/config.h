@@ -83,6 +83,8 @@ struct config {
     uint32_t workers;           /* 0: as many as processors */
     struct span
         user; /* to become when started as root; empty: "seawall" if it exists, else "nobody" */
+    struct span name; /* for people */
+    bool chat;        /* is served at "/" */
     enum config_keys keys;
     bool class_header; /* answers say in which class their request had its turn */
     struct span access_log; /* path inside the data folder, "-" for standard output, "off" */

@@ -262,6 +262,14 @@ bool form_model(struct span text)
     return text.len > 0 && text.len <= MODEL_BYTES_MAX && text_is_utf8(text);
 }
 
+bool form_text(struct span text)
+{
+    for (size_t i = 0; i < text.len; i++)
+        if ((unsigned char)text.ptr[i] < ' ' || text.ptr[i] == 0x7f)
+            return false;
+    return text.len > 0 && text.len <= NAME_BYTES_MAX && text_is_utf8(text);
+}
+
 bool form_field(struct span text)
 {
     return text.len > 0 && text.len <= NAME_BYTES_MAX && only(text, "._-");

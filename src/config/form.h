@@ -36,6 +36,7 @@ bool form_origin(struct span text);
 
 bool form_name(struct span text);  /* of a pool */
 bool form_model(struct span text); /* of a model, ours or the engine's */
+bool form_text(struct span text);  /* for people: valid UTF-8 without control characters, on one line */
 bool form_field(struct span text); /* of a JSON object's field */
 bool form_user(struct span text);  /* of an account */
 bool form_log(struct span text);   /* a relative path without "..", "-" or "off" */

@@ -188,6 +188,8 @@ static bool form_ok(const struct setting *setting, struct span text)
         return form_name(text);
     case SETTING_MODEL:
         return form_model(text);
+    case SETTING_TEXT:
+        return form_text(text);
     case SETTING_FIELD:
         return form_field(text);
     default:

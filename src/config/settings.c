@@ -246,6 +246,7 @@ static const char *const kind_words[] = {
     [SETTING_ORIGIN] = "an origin such as %s, as browsers send it, or * alone",
     [SETTING_NAME] = "a name such as %s of letters, digits, '.', '_' and '-', at most 64",
     [SETTING_MODEL] = "a model's name such as %s, without spaces, at most 255 bytes",
+    [SETTING_TEXT] = "a text such as %s on one line, at most 64 bytes",
     [SETTING_FIELD] = "the name of a JSON field such as %s",
     [SETTING_URL] = "a URL such as %s",
     [SETTING_KEY_FILE] = "the name of a file such as %s",

@@ -36,6 +36,7 @@ enum setting_kind {
     SETTING_ORIGIN,
     SETTING_NAME,
     SETTING_MODEL,
+    SETTING_TEXT, /* for people */
     SETTING_FIELD,
     SETTING_URL,
     /* These three name a secret: the field gets its content, and no error shows the name. */
@@ -70,6 +71,10 @@ enum setting_kind {
     ROW(user, user, USER, 1, 32, "", "seawall", SETTING_RESTART, \
         "The account the gateway runs as when the service is started by root. Without it: " \
         "`seawall` if there is such an account, else `nobody`.") \
+    ROW(name, name, TEXT, 1, 64, "Seawall", "Example AI", 0, \
+        "What the service calls itself on its pages.") \
+    ROW(chat, chat, BOOL, 0, 1, "true", "false", 0, \
+        "Whether the chat is served at `/` (see chat.md). Off: `/` is the page of `/start`, for who calls the API.") \
     ROW(keys, keys, CHOICE, 0, 2, "required", "required|optional|ignored", 0, \
         "Whether calls need an API key. `optional` lets calls without one in, known by their " \
         "address; a wrong key is refused. `ignored` looks at none. Without keys everybody who " \

@@ -406,6 +406,18 @@ void client_body_received(struct client *client)
     deadline_clear(&client->deadline);
 }
 
+/* After a write of so many bytes, of which `queued` wait: whoever takes them has its deadline. */
+static void wrote(struct client *client, size_t bytes, size_t queued)
+{
+    client->bytes_written += bytes;
+    if (queued > 0 && client->send_deadline.due_ms == 0) {
+        client->delivered_seen = client->bytes_written - queued;
+        deadline_set(client->worker->loop, &client->send_deadline,
+                     loop_now_ms(client->worker->loop) +
+                         worker_config(client->worker)->send_stall_ms);
+    }
+}
+
 ssize_t client_write(struct client *client, const struct span *parts, size_t count)
 {
     if (client->state == CLIENT_CLOSED)
@@ -413,14 +425,20 @@ ssize_t client_write(struct client *client, const struct span *parts, size_t cou
     ssize_t queued = sock_write(client->sock, parts, count);
     if (queued < 0)
         return queued;
+    size_t bytes = 0;
     for (size_t i = 0; i < count; i++)
-        client->bytes_written += parts[i].len;
-    if (queued > 0 && client->send_deadline.due_ms == 0) {
-        client->delivered_seen = client->bytes_written - (size_t)queued;
-        deadline_set(client->worker->loop, &client->send_deadline,
-                     loop_now_ms(client->worker->loop) +
-                         worker_config(client->worker)->send_stall_ms);
-    }
+        bytes += parts[i].len;
+    wrote(client, bytes, (size_t)queued);
+    return queued;
+}
+
+ssize_t client_write_constant(struct client *client, struct span head, struct span constant)
+{
+    if (client->state == CLIENT_CLOSED)
+        return -EPIPE;
+    ssize_t queued = sock_write_constant(client->sock, head, constant);
+    if (queued >= 0)
+        wrote(client, head.len + constant.len, (size_t)queued);
     return queued;
 }
 

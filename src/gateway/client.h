@@ -55,6 +55,8 @@ const struct sockaddr_storage *client_peer(const struct client *client);
 struct worker *client_worker(struct client *client);
 /* Writes to the wire: bytes queued now (0: all written), or -errno: the client is gone. */
 ssize_t client_write(struct client *client, const struct span *parts, size_t count) must_check;
+/* The same with bytes of the program behind the head, which are not copied (loop/sock.h). The last of a request. */
+ssize_t client_write_constant(struct client *client, struct span head, struct span constant) must_check;
 size_t client_queued(const struct client *client);
 /* Its request asked for a turn, within its caller's budget or not. */
 void client_note_class(struct client *client, bool in_profile);

@@ -10,15 +10,25 @@
 
 #define PREFLIGHT_HEADERS_MAX 1024
 
-void reply_common_headers(struct request *request, struct buf *head)
+/* What another origin would have got is not for this one's cache (Fetch, "CORS protocol and HTTP caches"). */
+static void vary_header(const struct request *request, struct buf *head, bool coded)
+{
+    bool origins = request->catalog->config->cors_origins_count > 0;
+    if (origins || coded)
+        http_answer_header(head, SPAN("Vary"),
+                           origins && coded ? SPAN("Origin, Accept-Encoding")
+                           : coded          ? SPAN("Accept-Encoding")
+                                            : SPAN("Origin"));
+}
+
+/* `coded`: the body may come in other codings. */
+static void common_headers(struct request *request, struct buf *head, bool coded)
 {
     http_answer_header(head, SPAN("x-request-id"), span_of(request->id, REQUEST_ID_BYTES));
     if (request->catalog->config->class_header && request->turn_state != TURN_NONE)
         http_answer_header(head, SPAN("Seawall-Class"), fair_class_name(request->turn.place.class));
     budgeting_headers(request, head);
-    /* What another origin would have got is not for this one's cache (Fetch, "CORS protocol and HTTP caches"). */
-    if (request->catalog->config->cors_origins_count > 0)
-        http_answer_header(head, SPAN("Vary"), SPAN("Origin"));
+    vary_header(request, head, coded);
     if (span_is_null(request->origin))
         return;
     http_answer_header(head, SPAN("Access-Control-Allow-Origin"), request->origin);
@@ -27,6 +37,11 @@ void reply_common_headers(struct request *request, struct buf *head)
                             "x-ratelimit-limit-requests, x-ratelimit-remaining-requests, "
                             "x-ratelimit-reset-requests, x-ratelimit-limit-tokens, "
                             "x-ratelimit-remaining-tokens, x-ratelimit-reset-tokens"));
+}
+
+void reply_common_headers(struct request *request, struct buf *head)
+{
+    common_headers(request, head, false);
 }
 
 /* Is input of this request still to come? Then the connection cannot serve another one. A body that nobody wants but that is here already is
@@ -40,14 +55,17 @@ static bool input_left(struct request *request)
     return state != HTTP_REQUEST_HEAD_DONE && state != HTTP_REQUEST_DONE;
 }
 
+/* A body that is scratch is copied as far as the wire does not take it at once; one that is a constant of the program never is. */
+enum body_kind { BODY_SCRATCH, BODY_CONSTANT };
+
 /* Ends the head and writes it with the body, as one. */
-static enum step_result send_whole(struct request *request, unsigned status, struct span body)
+static enum step_result send_kind(struct request *request, unsigned status, struct span body, enum body_kind kind)
 {
     struct buf *head = &request->worker->head;
     struct record *record = &request->record;
     if (input_left(request) || request->worker->draining)
         request->keep_alive = false;
-    http_answer_end(head, status == 204 ? HTTP_BODY_NONE : HTTP_BODY_LENGTH, body.len,
+    http_answer_end(head, status == 204 || status == 304 ? HTTP_BODY_NONE : HTTP_BODY_LENGTH, body.len,
                     request->keep_alive);
     if (buf_status(head) < 0) {
         request->keep_alive = false;
@@ -55,7 +73,8 @@ static enum step_result send_whole(struct request *request, unsigned status, str
         return STEP_ANSWERED;
     }
     struct span parts[2] = {buf_span(head), request->method == HTTP_HEAD ? SPAN("") : body};
-    ssize_t queued = client_write(request->client, parts, 2);
+    ssize_t queued = kind == BODY_CONSTANT ? client_write_constant(request->client, parts[0], parts[1])
+                                           : client_write(request->client, parts, 2);
     if (queued < 0) {
         request->client_gone = true;
         record->reason = REASON_CLIENT_GONE;
@@ -68,13 +87,23 @@ static enum step_result send_whole(struct request *request, unsigned status, str
     return STEP_ANSWERED;
 }
 
-static struct buf *start_head(struct request *request, unsigned status)
+static enum step_result send_whole(struct request *request, unsigned status, struct span body)
+{
+    return send_kind(request, status, body, BODY_SCRATCH);
+}
+
+static struct buf *start_coded_head(struct request *request, unsigned status, bool coded)
 {
     struct buf *head = &request->worker->head;
     buf_clear(head);
     http_answer_start(head, status, worker_date(request->worker));
-    reply_common_headers(request, head);
+    common_headers(request, head, coded);
     return head;
+}
+
+static struct buf *start_head(struct request *request, unsigned status)
+{
+    return start_coded_head(request, status, false);
 }
 
 enum step_result reply_json(struct request *request, unsigned status, struct span body)
@@ -166,50 +195,102 @@ static void look_at_gates(const struct catalog *catalog, struct site_facts *fact
     }
 }
 
-enum step_result reply_page(struct request *request)
+/* What the pages without a script show. 0 or -ENOMEM. */
+static int gather_facts(struct request *request, struct site_facts *ret_facts)
 {
-    const struct http_request *head_in = client_reader(request->client);
     const struct catalog *catalog = request->catalog;
-    struct buf *body = &request->worker->out;
-
     size_t count = catalog->models_count;
     struct span *names = arena_alloc(request->arena, (count + 1) * sizeof(*names));
     bool *up = arena_alloc(request->arena, (count + 1) * sizeof(*up));
     if (!names || !up)
-        return request_refuse(request, REASON_INTERNAL, NULL);
+        return -ENOMEM;
     for (size_t i = 0; i < count; i++) {
         names[i] = catalog->models[i].name;
         up[i] = pool_available(catalog->models[i].pool, loop_now_ms(request->worker->loop));
     }
-    struct site_facts facts = {.host = page_host(http_request_header(head_in, SPAN("host"))),
-                               .models = names,
-                               .models_up = up,
-                               .models_count = count};
-    look_at_gates(catalog, &facts);
+    struct span host = http_request_header(client_reader(request->client), SPAN("host"));
+    *ret_facts = (struct site_facts){
+        .host = page_host(host), .models = names, .models_up = up, .models_count = count};
+    look_at_gates(catalog, ret_facts);
+    return 0;
+}
+
+static struct site_info info_of(const struct config *config)
+{
+    return (struct site_info){.name = config->name,
+                              .key_required = config->keys == CONFIG_KEYS_REQUIRED,
+                              .body_bytes_max = config->body_bytes_max};
+}
+
+/* 1: there is such a page, and its body lies in `out` or is a constant; 0: there is none; -ENOMEM. */
+static int find_page(struct request *request, struct buf *out, struct site_page *ret_page)
+{
+    const struct http_request *head_in = client_reader(request->client);
+    const struct config *config = request->catalog->config;
+    struct site_ask ask = {
+        .path = http_request_path(head_in),
+        .accept_language = http_request_header(head_in, SPAN("accept-language")),
+        .accept_encoding = http_request_header(head_in, SPAN("accept-encoding")),
+        .if_none_match = http_request_header(head_in, SPAN("if-none-match")),
+        .chat = config->chat};
+    struct site_info info = info_of(config);
+    struct site_facts facts;
+
+    buf_clear(out);
+    if (site_constant(&ask, ret_page) || site_info(ask.path, &info, out, ret_page))
+        return 1;
+    if (gather_facts(request, &facts) < 0)
+        return -ENOMEM;
+    return site_page(&ask, &facts, out, ret_page);
+}
+
+/* What a document may do beside loading things: nothing that a chat needs, and no hold on other windows. */
+static void document_headers(struct buf *head, struct span policy)
+{
+    http_answer_header(head, SPAN("Content-Security-Policy"), policy);
+    http_answer_header(head, SPAN("Referrer-Policy"), SPAN("no-referrer"));
+    http_answer_header(head, SPAN("Cross-Origin-Opener-Policy"), SPAN("same-origin"));
+    http_answer_header(head, SPAN("Permissions-Policy"),
+                       SPAN("camera=(), display-capture=(), geolocation=(), microphone=(), midi=(), "
+                            "payment=(), usb=()"));
+}
+
+static enum step_result send_page(struct request *request, const struct site_page *page, struct span body)
+{
+    struct buf *head = start_coded_head(request, page->unchanged ? 304 : 200, page->varies);
+    http_answer_header(head, SPAN("Content-Type"), page->content_type);
+    if (!span_is_null(page->security_policy))
+        document_headers(head, page->security_policy);
+    if (!span_is_null(page->refresh))
+        http_answer_header(head, SPAN("Refresh"), page->refresh);
+    http_answer_header(head, SPAN("X-Content-Type-Options"), SPAN("nosniff"));
+    http_answer_header(head, SPAN("Cross-Origin-Resource-Policy"), SPAN("same-origin"));
+    http_answer_header(head, SPAN("Cache-Control"), page->cache_control);
+    if (page->tag[0] != '\0')
+        http_answer_header(head, SPAN("ETag"), span_str(page->tag));
+    if (page->unchanged)
+        return send_whole(request, 304, SPAN(""));
+    if (!span_is_null(page->coding))
+        http_answer_header(head, SPAN("Content-Encoding"), page->coding);
+    return send_kind(request, 200, body, span_is_null(page->bytes) ? BODY_SCRATCH : BODY_CONSTANT);
+}
+
+enum step_result reply_page(struct request *request)
+{
+    struct buf *out = &request->worker->out;
     struct site_page page;
-    buf_clear(body);
-    if (!site_page(http_request_path(head_in),
-                   http_request_header(head_in, SPAN("accept-language")), &facts, body, &page))
+    int found = find_page(request, out, &page);
+    if (found < 0)
+        return request_refuse(request, REASON_INTERNAL, NULL);
+    if (found == 0)
         return request_refuse(request, REASON_NO_ROUTE, NULL);
     if (request->method == HTTP_OPTIONS)
         return answer_options(request, false);
     if (request->method != HTTP_GET && request->method != HTTP_HEAD)
         return request_refuse(request, REASON_BAD_METHOD, NULL);
-    if (buf_status(body) < 0)
+    if (buf_status(out) < 0)
         return request_refuse(request, REASON_INTERNAL, NULL);
-
-    struct buf *head = start_head(request, 200);
-    http_answer_header(head, SPAN("Content-Type"), page.content_type);
-    if (!span_is_null(page.security_policy)) {
-        http_answer_header(head, SPAN("Content-Security-Policy"), page.security_policy);
-        http_answer_header(head, SPAN("Referrer-Policy"), SPAN("no-referrer"));
-    }
-    if (!span_is_null(page.refresh))
-        http_answer_header(head, SPAN("Refresh"), page.refresh);
-    http_answer_header(head, SPAN("X-Content-Type-Options"), SPAN("nosniff"));
-    http_answer_header(head, SPAN("Cache-Control"),
-                       page.may_cache ? SPAN("public, max-age=3600") : SPAN("no-store"));
-    return send_whole(request, 200, buf_span(body));
+    return send_page(request, &page, span_is_null(page.bytes) ? buf_span(out) : page.bytes);
 }
 
 /* A preflight is allowed wherever it goes, so that the script behind it may read the 404 that it gets. */

@@ -71,6 +71,7 @@ static void sock_drop_queue(struct sock *sock)
 {
     buf_shrink(&sock->queue, 0);
     sock->queue_sent = 0;
+    sock->constant = SPAN_NULL;
 }
 
 void sock_close(struct sock *sock)
@@ -234,19 +235,31 @@ static void sock_send_fin(struct sock *sock)
     (void)shutdown(sock->fd, SHUT_WR);
 }
 
+/* One system call of what is queued, then of what is constant. */
+static ssize_t send_queued(struct sock *sock)
+{
+    struct span queued = span_skip(buf_span(&sock->queue), sock->queue_sent);
+    ssize_t n = queued.len > 0 ? send(sock->fd, queued.ptr, queued.len, MSG_NOSIGNAL | MSG_DONTWAIT)
+                               : send(sock->fd, sock->constant.ptr, sock->constant.len,
+                                      MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (n > 0 && queued.len > 0)
+        sock->queue_sent += (size_t)n;
+    else if (n > 0)
+        sock->constant = span_skip(sock->constant, (size_t)n);
+    return n;
+}
+
 static void sock_drain(struct sock *sock)
 {
     ssize_t n;
     do
-        n = send(sock->fd, sock->queue.ptr + sock->queue_sent, sock_queued(sock),
-                 MSG_NOSIGNAL | MSG_DONTWAIT);
+        n = send_queued(sock);
     while (n < 0 && errno == EINTR);
     if (n < 0) {
         if (errno != EAGAIN)
             sock_fail(sock, -errno);
         return;
     }
-    sock->queue_sent += (size_t)n;
     if (sock_queued(sock) > 0)
         return;
     sock_drop_queue(sock);
@@ -291,7 +304,7 @@ static void sock_on_poll(uv_poll_t *poll, int status, int events)
 
 size_t sock_queued(const struct sock *sock)
 {
-    return sock->queue.len - sock->queue_sent;
+    return sock->queue.len - sock->queue_sent + sock->constant.len;
 }
 
 void sock_queue_max(struct sock *sock, size_t bytes_max)
@@ -389,6 +402,8 @@ ssize_t sock_write(struct sock *sock, const struct span *parts, size_t count)
     check(!sock->closed);
     if (sock->broken || sock->write_failed || sock->shutdown_asked)
         return -EPIPE;
+    if (sock->constant.len > 0)
+        return -EBUSY;
     size_t total = parts_bytes(parts, count);
     size_t queued = sock_queued(sock);
     if (total == 0)
@@ -403,6 +418,26 @@ ssize_t sock_write(struct sock *sock, const struct span *parts, size_t count)
     if ((size_t)sent == total)
         return 0;
     return sock_queue(sock, parts, count, (size_t)sent);
+}
+
+ssize_t sock_write_constant(struct sock *sock, struct span head, struct span constant)
+{
+    struct span parts[2] = {head, constant};
+    if (sock->constant.len > 0)
+        return -EBUSY;
+    if (sock_queued(sock) == 0 && !sock->broken && !sock->write_failed && !sock->shutdown_asked) {
+        ssize_t sent = sock_send(sock, parts, 2);
+        if (sent < 0)
+            return sock_write_fail(sock, sent);
+        parts[1] = span_skip(constant, (size_t)sent - MIN((size_t)sent, head.len));
+        parts[0] = span_skip(head, (size_t)sent);
+    }
+    ssize_t queued = sock_write(sock, parts, 1);
+    if (queued < 0 || parts[1].len == 0)
+        return queued;
+    sock->constant = parts[1];
+    sock_settle(sock);
+    return (ssize_t)sock_queued(sock);
 }
 
 void sock_shutdown(struct sock *sock)

@@ -40,6 +40,11 @@ int sock_start(struct sock *sock, const struct sock_events *events, void *owner)
  * Also works before sock_start().
  */
 ssize_t sock_write(struct sock *sock, const struct span *parts, size_t count) must_check;
+/*
+ * The same for `head` and, behind it, bytes that never change and outlive the loop, such as a file inside the program: of those nothing is copied, however
+ * slowly they are taken, and they do not count against the queue's maximum. Until all is written, sock_write() gives -EBUSY.
+ */
+ssize_t sock_write_constant(struct sock *sock, struct span head, struct span constant) must_check;
 size_t sock_queued(const struct sock *sock);
 void sock_queue_max(struct sock *sock, size_t bytes_max); /* 256 KB unless told */
 

@@ -40,6 +40,7 @@ struct sock {
     void *owner;
     struct buf queue;
     size_t queue_sent; /* bytes at the front of `queue` that the socket has taken */
+    struct span constant; /* … and behind the queue, what is not copied */
     union sock_address address;
     int fd;
     int watched;         /* UV_READABLE and so on, as last told to libuv; 0: not watched */

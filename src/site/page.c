@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "site/page.h"
 
+#include "site/accept.h"
+
 #define LANGUAGES_MAX 32 /* entries of Accept-Language that are looked at */
 
 struct words {
@@ -92,27 +94,6 @@ const char page_icon[] = "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 
                          "<path d=\"M4 24q3-3 6 0t6 0 6 0 6 0\" fill=\"none\" stroke=\"#9fd6f7\" "
                          "stroke-width=\"2.4\" stroke-linecap=\"round\"/></svg>\n";
 
-/* The quality of "zh-CN;q=0.8" in thousandths (RFC 9110, 12.4.2); what cannot be read counts as 0. */
-static unsigned quality(struct span parameters)
-{
-    struct span text = span_trim(parameters);
-    if (text.len == 0)
-        return 1000;
-    if (!span_starts(text, SPAN("q=")) || text.len < 3 || text.len > 7)
-        return 0;
-    text = span_skip(text, 2);
-    if (text.ptr[0] == '1')
-        return 1000;
-    unsigned value = 0;
-    unsigned unit = 100;
-    for (size_t i = 2; i < text.len; i++, unit /= 10) {
-        if (text.ptr[i] < '0' || text.ptr[i] > '9')
-            return 0;
-        value += unit * (unsigned)(text.ptr[i] - '0');
-    }
-    return value;
-}
-
 enum page_language page_language(struct span accept_language)
 {
     unsigned best = 0;
@@ -123,7 +104,7 @@ enum page_language page_language(struct span accept_language)
         if (!span_split(&entry, ';', &name))
             continue;
         name = span_trim(name);
-        unsigned weight = quality(entry);
+        unsigned weight = accept_quality(entry);
         bool chinese = name.len >= 2 && span_eq_nocase(span_take(name, 2), SPAN("zh"));
         bool english = name.len >= 2 && span_eq_nocase(span_take(name, 2), SPAN("en"));
         if ((chinese || english) && weight > best) {

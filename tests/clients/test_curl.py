@@ -65,7 +65,7 @@ def test_a_chunked_body(door, how):
 
 
 def test_head_says_what_get_would_and_sends_nothing(door):
-    for path in ("/v1/models", "/v1/models/smollm2", "/"):
+    for path in ("/v1/models", "/v1/models/smollm2", "/", "/start"):
         body, (status, length) = with_facts(door, path=path, facts="%{http_code} %header{content-length}")
         head, (head_status, head_length, sent) = with_facts(door, "-I", "-o", "/dev/null", path=path,
                                                            facts="%{http_code} %header{content-length} %{size_download}")
@@ -98,5 +98,5 @@ def test_http_1_0(door):
 
 
 def test_the_page_says_the_model_is_up(door):
-    page = curl(door, path="/").decode()
+    page = curl(door, path="/start").decode()
     assert "smollm2" in page and 'class="up"' in page

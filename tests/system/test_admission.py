@@ -370,7 +370,7 @@ def test_the_waiting_page_tells_how_many_wait(door, held):
     held.free.set()
     assert {end_of(wire).status for wire in [*first, third]} == {200}
     assert page(service, "/waiting").headers["refresh"] == "2; url=/"
-    assert "refresh" not in page(service, "/").headers
+    assert "refresh" not in page(service, "/start").headers
 
 
 def test_calls_without_a_key_are_known_by_their_address(start, engine):

@@ -40,7 +40,7 @@ def test_a_method_that_a_url_does_not_take_is_405_and_names_those_it_does(door, 
     assert answer.headers["allow"] == allowed
 
 
-@pytest.mark.parametrize("path", ["/v1/models", "/v1/models/test-model", "/", "/robots.txt"])
+@pytest.mark.parametrize("path", ["/v1/models", "/v1/models/test-model", "/", "/start", "/site.json", "/robots.txt"])
 def test_head_answers_like_get_without_the_body(door, path):
     whole_answer = ask(door, request("GET", path, key=door.key))
     with Wire(door.port) as wire:
@@ -59,8 +59,8 @@ def test_a_refusal_of_head_has_no_body_either(door):
         assert wire.quiet()
 
 
-def test_the_page_is_html_for_people_and_runs_no_script(door):
-    answer = ask(door, request("GET", "/"))
+def test_the_first_page_is_html_for_people_and_runs_no_script(door):
+    answer = ask(door, request("GET", "/start"))
     assert answer.status == 200
     assert answer.headers["content-type"].startswith("text/html")
     assert "default-src 'none'" in answer.headers["content-security-policy"]
@@ -70,9 +70,9 @@ def test_the_page_is_html_for_people_and_runs_no_script(door):
 
 
 def test_a_host_that_is_none_does_not_get_into_the_page(door):
-    answer = ask(door, request("GET", "/", host="example.org:80"))
+    answer = ask(door, request("GET", "/start", host="example.org:80"))
     assert "example.org:80" in answer.body.decode()
-    assert ask(door, request("GET", "/", host='"><b>')).status == 400
+    assert ask(door, request("GET", "/start", host='"><b>')).status == 400
 
 
 def test_options_names_the_methods(door):
@@ -92,9 +92,10 @@ def test_options_of_what_is_not_there_is_404(door):
 
 @pytest.mark.parametrize("headers", [(), [("Origin", "https://evil.example")], [("Origin", ORIGIN)]])
 def test_whoever_asks_a_cache_hears_that_answers_differ_by_origin(door, headers):
-    for data in (request("GET", "/v1/models", key=door.key, headers=headers), request("GET", "/", headers=headers),
+    for data in (request("GET", "/v1/models", key=door.key, headers=headers), request("GET", "/start", headers=headers),
                  request("GET", "/v1/models", headers=headers)):
         assert ask(door, data).headers["vary"] == "Origin"
+    assert ask(door, request("GET", "/", headers=headers)).headers["vary"] == "Origin, Accept-Encoding"
 
 
 def test_a_preflight_of_an_allowed_origin_needs_no_key(door):

@@ -138,6 +138,48 @@ ensure_data() {
     fi
 }
 
+# node_inputs WEB PURPOSE: what web/node_modules is made from.
+node_inputs() {
+    node --version
+    printf '%s\n' "$2"
+    cat "$1/package.json" "$1/package-lock.json" "$1/.npmrc" | sha256sum
+}
+
+# pages_inputs WEB: what the pages are built from; packages by their lock file, tests not.
+pages_inputs() (
+    cd "$1"
+    node --version
+    find . \( -name node_modules -o -name dist -o -name packed -o -name test -o -name test-results \) -prune -o \
+        -type f ! -name '*.md' -print0 | LC_ALL=C sort -z | xargs -0 sha256sum
+)
+
+# ensure_node_modules WEB PURPOSE LOG: packages for PURPOSE, `build` or `test`; what tests need holds what the build does. No scripts of packages are run.
+ensure_node_modules() {
+    local web=$1 purpose=$2 log=$3 options=(--ignore-scripts --loglevel=error) have
+    have=$(cat "$web/node_modules/.made-from" 2>/dev/null) || have=''
+    [ "$have" != "$(node_inputs "$web" test)" ] || return 0
+    [ "$purpose" = test ] || [ "$have" != "$(node_inputs "$web" build)" ] || return 0
+    [ "$purpose" = test ] || options+=(--omit=dev)
+    need_space "$web" 300 "packages for the pages"
+    step "Packages for the pages" "$log" npm --prefix "$web" ci "${options[@]}"
+    node_inputs "$web" "$purpose" >"$web/node_modules/.made-from"
+}
+
+# ensure_pages ROOT LOG [PURPOSE]: leaves in web/packed what Meson puts into the daemon (web/pack.mjs), and packages for PURPOSE: `build`, unless told.
+ensure_pages() {
+    local web=$1/web log=$2 purpose=${3:-build} inputs
+    inputs=$(pages_inputs "$web")
+    if [ "$inputs" = "$(cat "$web/packed/made-from" 2>/dev/null)" ] && [ "$purpose" = build ]; then
+        return 0
+    fi
+    command -v npm >/dev/null || die "the pages need Node and npm: install them, or build with -Dpages=disabled"
+    ensure_node_modules "$web" "$purpose" "$log"
+    [ "$inputs" != "$(cat "$web/packed/made-from" 2>/dev/null)" ] || return 0
+    rm -f "$web/packed/made-from"
+    step "Pages" "$log" npm --prefix "$web" run build
+    printf '%s\n' "$inputs" >"$web/packed/made-from"
+}
+
 # What is shipped is built so: optimised across files, since the path of a request is many small functions.
 release_options=(--buildtype=release -Db_lto=true)
 release_targets=(src/seawalld cli/seawall)
@@ -160,6 +202,7 @@ ensure_build() {
     if [ -e "$root/build" ] && [ ! -w "$root/build" ] || [ ! -w "$root" ]; then
         die "cannot write '$root/build': it belongs to somebody else"
     fi
+    ensure_pages "$root" "$log"
     if [ -e "$root/build/build.ninja" ] && ninja -C "$root/build" -n "${targets[@]}" 2>/dev/null | grep -q 'no work to do'; then
         return 0
     fi

@@ -216,6 +216,7 @@ static void names_at_their_borders(void **state)
          255,
          {"deepseek-ai/DeepSeek-V3", "gpt-4:latest", "模型"},
          {"", "a b", "a\n", "\x7f", "\xff"}},
+        {form_text, 64, {"Example AI", "聊天 <b>", "a"}, {"", "a\nb", "\t", "\x7f", "\xff"}},
         {form_field, 64, {"top_k", "chat_template_kwargs", "x.y"}, {"", "a b", "\"", "é"}},
         {form_user, 32, {"seawall", "_x", "www-data"}, {"", "Root", "1a", "a b", "-a"}},
         {form_log,
