@@ -55,7 +55,7 @@ void command_print_help(const struct command *command);
 enum exit_status command_fail(const char *format, ...) printf_like(1, 2);
 
 /* cmd_*.c */
-extern const struct command_option options_key_create[], options_key_rotate[], options_key_limit[], options_account_limit[], options_usage[],
+extern const struct command_option options_key_create[], options_key_rotate[], options_key_limit[], options_link[], options_account_limit[], options_usage[],
     options_top[], options_status[], options_profile_list[], options_profile_import[], options_storm[];
 enum exit_status cmd_key_create(const struct invocation *call);
 enum exit_status cmd_key_list(const struct invocation *call);
@@ -64,6 +64,7 @@ enum exit_status cmd_key_disable(const struct invocation *call);
 enum exit_status cmd_key_enable(const struct invocation *call);
 enum exit_status cmd_key_rotate(const struct invocation *call);
 enum exit_status cmd_key_limit(const struct invocation *call);
+enum exit_status cmd_link(const struct invocation *call);
 enum exit_status cmd_account_list(const struct invocation *call);
 enum exit_status cmd_account_show(const struct invocation *call);
 enum exit_status cmd_account_limit(const struct invocation *call);

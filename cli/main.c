@@ -29,6 +29,8 @@ static const struct command commands[] = {
      options_key_limit, cmd_key_limit},
     {"key import", "FILE", "take over keys of another service: CSV or JSON lines", NULL,
      cmd_key_import},
+    {"link", "KEYFILE", "a link that signs in to the chat once, with the key in a file",
+     options_link, cmd_link},
     {"account list", "", "accounts that keys belong to, and their limits", NULL, cmd_account_list},
     {"account show", "NAME", "what the keys of an account have used of its limits", NULL,
      cmd_account_show},

@@ -54,6 +54,7 @@ static void copy_spec(struct admin *admin, const struct admin_spec *spec)
     admin->profiles = spec->profiles;
     admin->profiles_keeper = spec->profiles_keeper;
     admin->budgets = spec->budgets;
+    admin->links = spec->links;
     admin->key_mac = *spec->key_mac;
     admin->restarts = spec->restarts;
     admin->workers = spec->workers;

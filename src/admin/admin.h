@@ -23,6 +23,8 @@
  *   POST /keys/import          {"keys":[{"key"|"sha256","name","models","expires","account",
  *                              "limits"}]}: all or none;
  *                              refused rows are in "rows":[{"row":0,"message":…}] of the error
+ *   POST /links                {"key":"sk-sw-…"}: a link that signs in with this key, once:
+ *                              {"id","name","path":"/#link=…","expires_in_s":900}
  *   GET  /requests/ID          its line of the access log, as it stands there; 409 without a log
  *   GET  /usage?from=&to=&key=&model=&by=key,model,day,hour
  *   GET  /profiles?limit=      what callers earned, largest first, and sums over all
@@ -33,7 +35,7 @@
  *                              used elsewhere, see admin/profiles_import.h
  *   POST /reload               {"reloaded":true}, and "at_next_start":"service.listen" where
  *                              settings were changed that wait for it
- * Errors: {"error":{"message":…}} with 400, 404, 405, 409 (exists, no log), 413, 422 (refused
+ * Errors: {"error":{"message":…}} with 400, 404, 405, 409 (exists, no log, no chat), 413, 422 (refused
  * configuration), 503 (database).
  */
 #pragma once
@@ -47,6 +49,7 @@
 #include "loop/mailbox.h"
 #include "record/recorder.h"
 #include "relay/pool.h"
+#include "site/links.h"
 #include "store/store.h"
 
 #define ADMIN_CONNECTIONS_MAX 32         /* of each of the two listeners */
@@ -98,6 +101,7 @@ struct admin_spec {
     struct profiles *profiles;
     struct profiles_keeper *profiles_keeper;
     struct budgets *budgets;
+    struct links *links;
     const struct mac_key *key_mac; /* copied */
     const char *state_folder;      /* keys.snapshot lives here; copied */
     uint32_t restarts, workers;

@@ -18,6 +18,7 @@ struct admin {
     struct profiles *profiles;
     struct profiles_keeper *profiles_keeper;
     struct budgets *budgets;
+    struct links *links;
     struct mac_key key_mac;
     char *snapshot_path;
     uint32_t restarts, workers;

@@ -22,6 +22,7 @@ static const struct route routes[] = {
     {CALLER_API, HTTP_POST, "/keys/*/enable", route_keys_enable},
     {CALLER_API, HTTP_POST, "/keys/*/rotate", route_keys_rotate},
     {CALLER_API, HTTP_POST, "/keys/*/limits", route_keys_limits},
+    {CALLER_API, HTTP_POST, "/links", route_links_create},
     {CALLER_API, HTTP_GET, "/accounts", route_accounts_list},
     {CALLER_API, HTTP_GET, "/accounts/*", route_accounts_show},
     {CALLER_API, HTTP_POST, "/accounts/*/limits", route_accounts_limits},

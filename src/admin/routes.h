@@ -33,6 +33,8 @@ void route_keys_disable(const struct ask *ask);
 void route_keys_enable(const struct ask *ask);
 void route_keys_rotate(const struct ask *ask);
 void route_keys_limits(const struct ask *ask);
+/* route_links.c */
+void route_links_create(const struct ask *ask);
 /* route_accounts.c */
 void route_accounts_list(const struct ask *ask);
 void route_accounts_show(const struct ask *ask);

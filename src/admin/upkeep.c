@@ -307,6 +307,7 @@ static void start_look(struct admin *admin)
 void upkeep_tick(struct admin *admin, uint64_t now_ms)
 {
     start_look(admin);
+    links_expire(admin->links, now_ms);
     profiles_keeper_tick(admin->profiles_keeper, now_ms);
     if (admin->publish_again)
         admin->publish_again = admin->events->keys_changed(admin->owner, admin->ring) < 0;

@@ -38,10 +38,14 @@ C_LINKAGE_BEGIN
            "this origin may not call this service")                                                \
     REASON(NO_ROUTE, 404, "invalid_request_error", "unknown_url", "unknown request URL")           \
     REASON(NO_MODEL, 404, "invalid_request_error", "model_not_found", "this model does not exist") \
+    REASON(LINK_UNKNOWN, 404, "invalid_request_error", "link_unknown",                             \
+           "this sign-in link is not known: it is mistyped, from before a restart, or replaced")   \
     REASON(BAD_METHOD, 405, "invalid_request_error", "method_not_allowed",                         \
            "this URL does not take this method")                                                   \
     REASON(REQUEST_TIMEOUT, 408, "invalid_request_error", "request_timeout",                       \
            "the request did not arrive in time")                                                   \
+    REASON(LINK_USED, 410, "invalid_request_error", "link_used",                                   \
+           "this sign-in link has been used, or its time is over: sign in with a key")             \
     REASON(TOO_LARGE, 413, "invalid_request_error", "request_too_large", "the body is too large")  \
     REASON(URI_TOO_LONG, 414, "invalid_request_error", "uri_too_long", "the URL is too long")      \
     REASON(BAD_MEDIA_TYPE, 415, "invalid_request_error", "unsupported_media_type",                 \
@@ -52,6 +56,8 @@ C_LINKAGE_BEGIN
            "this model cannot do what the request asks")                                           \
     REASON(HEAD_TOO_LARGE, 431, "invalid_request_error", "headers_too_large",                      \
            "the request's header is too large")                                                    \
+    REASON(LINK_ATTEMPTS, 429, "rate_limit_error", "link_attempts",                                \
+           "too many wrong sign-in links came from here: try again later")                         \
     REASON(TOO_MANY_WAITING, 429, "rate_limit_error", "rate_limit_exceeded",                       \
            "too many of your requests are waiting already")                                        \
     REASON(TOO_EARLY, 429, "rate_limit_error", "come_back_later",                                  \

@@ -33,6 +33,7 @@ struct gateway {
     struct store *store;
     struct record_hub *record_hub;
     struct budgets *budgets;
+    struct links *links;
     struct profiles *profiles;
     struct profiles_keeper *profiles_keeper;
     struct catalog *catalog;
@@ -427,6 +428,16 @@ static int open_budgets(struct admin_spec *admin, struct err *err)
     return 0;
 }
 
+/* Links that sign in: those of the process before, if there was one, are gone. */
+static int open_links(struct admin_spec *admin, struct err *err)
+{
+    gateway.links = links_new();
+    if (!gateway.links)
+        return err_set(err, -ENOMEM, "cannot keep sign-in links: out of memory");
+    admin->links = gateway.links;
+    return 0;
+}
+
 static int start_workers(struct err *err)
 {
     const struct handover_start *start = &gateway.start;
@@ -443,6 +454,7 @@ static int start_workers(struct err *err)
                                                                 .keyring = gateway.keyring,
                                                                 .profiles = gateway.profiles,
                                                                 .budgets = gateway.budgets,
+                                                                .links = gateway.links,
                                                                 .address_key = &start->key_mac,
                                                                 .peers = gateway.workers,
                                                                 .record_hub = gateway.record_hub,
@@ -512,6 +524,8 @@ static int boot(struct err *err)
         result = open_profiles(&admin, err);
     if (result == 0)
         result = open_budgets(&admin, err);
+    if (result == 0)
+        result = open_links(&admin, err);
     if (result == 0)
         result = start_workers(err);
     if (result == 0)
@@ -585,6 +599,7 @@ static void shut_down(void)
     profiles_keeper_free(gateway.profiles_keeper);
     profiles_free(gateway.profiles);
     budgets_free(gateway.budgets);
+    links_free(gateway.links);
     store_free(gateway.store);
     keyring_unref(gateway.keyring);
     catalog_unref(gateway.catalog);

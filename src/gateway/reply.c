@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "gateway/reply.h"
 
+#include "base/json_out.h"
 #include "gateway/budgeting.h"
 #include "gateway/client.h"
 #include "gateway/reduction.h"
 #include "gateway/worker.h"
 #include "http/answer.h"
+#include "identity/identity.h"
 #include "site/site.h"
 
 #define PREFLIGHT_HEADERS_MAX 1024
@@ -106,6 +108,17 @@ static struct buf *start_head(struct request *request, unsigned status)
     return start_coded_head(request, status, false);
 }
 
+static bool is_link_path(const struct request *request)
+{
+    return request->endpoint == ENDPOINT_NONE && request->catalog->config->chat &&
+           span_eq(http_request_path(client_reader(request->client)), SPAN("/sign-in/link"));
+}
+
+static struct span allowed_methods(const struct request *request)
+{
+    return is_link_path(request) ? SPAN("POST, OPTIONS") : endpoint_methods(request->endpoint);
+}
+
 enum step_result reply_json(struct request *request, unsigned status, struct span body)
 {
     struct buf *head = start_head(request, status);
@@ -128,7 +141,7 @@ enum step_result reply_refusal(struct request *request)
     if (info->status == 401)
         http_answer_header(head, SPAN("WWW-Authenticate"), SPAN("Bearer"));
     if (info->status == 405)
-        http_answer_header(head, SPAN("Allow"), endpoint_methods(request->endpoint));
+        http_answer_header(head, SPAN("Allow"), allowed_methods(request));
     if (info->status == 415) /* RFC 9110, section 15.5.16 */
         http_answer_header(head, SPAN("Accept-Encoding"), SPAN("identity"));
     if (request->refusal.retry_after_s > 0) {
@@ -158,7 +171,7 @@ static enum step_result answer_options(struct request *request, bool preflight)
 {
     const struct http_request *head_in = client_reader(request->client);
     struct buf *head = start_head(request, 204);
-    http_answer_header(head, SPAN("Allow"), endpoint_methods(request->endpoint));
+    http_answer_header(head, SPAN("Allow"), allowed_methods(request));
     if (preflight) {
         char age[16];
         int len = snprintf(age, sizeof(age), "%u", request->catalog->config->cors_max_age_s);
@@ -275,8 +288,66 @@ static enum step_result send_page(struct request *request, const struct site_pag
     return send_kind(request, 200, body, span_is_null(page->bytes) ? BODY_SCRATCH : BODY_CONSTANT);
 }
 
+/* The token of "Link …", as of any other scheme (RFC 9110, section 11.4); empty when there is none. */
+static struct span link_token(struct span authorization)
+{
+    struct span scheme;
+    if (!span_split(&authorization, ' ', &scheme) || !span_eq_nocase(scheme, SPAN("link")))
+        return SPAN("");
+    return span_trim(authorization);
+}
+
+static enum step_result refuse_link(struct request *request, enum link_verdict verdict)
+{
+    if (verdict == LINK_TOO_OFTEN)
+        request->refusal.retry_after_s = 1;
+    return request_refuse(request,
+                          verdict == LINK_TOO_OFTEN ? REASON_LINK_ATTEMPTS
+                          : verdict == LINK_USED    ? REASON_LINK_USED
+                                                    : REASON_LINK_UNKNOWN,
+                          NULL);
+}
+
+/* A link that signs in becomes its key. No copy of it stays here but what the wire has not taken yet. */
+static enum step_result reply_link(struct request *request)
+{
+    struct worker *worker = request->worker;
+    struct span authorization =
+        http_request_header(client_reader(request->client), SPAN("authorization"));
+    struct link_key key;
+    if (request->method != HTTP_POST)
+        return request_refuse(request, REASON_BAD_METHOD, NULL);
+    enum link_verdict verdict =
+        links_open(worker->links, link_token(authorization),
+                   identity_network(worker->address_key, client_peer(request->client)),
+                   loop_now_ms(worker->loop), &key);
+    if (verdict != LINK_GOOD)
+        return refuse_link(request, verdict);
+
+    buf_clear(&worker->out);
+    struct json_out out = json_out_start(&worker->out);
+    json_out_open(&out, '{');
+    json_out_key(&out, SPAN("key"));
+    json_out_string(&out, span_str(key.text));
+    json_out_key(&out, SPAN("name"));
+    json_out_string(&out, span_str(key.name));
+    json_out_close(&out, '}');
+    explicit_bzero(&key, sizeof(key));
+    if (buf_status(&worker->out) < 0)
+        return request_refuse(request, REASON_INTERNAL, NULL);
+
+    struct buf *head = start_head(request, 200);
+    http_answer_header(head, SPAN("Content-Type"), SPAN("application/json"));
+    http_answer_header(head, SPAN("Cache-Control"), SPAN("no-store"));
+    enum step_result result = send_whole(request, 200, buf_span(&worker->out));
+    explicit_bzero(worker->out.ptr, worker->out.len);
+    return result;
+}
+
 enum step_result reply_page(struct request *request)
 {
+    if (is_link_path(request))
+        return request->method == HTTP_OPTIONS ? answer_options(request, false) : reply_link(request);
     struct buf *out = &request->worker->out;
     struct site_page page;
     int found = find_page(request, out, &page);

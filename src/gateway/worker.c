@@ -353,6 +353,7 @@ struct worker *worker_start(const struct worker_spec *spec, struct err *err)
     worker->keyring = keyring_ref(spec->keyring);
     worker->profiles = spec->profiles;
     worker->budgets = spec->budgets;
+    worker->links = spec->links;
     worker->address_key = spec->address_key;
     worker->peers = spec->peers;
     worker->record_hub = spec->record_hub;

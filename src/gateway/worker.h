@@ -15,6 +15,7 @@
 #include "loop/sock.h"
 #include "net/clients.h"
 #include "record/recorder.h"
+#include "site/links.h"
 
 #include <pthread.h>
 
@@ -41,6 +42,7 @@ struct worker {
     struct keyring *keyring;
     struct profiles *profiles;            /* shared by all */
     struct budgets *budgets;              /* shared by all */
+    struct links *links;                  /* shared by all */
     const struct mac_key *address_key;    /* of this installation: names addresses */
     _Atomic(struct worker *) const *peers; /* all workers, by index; NULL where one has not started yet */
 
@@ -98,6 +100,7 @@ struct worker_spec {
     struct keyring *keyring;
     struct profiles *profiles;         /* outlive the worker */
     struct budgets *budgets;           /* … */
+    struct links *links;               /* … */
     const struct mac_key *address_key; /* … */
     _Atomic(struct worker *) const *peers; /* … */
     struct record_hub *record_hub;

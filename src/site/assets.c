@@ -32,8 +32,8 @@ struct span site_asset_tag(const struct site_asset *asset, enum site_coding codi
                            char ret_room[SITE_TAG_BYTES])
 {
     struct span name = accept_coding_name(coding);
-    int len = snprintf(ret_room, SITE_TAG_BYTES, "\"%.*s%s%.*s\"", (int)asset->tag.len,
-                       asset->tag.ptr, name.len > 0 ? "-" : "", (int)name.len,
-                       name.len > 0 ? name.ptr : "");
+    int len =
+        snprintf(ret_room, SITE_TAG_BYTES, "\"%.*s%s%.*s\"", (int)asset->tag.len, asset->tag.ptr,
+                 name.len > 0 ? "-" : "", (int)name.len, name.len > 0 ? name.ptr : "");
     return span_of(ret_room, (size_t)len);
 }

@@ -11,9 +11,10 @@
 struct site_asset {
     struct span path; /* "/" is the document */
     struct span content_type;
-    struct span tag;                 /* of its content: 16 hexadecimal digits */
-    bool hashed;                     /* its name changes with its content */
-    struct span forms[SITE_CODINGS]; /* null where it would not be shorter; identity is always there */
+    struct span tag; /* of its content: 16 hexadecimal digits */
+    bool hashed;     /* its name changes with its content */
+    struct span
+        forms[SITE_CODINGS]; /* null where it would not be shorter; identity is always there */
 };
 
 /* Sorted by path, as bytes. */

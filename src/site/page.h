@@ -15,4 +15,5 @@ extern const char page_icon[];
 enum page_language page_language(struct span accept_language);
 
 void page_write(const struct site_facts *facts, enum page_language language, struct buf *body);
-void page_write_waiting(const struct site_facts *facts, enum page_language language, struct buf *body);
+void page_write_waiting(const struct site_facts *facts, enum page_language language,
+                        struct buf *body);

@@ -8,7 +8,8 @@
 #define NOTHING_BUT_OURS "default-src 'none'; style-src 'self'; img-src 'self'; "
 #define NO_WAY_OUT "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 #define CHAT_POLICY                                                                                \
-    NOTHING_BUT_OURS "script-src 'self'; connect-src 'self'; manifest-src 'self'; worker-src 'self'; " NO_WAY_OUT
+    NOTHING_BUT_OURS "script-src 'self'; connect-src 'self'; manifest-src 'self'; worker-src "     \
+                     "'self'; " NO_WAY_OUT
 #define PAGE_POLICY NOTHING_BUT_OURS NO_WAY_OUT
 
 /* One row for each file that every page may use; what needs no facts is a constant. */

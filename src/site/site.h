@@ -42,13 +42,14 @@ struct site_facts {
 struct site_page {
     struct span content_type;
     struct span cache_control;
-    struct span security_policy; /* Content-Security-Policy; null for what no browser makes a document or a worker of */
-    struct span refresh;         /* Refresh: when to look again, and where; null: never */
-    struct span coding;          /* Content-Encoding; null: none */
-    struct span bytes;           /* the body, when it is a constant of the program; null: it was written */
-    char tag[SITE_TAG_BYTES];    /* ETag; "": none */
-    bool varies;                 /* with Accept-Encoding */
-    bool unchanged;              /* the asker has it: 304, and no body */
+    struct span
+        security_policy; /* Content-Security-Policy; null for what no browser makes a document or a worker of */
+    struct span refresh; /* Refresh: when to look again, and where; null: never */
+    struct span coding;  /* Content-Encoding; null: none */
+    struct span bytes;   /* the body, when it is a constant of the program; null: it was written */
+    char tag[SITE_TAG_BYTES]; /* ETag; "": none */
+    bool varies;              /* with Accept-Encoding */
+    bool unchanged;           /* the asker has it: 304, and no body */
 };
 
 /* True when the path is one that needs no facts; then *ret_page is all of it. */

@@ -143,3 +143,97 @@ def test_the_chat_can_be_switched_off_and_on_again(start, engine):
     service.write_config(pool_config(engine))
     service.tool("reload")
     assert b'<div id="app">' in get(service, "/").body and get(service, "/chat").status == 200
+
+
+# Links that sign in.
+
+
+def link_of(service, *words):
+    """A link for the service's key, made with the tool as an operator would."""
+    path = service.data / "link.key"
+    path.write_text(service.api_key() + "\n")
+    return service.tool("link", str(path), *words).stdout.strip()
+
+
+def redeem(service, token, method="POST", scheme="Link"):
+    with Wire(service.port) as wire:
+        return wire.send(request(method, "/sign-in/link", headers=[("Authorization", f"{scheme} {token}")])).answer()
+
+
+def test_a_link_signs_in_once(service):
+    link = link_of(service)
+    base, token = link.split("/#link=")
+    assert base == service.base and re.fullmatch(r"[0-9A-Za-z]{22}", token)
+    answer = redeem(service, token, scheme="link")
+    assert answer.status == 200 and answer.headers["content-type"] == "application/json"
+    assert answer.headers["cache-control"] == "no-store"
+    assert answer.json == {"key": service.key, "name": "test"}
+    assert service.request("GET", "/v1/models", key=answer.json["key"])[0] == 200
+    again = redeem(service, token)
+    assert again.status == 410 and again.error["code"] == "link_used"
+    assert service.key not in again.body.decode()
+
+
+def test_the_tool_puts_a_link_behind_the_address_that_it_is_given(service):
+    assert link_of(service, "--base", "https://chat.example.org/").startswith("https://chat.example.org/#link=")
+    path = str(service.data / "link.key")
+    assert service.tool("link", path, "--base", "chat.example.org", check=False).returncode == 2
+    assert service.tool_json("link", path)["expires_in_s"] == 900
+    (service.data / "link.key").write_text("sk-sw-no-key-at-all\n")
+    refused = service.tool("link", path, check=False)
+    assert refused.returncode == 1 and "not valid" in refused.stderr and "sk-sw" not in refused.stderr
+    assert service.tool("link", str(service.data / "nothing"), check=False).returncode == 1
+
+
+def test_every_worker_opens_every_link(service):
+    for _ in range(12):
+        assert redeem(service, link_of(service).split("=")[1]).status == 200
+
+
+def test_a_wrong_link_is_404_and_guessing_is_429(service):
+    token = link_of(service).split("=")[1]
+    seen = [redeem(service, wrong) for wrong in ("", "x", token[:-1], token + "0", token.swapcase(), *"abcdef")]
+    statuses = [answer.status for answer in seen]
+    assert statuses[:8] == [404] * 8 and set(statuses[8:]) <= {404, 429} and 429 in statuses
+    assert seen[0].error["code"] == "link_unknown"
+    late = next(answer for answer in seen if answer.status == 429)
+    assert late.error["code"] == "link_attempts" and late.headers["retry-after"] == "1"
+
+
+def test_the_address_of_links_takes_post_alone(service):
+    token = link_of(service).split("=")[1]
+    for method in ("GET", "HEAD", "PUT"):
+        with Wire(service.port) as wire:
+            answer = wire.send(request(method, "/sign-in/link", headers=[("Authorization", f"Link {token}")])).answer(method == "HEAD")
+        assert answer.status == 405 and answer.headers["allow"] == "POST, OPTIONS"
+    with Wire(service.port) as wire:
+        assert wire.send(request("OPTIONS", "/sign-in/link")).answer().headers["allow"] == "POST, OPTIONS"
+    # A body is not wanted, and harms nothing.
+    with Wire(service.port) as wire:
+        answer = wire.send(request("POST", "/sign-in/link", b"{}", headers=[("Authorization", f"Link {token}")])).answer()
+    assert answer.status == 200
+
+
+def test_neither_link_nor_key_is_in_any_log(service):
+    token = link_of(service).split("=")[1]
+    assert redeem(service, token).status == 200
+    assert redeem(service, token).status == 410
+    service.logged(path="/sign-in/link", status=410)
+    logs = service.log() + json.dumps(service.access_log())
+    assert token not in logs and service.key not in logs
+
+
+def test_a_restart_forgets_links(service):
+    token = link_of(service).split("=")[1]
+    service.stop()
+    service.start()
+    assert redeem(service, token).status == 404
+
+
+def test_without_the_chat_there_are_no_links(start, engine):
+    service = start(engine, service={"chat": False})
+    path = service.data / "link.key"
+    path.write_text(service.api_key())
+    refused = service.tool("link", str(path), check=False)
+    assert refused.returncode == 1 and "service.chat" in refused.stderr
+    assert redeem(service, "x").status == 404 and redeem(service, "x").error["code"] == "unknown_url"

@@ -37,6 +37,7 @@ struct fixture {
     struct profiles *profiles;
     struct profiles_keeper *keeper;
     struct budgets *budgets;
+    struct links *links;
     struct config *config;
     struct mac_key mac;
     struct admin_spec spec;
@@ -187,6 +188,8 @@ static inline void fixture_start(struct fixture *fixture)
     fixture_profiles(fixture);
     fixture->budgets = budgets_new();
     assert_non_null(fixture->budgets);
+    fixture->links = links_new();
+    assert_non_null(fixture->links);
     fixture->config = test_config("");
     fixture->spec = (struct admin_spec){.loop = fixture->loop,
                                         .listener = -1,
@@ -196,6 +199,7 @@ static inline void fixture_start(struct fixture *fixture)
                                         .profiles = fixture->profiles,
                                         .profiles_keeper = fixture->keeper,
                                         .budgets = fixture->budgets,
+                                        .links = fixture->links,
                                         .key_mac = &fixture->mac,
                                         .state_folder = fixture->folder,
                                         .restarts = 2,
@@ -285,6 +289,7 @@ static inline void fixture_stop(struct fixture *fixture)
     profiles_keeper_free(fixture->keeper);
     profiles_free(fixture->profiles);
     budgets_free(fixture->budgets);
+    links_free(fixture->links);
     config_unref(fixture->config);
     store_free(fixture->store);
     loop_free(fixture->loop);
