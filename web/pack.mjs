@@ -27,8 +27,6 @@ const TYPES = {
   ".woff2": "font/woff2",
 };
 
-const here = dirname(fileURLToPath(import.meta.url));
-
 /* "/index.html", "/assets/…": the files below dist/. */
 function list(folder, path) {
   return readdirSync(folder).flatMap((name) =>
@@ -41,34 +39,46 @@ function codings(bytes) {
   return { identity: bytes, gzip: gzipSync(bytes, { level: 9 }), br: brotliCompressSync(bytes, { params: brotli }) };
 }
 
-const pieces = [];
-let end = 0;
-
-function pack(path) {
-  const type = TYPES[extname(path)];
-  if (!type || !/^[\w./-]+$/.test(path)) throw new Error(`the daemon cannot serve '${path}': its name or its type is not known`);
-  const bytes = readFileSync(join(here, "dist", path));
-  const tag = createHash("sha256").update(bytes).digest("hex").slice(0, 16);
-  const row = { path: path === "/index.html" ? "/" : path, type, hashed: path.startsWith("/assets/"), tag };
-  for (const [coding, coded] of Object.entries(codings(bytes))) {
-    if (coding !== "identity" && coded.length >= bytes.length) continue;
-    row[coding] = [end, coded.length];
-    pieces.push(coded);
-    end += coded.length;
-  }
-  return row;
+/* What the daemon may serve of `folder`: its rows, sorted, and their bytes. Throws what a person can act on. */
+export function packFolder(folder) {
+  const pieces = [];
+  let end = 0;
+  const packFile = (path) => {
+    const type = TYPES[extname(path)];
+    if (!type || !/^[\w./-]+$/.test(path)) throw new Error(`the daemon cannot serve '${path}': its name or its type is not known`);
+    const bytes = readFileSync(join(folder, path));
+    const tag = createHash("sha256").update(bytes).digest("hex").slice(0, 16);
+    const row = { path: path === "/index.html" ? "/" : path, type, hashed: path.startsWith("/assets/"), tag };
+    for (const [coding, coded] of Object.entries(codings(bytes))) {
+      if (coding !== "identity" && coded.length >= bytes.length) continue;
+      row[coding] = [end, coded.length];
+      pieces.push(coded);
+      end += coded.length;
+    }
+    return row;
+  };
+  const paths = list(folder, "/");
+  if (!paths.includes("/index.html")) throw new Error("there is no index.html: 'npm run build' makes it");
+  if (paths.length > FILES_MAX) throw new Error(`${paths.length} files, at most ${FILES_MAX}`);
+  const rows = paths.map(packFile).sort((a, b) => (a.path < b.path ? -1 : 1));
+  if (end > PAGES_BYTES_MAX) throw new Error(`the pages have ${end} bytes, at most ${PAGES_BYTES_MAX}`);
+  return { rows, bytes: Buffer.concat(pieces) };
 }
 
-const paths = list(join(here, "dist"), "/");
-if (!paths.includes("/index.html")) throw new Error("there is no dist/index.html: 'npm run build' makes it");
-if (paths.length > FILES_MAX) throw new Error(`${paths.length} files, at most ${FILES_MAX}`);
-const rows = paths.map(pack).sort((a, b) => (a.path < b.path ? -1 : 1));
-if (end > PAGES_BYTES_MAX) throw new Error(`the pages have ${end} bytes, at most ${PAGES_BYTES_MAX}`);
-
-mkdirSync(join(here, "packed"), { recursive: true });
-for (const [name, content] of [["pages.bin", Buffer.concat(pieces)], ["pages.json", JSON.stringify(rows, null, 1) + "\n"]]) {
-  writeFileSync(join(here, "packed", name + ".new"), content);
-  renameSync(join(here, "packed", name + ".new"), join(here, "packed", name));
+/* Whole or as it was. */
+function replace(path, content) {
+  writeFileSync(path + ".new", content);
+  renameSync(path + ".new", path);
 }
-const sent = rows.reduce((sum, row) => sum + (row.br ?? row.gzip ?? row.identity)[1], 0);
-console.log(`${rows.length} files packed: ${end} bytes in the program, ${sent} over the wire`);
+
+function main() {
+  const here = dirname(fileURLToPath(import.meta.url));
+  const { rows, bytes } = packFolder(join(here, "dist"));
+  mkdirSync(join(here, "packed"), { recursive: true });
+  replace(join(here, "packed", "pages.bin"), bytes);
+  replace(join(here, "packed", "pages.json"), JSON.stringify(rows, null, 1) + "\n");
+  const sent = rows.reduce((sum, row) => sum + (row.br ?? row.gzip ?? row.identity)[1], 0);
+  console.log(`${rows.length} files packed: ${bytes.length} bytes in the program, ${sent} over the wire`);
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) main();

@@ -1,0 +1,38 @@
+/*
+ * Tests in Debian's Chromium against the daemon of SEAWALL_BUILD (test/browser/). Projects: a desktop and a phone run everything; tests with @looks in their
+ * title run in Chinese and in the dark too; model.spec.ts runs where SEAWALL_MODEL names a folder as ./run leaves it.
+ */
+import { defineConfig, devices } from "@playwright/test";
+
+import type { WorkerFixtures } from "./test/browser/fixtures";
+
+const desktop = { ...devices["Desktop Chrome"], viewport: { width: 1280, height: 800 } };
+const phone = { ...devices["Pixel 7"], viewport: { width: 390, height: 844 } };
+const model = process.env.SEAWALL_MODEL;
+const MODEL = /model\.spec/;
+const NO_PAGE = /harness\.spec/; /* of no width */
+
+export default defineConfig<object, WorkerFixtures>({
+  testDir: "test/browser",
+  outputDir: "test-results",
+  fullyParallel: true,
+  forbidOnly: true,
+  workers: 2,
+  timeout: 30_000,
+  reporter: process.env.SEAWALL_JUNIT ? [["list"], ["junit", { outputFile: process.env.SEAWALL_JUNIT }]] : "list",
+  use: {
+    locale: "en-US",
+    launchOptions: {
+      executablePath: process.env.SEAWALL_CHROMIUM ?? "/usr/bin/chromium",
+      /* Chromium's own sandbox does not start as root. */
+      args: process.getuid?.() === 0 ? ["--no-sandbox"] : [],
+    },
+  },
+  projects: [
+    { name: "desktop", testIgnore: MODEL, use: desktop },
+    { name: "phone", testIgnore: [MODEL, NO_PAGE], use: phone },
+    { name: "desktop-chinese-dark", testIgnore: MODEL, grep: /@looks/, use: { ...desktop, locale: "zh-CN", colorScheme: "dark" } },
+    { name: "phone-chinese-dark", testIgnore: MODEL, grep: /@looks/, use: { ...phone, locale: "zh-CN", colorScheme: "dark" } },
+    ...(model ? [{ name: "model", testMatch: MODEL, use: { ...desktop, doorSettings: { embedded: model } } }] : []),
+  ],
+});
