@@ -171,6 +171,13 @@ class Lengths(TidyCase):
         self.source("src/base/span.c", "\n" * 700)
         self.assert_finding("src/base/span.c:1", "701 lines in 'src/base/span.c', at most 700")
 
+    def test_files_of_the_pages_count_too(self):
+        for path in ("web/src/a.tsx", "web/pack.mjs", "web/src/styles/base.css"):
+            with self.subTest(path):
+                self.write(path, "\n" * (tidy.FILE_LINES_MAX + 1))
+                self.assert_finding(path + ":1", "701 lines")
+                self.write(path, "")
+
     def test_function_at_the_limit_and_above(self):
         self.source("src/base/span.c", function("short_one", 80))
         self.assert_clean()
@@ -319,6 +326,12 @@ class Files(TidyCase):
                 self.assert_finding(path + ":1", "a binary file")
                 os.unlink(os.path.join(self.folder.name, path))
 
+    def test_icons_of_the_pages(self):
+        self.write("web/public/icons/a.png", b"\x89PNG\0" + b"x" * (tidy.ICON_BYTES_MAX - 5))
+        self.assert_clean()
+        self.write("web/public/icons/a.png", b"\x89PNG\0" + b"x" * (tidy.ICON_BYTES_MAX - 4))
+        self.assert_finding("web/public/icons/a.png:1", "an icon of more than")
+
     def test_large_corpus_file(self):
         self.write("tests/fuzz/corpus/head/large", b"\0" * 65537)
         self.assert_finding("tests/fuzz/corpus/head/large:1", "more than 65536 bytes")
@@ -339,6 +352,36 @@ class Files(TidyCase):
                 self.assert_finding("docs/page.md:2", "somebody's machine")
         self.write("docs/page.md", "~/work" + "/x https://example.com/work" + "/x ./root" + "/x\n"
                    "/home and /var/lib/seawall and a/home" + "/b\n")
+        self.assert_clean()
+
+
+class Pages(TidyCase):
+    def test_a_folder_imports_what_the_table_says(self):
+        self.write("web/src/chat/page.tsx", 'import { a } from "../ui/button";\nimport type { B } from "../api/types";\nimport "./own";\n')
+        self.write("web/src/main.tsx", 'import "./chat/page";\n')
+        self.write("web/src/store/store.ts", 'import type { Role } from "../api/types";\nimport { h } from "preact";\n')
+        self.assert_clean()
+
+    def test_other_imports_are_refused(self):
+        for line in ('import { a } from "../chat/page";', 'export * from "../chat/page";', 'const a = await import("../chat/page");',
+                     'import {\n  a,\n} from "../chat/page";', 'import "../chat/page";'):
+            with self.subTest(line):
+                self.write("web/src/ui/button.tsx", line + "\n")
+                self.assert_finding(f"web/src/ui/button.tsx:{line.count(chr(10)) + 1}", "'ui' imports 'chat'; it may import: i18n, styles")
+        self.write("web/src/ui/button.tsx", '/* import "../chat/page" */\n')
+        self.assert_clean()
+
+    def test_a_new_folder_needs_its_arrows(self):
+        self.write("web/src/status/page.tsx", "\n")
+        self.assert_finding("web/src/status/page.tsx:1", "not known")
+
+    def test_text_never_becomes_markup(self):
+        for line in ("a.innerHTML = b;", "<p dangerouslySetInnerHTML={x} />", "a.insertAdjacentHTML(x, y);", "document.write(x);",
+                     "eval(x);", "new Function(x);", "b = a.outerHTML;"):
+            with self.subTest(line):
+                self.write("web/src/ui/a.tsx", line + "\n")
+                self.assert_finding("web/src/ui/a.tsx:1", "make elements")
+        self.write("web/src/ui/a.tsx", 'retrieval(x); a.eval(b); /* innerHTML */ const c = "eval(x)";\n')
         self.assert_clean()
 
 
