@@ -23,7 +23,8 @@ export default defineConfig<object, WorkerFixtures>({
   use: {
     locale: "en-US",
     launchOptions: {
-      executablePath: process.env.SEAWALL_CHROMIUM ?? "/usr/bin/chromium",
+      /* Chromium without a window: the same engine, and a page opens in a third of the time. SEAWALL_CHROMIUM may name the whole browser. */
+      executablePath: process.env.SEAWALL_CHROMIUM ?? "/usr/bin/chromium-headless-shell",
       /* Chromium's own sandbox does not start as root. */
       args: process.getuid?.() === 0 ? ["--no-sandbox"] : [],
     },

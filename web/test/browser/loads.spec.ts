@@ -1,6 +1,8 @@
 /* The page as it comes out of the daemon: all of it is there, and it keeps to its policy. */
 import { expect, test } from "./fixtures";
 
+const SCRIPT_BYTES_MAX = 150 * 1024; /* compressed, of the first view */
+
 test("the page loads whole, from this origin alone", async ({ visitor, door }) => {
   const answers: { url: string; status: number; fromServiceWorker: boolean }[] = [];
   visitor.on("response", (answer) =>
@@ -14,6 +16,18 @@ test("the page loads whole, from this origin alone", async ({ visitor, door }) =
     expect(new URL(answer.url).origin, answer.url).toBe(door.url);
     expect([200, 304], answer.url).toContain(answer.status);
   }
+});
+
+test("the scripts of the first view are within their budget", async ({ visitor }) => {
+  const sizes: number[] = [];
+  visitor.on("response", (answer) => {
+    if (answer.url().endsWith(".js") && answer.status() === 200) sizes.push(Number(answer.headers()["content-length"]));
+  });
+  await visitor.reload();
+  await visitor.waitForLoadState("networkidle");
+  const bytes = sizes.reduce((sum, size) => sum + size, 0);
+  expect(bytes).toBeGreaterThan(0);
+  expect(bytes).toBeLessThanOrEqual(SCRIPT_BYTES_MAX);
 });
 
 test("an address inside the chat can be reloaded", async ({ visitor, door }) => {
