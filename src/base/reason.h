@@ -36,10 +36,10 @@ C_LINKAGE_BEGIN
            "this API key may not use this model")                                                  \
     REASON(ORIGIN_NOT_ALLOWED, 403, "invalid_request_error", "origin_not_allowed",                 \
            "this origin may not call this service")                                                \
-    REASON(NO_ROUTE, 404, "invalid_request_error", "unknown_url", "unknown request URL")           \
-    REASON(NO_MODEL, 404, "invalid_request_error", "model_not_found", "this model does not exist") \
     REASON(LINK_UNKNOWN, 404, "invalid_request_error", "link_unknown",                             \
            "this sign-in link is not known: it is mistyped, from before a restart, or replaced")   \
+    REASON(NO_ROUTE, 404, "invalid_request_error", "unknown_url", "unknown request URL")           \
+    REASON(NO_MODEL, 404, "invalid_request_error", "model_not_found", "this model does not exist") \
     REASON(BAD_METHOD, 405, "invalid_request_error", "method_not_allowed",                         \
            "this URL does not take this method")                                                   \
     REASON(REQUEST_TIMEOUT, 408, "invalid_request_error", "request_timeout",                       \

@@ -33,9 +33,9 @@ struct gateway {
     struct store *store;
     struct record_hub *record_hub;
     struct budgets *budgets;
-    struct links *links;
     struct profiles *profiles;
     struct profiles_keeper *profiles_keeper;
+    struct links *links;
     struct catalog *catalog;
     struct config *config_at_start; /* what needs a restart is judged against it */
     uint64_t catalog_version;
@@ -454,10 +454,10 @@ static int start_workers(struct err *err)
                                                                 .keyring = gateway.keyring,
                                                                 .profiles = gateway.profiles,
                                                                 .budgets = gateway.budgets,
-                                                                .links = gateway.links,
                                                                 .address_key = &start->key_mac,
                                                                 .peers = gateway.workers,
                                                                 .record_hub = gateway.record_hub,
+                                                                .links = gateway.links,
                                                                 .on_drained = on_worker_drained},
                                           err);
         if (!gateway.workers[w])
@@ -599,8 +599,8 @@ static void shut_down(void)
     profiles_keeper_free(gateway.profiles_keeper);
     profiles_free(gateway.profiles);
     budgets_free(gateway.budgets);
-    links_free(gateway.links);
     store_free(gateway.store);
+    links_free(gateway.links);
     keyring_unref(gateway.keyring);
     catalog_unref(gateway.catalog);
     config_unref(gateway.config_at_start);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The door's own answers: refusals, the list of models, pages, preflights. Head and body leave in one write.
+ * The door's own answers: refusals, the list of models, pages and sign-in links (reply_page), preflights. Head and body leave in one write.
  * Each sets record.status and bytes, and what follows is `record`. HEAD gets the same head and no body.
  */
 #pragma once
@@ -10,7 +10,6 @@
 /* The refusal in request->refusal, as OpenAI's JSON. */
 enum step_result reply_refusal(struct request *request);
 enum step_result reply_json(struct request *request, unsigned status, struct span body);
-/* What is no endpoint of the API: pages, their files, sign-in links; or 404. */
 enum step_result reply_page(struct request *request);
 /* 204 to a CORS preflight, or to a plain OPTIONS with Allow. */
 enum step_result reply_options(struct request *request);

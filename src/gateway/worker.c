@@ -353,10 +353,10 @@ struct worker *worker_start(const struct worker_spec *spec, struct err *err)
     worker->keyring = keyring_ref(spec->keyring);
     worker->profiles = spec->profiles;
     worker->budgets = spec->budgets;
-    worker->links = spec->links;
     worker->address_key = spec->address_key;
     worker->peers = spec->peers;
     worker->record_hub = spec->record_hub;
+    worker->links = spec->links;
     soon_init(&worker->news_soon, on_news);
     use_turnstiles(worker, worker->catalog);
     worker->on_drained = spec->on_drained;

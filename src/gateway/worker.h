@@ -42,9 +42,9 @@ struct worker {
     struct keyring *keyring;
     struct profiles *profiles;            /* shared by all */
     struct budgets *budgets;              /* shared by all */
-    struct links *links;                  /* shared by all */
     const struct mac_key *address_key;    /* of this installation: names addresses */
     _Atomic(struct worker *) const *peers; /* all workers, by index; NULL where one has not started yet */
+    struct links *links;                  /* shared by all */
 
     struct worker_turnstile turnstiles[WORKER_TURNSTILES_MAX];
     size_t turnstiles_count;
@@ -100,10 +100,10 @@ struct worker_spec {
     struct keyring *keyring;
     struct profiles *profiles;         /* outlive the worker */
     struct budgets *budgets;           /* … */
-    struct links *links;               /* … */
     const struct mac_key *address_key; /* … */
     _Atomic(struct worker *) const *peers; /* … */
     struct record_hub *record_hub;
+    struct links *links; /* … */
     void (*on_drained)(struct worker *worker); /* on the worker's thread: no connection is left */
 };
 
