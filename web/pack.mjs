@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Packs what `vite build` left in dist/ for the daemon: packed/pages.bin, the bytes of every file as they are, with gzip and with brotli
- * (each only where it is smaller), one behind the other; and packed/pages.json, which says where each lies:
+ * (each only where it is smaller), one behind the other, with licenses.txt beside them; and packed/pages.json, which says where each lies:
  *
  *     [{"path": "/assets/index-CIRL9moU.js", "type": "text/javascript; charset=utf-8", "hashed": true, "tag": "…",
  *       "identity": [0, 10725], "gzip": [10725, 4411], "br": [15136, 3998]}, …]      sorted by path, as bytes
@@ -14,6 +14,8 @@ import { dirname, extname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { brotliCompressSync, constants, gzipSync } from "node:zlib";
 
+import { licensesOf } from "./licenses.mjs";
+
 const PAGES_BYTES_MAX = 16 << 20; /* of the program, for all of them */
 const FILES_MAX = 1024;
 const TYPES = {
@@ -23,6 +25,7 @@ const TYPES = {
   ".json": "application/json",
   ".webmanifest": "application/manifest+json",
   ".svg": "image/svg+xml",
+  ".txt": "text/plain; charset=utf-8",
   ".png": "image/png",
   ".woff2": "font/woff2",
 };
@@ -73,6 +76,7 @@ function replace(path, content) {
 
 function main() {
   const here = dirname(fileURLToPath(import.meta.url));
+  writeFileSync(join(here, "dist", "licenses.txt"), licensesOf(here));
   const { rows, bytes } = packFolder(join(here, "dist"));
   mkdirSync(join(here, "packed"), { recursive: true });
   replace(join(here, "packed", "pages.bin"), bytes);

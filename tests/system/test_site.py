@@ -42,6 +42,12 @@ def test_the_chat_comes_with_all_of_its_files(door):
         assert answer.headers["x-content-type-options"] == "nosniff"
 
 
+def test_the_licences_of_what_it_is_made_of_come_along(door):
+    answer = get(door, "/licenses.txt")
+    assert answer.status == 200 and answer.headers["content-type"] == "text/plain; charset=utf-8"
+    assert "preact" in answer.body.decode() and "Permission is hereby granted" in answer.body.decode()
+
+
 def test_an_address_inside_the_chat_is_its_document_and_any_other_is_404(door):
     page = get(door, "/").body
     for path in ("/chat", "/chat/", "/chat/01J0/edit"):
