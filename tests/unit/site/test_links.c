@@ -8,6 +8,8 @@
 #include "base/alloc.h"
 #include "site/links.h"
 
+#include <pthread.h>
+
 static struct links *links;
 static struct link_key key;
 static char token[LINK_TOKEN_BYTES + 1];
@@ -131,6 +133,43 @@ static void what_is_too_long_is_refused(void **state)
     assert_string_equal(key.name, "");
 }
 
+struct opener {
+    pthread_t thread;
+    uint64_t asker;
+    unsigned good, used;
+};
+
+static void *open_often(void *arg)
+{
+    struct opener *opener = arg;
+    struct link_key got;
+    for (unsigned i = 0; i < LINK_MISSES_MAX; i++) {
+        enum link_verdict verdict = links_open(links, span_str(token), opener->asker, 0, &got);
+        opener->good += verdict == LINK_GOOD;
+        opener->used += verdict == LINK_USED;
+        links_expire(links, 1);
+    }
+    return NULL;
+}
+
+/* However many workers are asked at once, one gives the key. */
+static void one_of_many_threads_gets_the_key(void **state)
+{
+    struct opener openers[4] = {{.asker = 1}, {.asker = 2}, {.asker = 3}, {.asker = 4}};
+    unsigned good = 0, used = 0;
+    (void)state;
+    add("sk-sw-one", 0);
+    for (size_t i = 0; i < COUNT_OF(openers); i++)
+        assert_int_equal(pthread_create(&openers[i].thread, NULL, open_often, &openers[i]), 0);
+    for (size_t i = 0; i < COUNT_OF(openers); i++) {
+        pthread_join(openers[i].thread, NULL);
+        good += openers[i].good;
+        used += openers[i].used;
+    }
+    assert_int_equal(good, 1);
+    assert_int_equal(used, COUNT_OF(openers) * LINK_MISSES_MAX - 1);
+}
+
 static void without_memory_there_are_none(void **state)
 {
     (void)state;
@@ -150,6 +189,7 @@ int main(void)
         EACH(spent_links_give_way_first_then_the_oldest),
         EACH(guessing_is_slow_and_hinders_nobody_else),
         EACH(what_is_too_long_is_refused),
+        EACH(one_of_many_threads_gets_the_key),
         EACH(without_memory_there_are_none),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);
