@@ -65,8 +65,8 @@ export type AnswerState =
 /* Everything that a listener hears of one answer, in order. Text arrives exactly once. */
 export type AnswerEvent =
   | { kind: "state"; state: AnswerState }
-  | { kind: "head"; requestId: string; model: string; reductions: Reduction[]; streamId: string | null }
-  | { kind: "reasoning"; text: string }
+  | { kind: "head"; requestId: string; model: string; reductions: Reduction[]; streamId: string | null } /* again when more of it is known */
+  | { kind: "reasoning"; text: string; eventId: number | null; tagged: boolean } /* tagged: the model wrote it between <think> and </think> */
   | { kind: "text"; text: string; eventId: number | null }
   | { kind: "usage"; usage: Usage };
 
@@ -80,7 +80,8 @@ export interface AnswerHandle {
 /* A resumable answer as it is written beside its message, so that a reload finds it again. */
 export interface ResumePoint {
   streamId: string;
-  lastEventId: number;
+  lastEventId: number; /* of the last reasoning or text that was kept; 0: none */
+  tagged?: boolean; /* that was reasoning with `tagged` */
 }
 
 export interface ApiClient {
