@@ -1,0 +1,242 @@
+/*
+ * What is inside a paragraph, a heading or a cell: marked's inline lexer with maths, and what is needed to show text that is not whole.
+ *
+ * lexInline() is asked once for finished text. For open text there is OpenInline: it keeps the tokens of all that cannot change any more, up to a space
+ * after which nothing is open, and lexes the rest with what is open closed for display.
+ *
+ * Reference links ("[a][1]" with "[1]: …" elsewhere) stay text: a definition that comes later would change what has been drawn.
+ */
+import { Lexer, Marked, type Token, type Tokens } from "marked";
+
+const MATHS_CHARS_MAX = 2000;
+
+interface MathsRule {
+  name: string;
+  display: boolean;
+  start: RegExp;
+  whole: RegExp;
+}
+
+/* `$…$` is maths only where it cannot be money: no space inside the signs, no digit after them. */
+const MATHS: MathsRule[] = [
+  { name: "mathsDisplayDollar", display: true, start: /\$\$/, whole: /^\$\$((?:[^$\\]|\\[\s\S])+?)\$\$/ },
+  { name: "mathsDollar", display: false, start: /\$/, whole: /^\$(?![\s$])((?:[^$\\\n]|\\[^\n])*?(?:[^$\\\s]|\\[^\n\s]))\$(?![\d$])/ },
+  { name: "mathsDisplayBracket", display: true, start: /\\\[/, whole: /^\\\[([\s\S]+?)\\\]/ },
+  { name: "mathsBracket", display: false, start: /\\\(/, whole: /^\\\(([\s\S]+?)\\\)/ },
+];
+
+export interface MathsToken extends Tokens.Generic {
+  type: "maths";
+  raw: string;
+  text: string;
+  display: boolean;
+}
+
+const marked = new Marked({
+  gfm: true,
+  tokenizer: {
+    /* HTML is text; it opens no state that would change what follows. */
+    tag(src) {
+      const found = this.rules.inline.tag.exec(src);
+      return found ? { type: "html", raw: found[0], text: found[0], inLink: false, inRawBlock: false, block: false } : undefined;
+    },
+    reflink() {
+      return undefined;
+    },
+  },
+  extensions: MATHS.map((rule) => ({
+    name: rule.name,
+    level: "inline" as const,
+    start: (src: string) => {
+      const at = src.search(rule.start);
+      return at < 0 ? undefined : at;
+    },
+    tokenizer(src: string): MathsToken | undefined {
+      if (src.search(rule.start) !== 0) return undefined;
+      const found = rule.whole.exec(src.slice(0, MATHS_CHARS_MAX));
+      return found ? { type: "maths", raw: found[0], text: found[1] ?? "", display: rule.display } : undefined;
+    },
+  })),
+});
+
+/* How many characters have been lexed: the tests hold it against the text's length. */
+export const work = { chars: 0 };
+
+export function lexInline(text: string): Token[] {
+  work.chars += text.length;
+  return new Lexer(marked.defaults).inlineTokens(text);
+}
+
+/* Text that grows at its end. */
+export class OpenInline {
+  private settled = "";
+  private tokens: Token[] = [];
+  private last = { text: "", tokens: [] as Token[] };
+
+  show(text: string): Token[] {
+    if (text === this.last.text) return this.last.tokens;
+    if (!text.startsWith(this.settled)) {
+      this.settled = "";
+      this.tokens = [];
+    }
+    const tail = text.slice(this.settled.length);
+    const closed = closeInline(tail);
+    const lexed = lexInline(closed);
+    this.last = { text, tokens: this.tokens.length > 0 ? [...this.tokens, ...lexed] : lexed };
+    if (closed === tail) this.settle(lexed);
+    return this.last.tokens;
+  }
+
+  private settle(lexed: Token[]): void {
+    const last = lexed.at(-1);
+    if (last?.type !== "text" || lexed.some((token) => token.type === "text" && /[*_`~[\]$<\\&|!]/.test(token.raw))) return;
+    const space = last.raw.lastIndexOf(" ");
+    if (space <= 0) return;
+    const before: Token[] = lexed.slice(0, -1);
+    before.push({ ...last, raw: last.raw.slice(0, space), text: last.raw.slice(0, space) } as Token);
+    const settled = before.reduce((sum, token) => sum + token.raw.length, 0);
+    this.settled += this.last.text.slice(this.settled.length, this.settled.length + settled);
+    this.tokens = [...this.tokens, ...before];
+    this.last = { text: "", tokens: [] };
+  }
+}
+
+/* ---- closing for display ---- */
+
+interface Mark {
+  char: string;
+  length: number;
+  at: number;
+}
+
+/*
+ * What a person would expect of text that ends here: marks that are open are closed, a half link is its text, marks that have just begun are left away.
+ * One walk over the text; wrong guesses last until the rest comes.
+ */
+export function closeInline(text: string): string {
+  if (!/[*_`~[\\$]/.test(text)) return text;
+  const open: Mark[] = [];
+  let at = 0;
+  while (at < text.length) {
+    const char = text.charAt(at);
+    if (char === "\\") {
+      const maths = /^\\[([]/.test(text.slice(at, at + 2)) ? text.indexOf(text.charAt(at + 1) === "(" ? "\\)" : "\\]", at + 2) : -2;
+      if (maths === -1) return close(text.slice(0, at).trimEnd(), open);
+      if (at + 1 === text.length) return close(text.slice(0, at), open);
+      at = maths >= 0 ? maths + 2 : at + 2;
+    } else if (char === "`") {
+      const length = runLength(text, at);
+      const end = findRun(text, at + length, length);
+      if (end < 0) return closeCode(text, at, length, open);
+      at = end + length;
+    } else if (char === "$") {
+      const end = mathsEnd(text, at);
+      at = end > at ? end : at + 1;
+    } else if (char === "[") {
+      open.push({ char, length: 1, at });
+      at += 1;
+    } else if (char === "]") {
+      const link = open.map((mark) => mark.char).lastIndexOf("[");
+      const end = link < 0 ? at + 1 : linkEnd(text, at);
+      if (end < 0 && link >= 0) return halfLink(text, open, link, at);
+      if (link >= 0) open.splice(link);
+      at = Math.max(end, at + 1);
+    } else if (char === "*" || char === "_" || (char === "~" && text.charAt(at + 1) === "~")) {
+      const length = runLength(text, at);
+      if (!takeRun(text, { char, length, at }, open)) return close(text.slice(0, at), open);
+      at += length;
+    } else {
+      at += 1;
+    }
+  }
+  return close(text, open);
+}
+
+function runLength(text: string, at: number): number {
+  let end = at + 1;
+  while (text.charAt(end) === text.charAt(at)) end += 1;
+  return end - at;
+}
+
+function findRun(text: string, from: number, length: number): number {
+  for (let at = text.indexOf("`", from); at >= 0; at = text.indexOf("`", at)) {
+    const found = runLength(text, at);
+    if (found === length) return at;
+    at += found;
+  }
+  return -1;
+}
+
+function mathsEnd(text: string, at: number): number {
+  const rest = text.slice(at, at + MATHS_CHARS_MAX);
+  const found = MATHS[0]?.whole.exec(rest) ?? MATHS[1]?.whole.exec(rest);
+  return found ? at + found[0].length : -1;
+}
+
+function closeCode(text: string, at: number, length: number, open: Mark[]): string {
+  const inside = text.slice(at + length).replace(/`+$/, "");
+  if (inside.trim() === "") return close(text.slice(0, at), open);
+  return close(text.slice(0, at + length) + inside + "`".repeat(length), open);
+}
+
+/* The end of `](…)`; at + 1 when it is no link; -1 when it may still become one. */
+function linkEnd(text: string, at: number): number {
+  if (at + 1 === text.length) return -1;
+  if (text.charAt(at + 1) !== "(") return at + 1;
+  let depth = 0;
+  for (let i = at + 1; i < text.length; i++) {
+    const char = text.charAt(i);
+    if (char === "\\") i += 1;
+    else if (char === "\n" && text.charAt(i + 1) === "\n") return at + 1;
+    else if (char === "(") depth += 1;
+    else if (char === ")" && --depth === 0) return i + 1;
+  }
+  return -1;
+}
+
+function halfLink(text: string, open: Mark[], link: number, end: number): string {
+  const mark = open[link];
+  if (!mark) return text;
+  const label = text.slice(mark.at + 1, end);
+  return close(text.slice(0, beforeLink(text, mark.at)) + label, open.slice(0, link));
+}
+
+function beforeLink(text: string, at: number): number {
+  return text.charAt(at - 1) === "!" ? at - 1 : at;
+}
+
+/* False: the run ends the text and opens or half closes something; it is left away. */
+function takeRun(text: string, run: Mark, open: Mark[]): boolean {
+  const before = text.charAt(run.at - 1);
+  const after = text.charAt(run.at + run.length);
+  const closes = before !== "" && !/\s/.test(before) && !(run.char === "_" && /[\p{L}\p{N}]/u.test(after));
+  const opens = after !== "" && !/\s/.test(after) && !(run.char === "_" && /[\p{L}\p{N}]/u.test(before));
+  let left = run.length;
+  while (closes && left > 0) {
+    const top = open.at(-1);
+    if (top?.char !== run.char) break;
+    const closed = Math.min(top.length, left);
+    if (after === "" && top.length > left) return false;
+    top.length -= closed;
+    left -= closed;
+    if (top.length === 0) open.pop();
+  }
+  if (left === 0) return true;
+  if (after === "" && !/\s/.test(before)) return left < run.length;
+  if (after === "") return false;
+  if (opens) open.push({ char: run.char, length: left, at: run.at });
+  return true;
+}
+
+function close(text: string, open: Mark[]): string {
+  let closed = text;
+  let marks = "";
+  for (const mark of [...open].reverse()) {
+    if (mark.char !== "[") {
+      marks += mark.char.repeat(mark.length);
+    } else if (mark.at < closed.length) {
+      closed = closed.slice(0, beforeLink(closed, mark.at)) + closed.slice(mark.at + 1);
+    }
+  }
+  return marks === "" ? closed : closed.trimEnd() + marks;
+}
