@@ -1,0 +1,27 @@
+/*
+ * Code as coloured elements; loaded when the first code block is drawn. Only spans with classes that begin with `hljs-` and text come out.
+ */
+import type { Element as HastElement, ElementContent, Root, RootContent } from "hast";
+import { createLowlight, common } from "lowlight";
+import { h, type ComponentChild } from "preact";
+
+const lowlight = createLowlight(common);
+lowlight.registerAlias({ bash: ["zsh", "console", "terminal"], javascript: ["node"], json: ["jsonc", "json5"], plaintext: ["output"] });
+
+/* Null: the language is not known. */
+export function highlight(lang: string, text: string): ComponentChild[] | null {
+  if (!lowlight.registered(lang)) return null;
+  return children(lowlight.highlight(lang, text));
+}
+
+function children(parent: Root | HastElement): ComponentChild[] {
+  return (parent.children as (RootContent | ElementContent)[]).map(node);
+}
+
+function node(content: RootContent | ElementContent): ComponentChild {
+  if (content.type === "text") return content.value;
+  if (content.type !== "element") return null;
+  const names = content.properties.className;
+  const known = Array.isArray(names) ? names.filter((name) => /^(?:hljs-[\w-]+|[\w-]+_)$/.test(String(name))) : [];
+  return h("span", { class: known.join(" ") }, children(content));
+}
