@@ -60,7 +60,7 @@ export interface ConversationStore {
   saveMessage(message: Message): Promise<void>;
   remove(id: string): Promise<void>;
   /* Case-blind, all words must occur; at most `limit` hits, newest first. */
-  search(words: string, limit: number): Promise<SearchHit[]>;
+  search(words: string, limit: number, signal?: AbortSignal): Promise<SearchHit[]>;
   draft(conversationId: string): Promise<string>;
   saveDraft(conversationId: string, text: string): void;
   /* Told by other tabs of this browser. */

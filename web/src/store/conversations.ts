@@ -1,0 +1,270 @@
+/*
+ * The conversation store of types.ts: a copy of what was changed in memory, and writes that follow it into the database in batches.
+ *
+ * Every save changes the memory at once and is written within WRITE_MS, the first after a while at once; of one that is saved again before that, only the newest
+ * is written. Reads see the memory first. So an answer that streams costs two writes a second however often it is saved, and when storage is denied or full the page goes on as before,
+ * until it is closed.
+ */
+import { committed, isQuota, openDb, result, type StoreName } from "./db";
+import { searchAll } from "./search";
+import type { Conversation, ConversationStore, Message, SearchHit, StorageState } from "./types";
+
+export const WRITE_MS = 500;
+const CHANNEL = "seawall-conversations";
+
+export interface StoreOptions {
+  indexedDB?: IDBFactory | undefined;
+  channel?: BroadcastChannel | null;
+}
+
+interface Change {
+  store: StoreName;
+  key: string;
+  value: unknown; /* undefined: it is removed */
+}
+
+export function createConversationStore(options: StoreOptions = {}): ConversationStore {
+  return new Store(options);
+}
+
+/* Asks the browser not to clear this storage by itself. */
+export async function askToPersist(): Promise<boolean> {
+  try {
+    return await navigator.storage.persist();
+  } catch {
+    return false;
+  }
+}
+
+class Store implements ConversationStore {
+  state: StorageState = "ready";
+  private readonly db: Promise<IDBDatabase | null>;
+  private readonly stateListeners = new Set<(state: StorageState) => void>();
+  private readonly changeListeners = new Set<(conversationId: string) => void>();
+  private readonly channel: BroadcastChannel | null;
+  /* What is not written yet; and, once storage fails, all that was ever changed. */
+  private readonly conversations = new Map<string, Conversation | null>();
+  private readonly messages = new Map<string, Map<string, Message>>();
+  private readonly drafts = new Map<string, string>();
+  private queue = new Map<string, Change>();
+  private writing: Promise<void> | null = null;
+  private nextWriteMs = 0;
+
+  constructor(options: StoreOptions) {
+    this.db = this.openStorage("indexedDB" in options ? options.indexedDB : globalThis.indexedDB);
+    this.channel = options.channel === undefined ? openChannel() : options.channel;
+    if (this.channel) this.channel.onmessage = (event: MessageEvent<unknown>) => this.hear(event.data);
+    globalThis.addEventListener?.("pagehide", () => void this.write());
+  }
+
+  onState(listener: (state: StorageState) => void): () => void {
+    this.stateListeners.add(listener);
+    return () => this.stateListeners.delete(listener);
+  }
+
+  onChange(listener: (conversationId: string) => void): () => void {
+    this.changeListeners.add(listener);
+    return () => this.changeListeners.delete(listener);
+  }
+
+  /* ---- reading ---- */
+
+  async list(): Promise<Conversation[]> {
+    const stored = await this.read<Conversation[]>("conversations", (store) => store.getAll(), []);
+    const all = new Map(stored.map((conversation) => [conversation.id, conversation]));
+    for (const [id, conversation] of this.conversations) {
+      if (conversation) all.set(id, conversation);
+      else all.delete(id);
+    }
+    return [...all.values()].sort((a, b) => b.updatedMs - a.updatedMs || (a.id < b.id ? -1 : 1));
+  }
+
+  async open(id: string): Promise<{ conversation: Conversation; messages: Message[] } | null> {
+    const changed = this.conversations.get(id);
+    if (changed === null) return null;
+    const [stored, messages] = await Promise.all([
+      changed ?? this.read<Conversation | undefined>("conversations", (store) => store.get(id), undefined),
+      this.messagesOf(id),
+    ]);
+    const conversation = this.conversations.get(id) ?? stored;
+    return conversation ? { conversation, messages } : null;
+  }
+
+  private async messagesOf(id: string): Promise<Message[]> {
+    const stored = await this.read<Message[]>("messages", (store) => store.index("of").getAll(id), []);
+    const all = new Map(stored.map((message) => [message.id, message]));
+    for (const [messageId, message] of this.messages.get(id) ?? []) all.set(messageId, message);
+    return [...all.values()].sort((a, b) => a.createdMs - b.createdMs || (a.id < b.id ? -1 : 1));
+  }
+
+  async search(words: string, limit: number, signal?: AbortSignal): Promise<SearchHit[]> {
+    return searchAll(await this.list(), (id) => this.messagesOf(id), words, limit, signal);
+  }
+
+  async draft(conversationId: string): Promise<string> {
+    const changed = this.drafts.get(conversationId);
+    if (changed !== undefined) return changed;
+    const stored = await this.read<unknown>("drafts", (store) => store.get(conversationId), "");
+    return typeof stored === "string" ? stored : "";
+  }
+
+  private async read<T>(name: StoreName, ask: (store: IDBObjectStore) => IDBRequest<T>, otherwise: T): Promise<T> {
+    const db = await this.db;
+    if (!db || this.state === "denied") return otherwise;
+    try {
+      return await result(ask(db.transaction(name).objectStore(name)));
+    } catch {
+      this.fail("denied");
+      return otherwise;
+    }
+  }
+
+  /* ---- writing ---- */
+
+  saveConversation(conversation: Conversation): Promise<void> {
+    if (this.conversations.get(conversation.id) === null) return Promise.resolve();
+    const copy = structuredClone(conversation);
+    this.conversations.set(copy.id, copy);
+    return this.enqueue({ store: "conversations", key: copy.id, value: copy });
+  }
+
+  saveMessage(message: Message): Promise<void> {
+    if (this.conversations.get(message.conversationId) === null) return Promise.resolve();
+    const copy = structuredClone(message);
+    const of = this.messages.get(copy.conversationId) ?? new Map<string, Message>();
+    this.messages.set(copy.conversationId, of.set(copy.id, copy));
+    return this.enqueue({ store: "messages", key: copy.id, value: copy });
+  }
+
+  saveDraft(conversationId: string, text: string): void {
+    this.drafts.set(conversationId, text);
+    void this.enqueue({ store: "drafts", key: conversationId, value: text === "" ? undefined : text });
+  }
+
+  /* At once, so that nothing of it is left when the page goes. */
+  async remove(id: string): Promise<void> {
+    for (const message of this.messages.get(id)?.values() ?? []) this.queue.delete(`messages ${message.id}`);
+    this.conversations.set(id, null);
+    this.messages.delete(id);
+    this.drafts.delete(id);
+    this.queue.delete(`drafts ${id}`);
+    await this.enqueue({ store: "conversations", key: id, value: undefined }, true);
+  }
+
+  private enqueue(change: Change, now = false): Promise<void> {
+    this.queue.set(`${change.store} ${change.key}`, change);
+    this.writing ??= this.writeLater();
+    return now ? this.write() : this.writing;
+  }
+
+  private async writeLater(): Promise<void> {
+    await new Promise((resolve) => setTimeout(resolve, Math.max(0, this.nextWriteMs - performance.now())));
+    this.nextWriteMs = performance.now() + WRITE_MS;
+    this.writing = null;
+    await this.write();
+  }
+
+  private async write(): Promise<void> {
+    const db = await this.db;
+    const batch = this.queue;
+    if (batch.size === 0 || this.state === "denied" || !db) return;
+    this.queue = new Map();
+    try {
+      const transaction = db.transaction(["conversations", "messages", "drafts"], "readwrite");
+      const done = committed(transaction);
+      /* What makes room goes first. */
+      const changes = [...batch.values()].sort((a, b) => Number(a.value !== undefined) - Number(b.value !== undefined));
+      for (const change of changes) put(transaction, change);
+      await done;
+      if (this.state === "full") this.become("ready");
+      for (const change of batch.values()) this.forget(change);
+      this.announce(batch);
+    } catch (error) {
+      /* What was not written is tried again with the next change: something may have been removed meanwhile. */
+      for (const [key, change] of batch) if (!this.queue.has(key)) this.queue.set(key, change);
+      this.fail(isQuota(error) ? "full" : "denied");
+    }
+  }
+
+  /* Written: the database has it now, unless it has been changed since. */
+  private forget({ store, key, value }: Change): void {
+    if (store === "conversations" && this.conversations.get(key) === value) this.conversations.delete(key);
+    if (store === "drafts" && (this.drafts.get(key) ?? "") === (value ?? "")) this.drafts.delete(key);
+    if (store !== "messages") return;
+    const { conversationId } = value as Message;
+    const of = this.messages.get(conversationId);
+    if (of?.get(key) === value) of?.delete(key);
+    if (of?.size === 0) this.messages.delete(conversationId);
+  }
+
+  /* ---- state, and other tabs ---- */
+
+  private async openStorage(factory: IDBFactory | undefined): Promise<IDBDatabase | null> {
+    try {
+      if (!factory) throw new Error("no storage");
+      return await openDb(factory, () => this.fail("denied"));
+    } catch (error) {
+      this.fail(isQuota(error) ? "full" : "denied");
+      return null;
+    }
+  }
+
+  private fail(state: "denied" | "full"): void {
+    if (this.state !== "denied") this.become(state);
+  }
+
+  private become(state: StorageState): void {
+    if (this.state === state) return;
+    this.state = state;
+    for (const listener of this.stateListeners) guarded(() => listener(state));
+  }
+
+  private announce(batch: Map<string, Change>): void {
+    const ids = new Set<string>();
+    for (const { store, key, value } of batch.values()) {
+      if (store === "conversations") ids.add(key);
+      if (store === "messages") ids.add((value as Message).conversationId);
+    }
+    for (const id of ids) guarded(() => this.channel?.postMessage(id));
+  }
+
+  private hear(data: unknown): void {
+    if (typeof data !== "string") return;
+    for (const listener of this.changeListeners) guarded(() => listener(data));
+  }
+}
+
+function put(transaction: IDBTransaction, { store, key, value }: Change): void {
+  const target = transaction.objectStore(store);
+  if (value !== undefined) {
+    if (store === "drafts") target.put(value, key);
+    else target.put(value);
+    return;
+  }
+  target.delete(key);
+  if (store !== "conversations") return;
+  transaction.objectStore("drafts").delete(key);
+  const cursor = transaction.objectStore("messages").index("of").openKeyCursor(key);
+  cursor.onsuccess = () => {
+    const at = cursor.result;
+    if (!at) return;
+    transaction.objectStore("messages").delete(at.primaryKey);
+    at.continue();
+  };
+}
+
+function openChannel(): BroadcastChannel | null {
+  try {
+    return new BroadcastChannel(CHANNEL);
+  } catch {
+    return null;
+  }
+}
+
+function guarded(call: () => void): void {
+  try {
+    call();
+  } catch (error) {
+    console.error(error);
+  }
+}
