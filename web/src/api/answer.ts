@@ -63,7 +63,7 @@ export class Answer implements AnswerHandle {
   private finish: string | null = null;
   private cut = false;
   private outcome: Outcome | null = null;
-  private pending: { kind: "reasoning" | "text"; text: string; tagged: boolean } | null = null;
+  private pending: { kind: "reasoning" | "text"; text: string } | null = null;
 
   constructor(
     private readonly connection: Connection,
@@ -102,7 +102,7 @@ export class Answer implements AnswerHandle {
 
   leave(): void {
     this.over = true;
-    this.abort.abort();
+    this.letLoose();
   }
 
   /* ---- asking ---- */
@@ -202,7 +202,6 @@ export class Answer implements AnswerHandle {
   private async request(url: string, init: RequestInit): Promise<Response | null> {
     this.reading = new AbortController();
     const { reading } = this;
-    this.abort.signal.addEventListener("abort", () => reading.abort(), { once: true });
     try {
       return await this.connection.fetch(url.startsWith("/") ? this.connection.base + url : url, { ...init, signal: reading.signal, cache: "no-store", credentials: "omit" });
     } catch {
@@ -290,11 +289,11 @@ export class Answer implements AnswerHandle {
       this.model = chunk.model;
       this.tellHead();
     }
-    if (chunk.reasoning !== undefined) this.gather("reasoning", chunk.reasoning, false);
+    if (chunk.reasoning !== undefined) this.gather("reasoning", chunk.reasoning);
     if (chunk.text !== undefined) {
       const split = this.splitter.push(chunk.text);
-      this.gather("reasoning", split.reasoning, true);
-      this.gather("text", split.text, false);
+      this.gather("reasoning", split.reasoning);
+      this.gather("text", split.text);
     }
     if (!this.splitter.holds) this.deliveredId = this.lastEventId;
     if (chunk.finish !== undefined) this.finish = chunk.finish;
@@ -323,19 +322,19 @@ export class Answer implements AnswerHandle {
 
   private letGo(): void {
     const split = this.splitter.end();
-    this.gather("reasoning", split.reasoning, true);
-    this.gather("text", split.text, false);
+    this.gather("reasoning", split.reasoning);
+    this.gather("text", split.text);
     this.deliveredId = this.lastEventId;
     this.flush();
   }
 
   /* ---- what the listener hears ---- */
 
-  private gather(kind: "reasoning" | "text", text: string, tagged: boolean): void {
+  private gather(kind: "reasoning" | "text", text: string): void {
     if (text === "") return;
-    if (this.pending && (this.pending.kind !== kind || this.pending.tagged !== tagged)) this.flush();
+    if (this.pending && this.pending.kind !== kind) this.flush();
     if (this.pending) this.pending.text += text;
-    else this.pending = { kind, text, tagged };
+    else this.pending = { kind, text };
   }
 
   private flush(): void {
@@ -346,7 +345,7 @@ export class Answer implements AnswerHandle {
     this.tell({ kind: pending.kind === "text" ? "answering" : "reasoning" });
     const eventId = this.streamId === null ? null : this.deliveredId;
     if (pending.kind === "text") this.emit({ kind: "text", text: pending.text, eventId });
-    else this.emit({ kind: "reasoning", text: pending.text, eventId, tagged: pending.tagged });
+    else this.emit({ kind: "reasoning", text: pending.text, eventId, tagged: this.splitter.inside });
   }
 
   private tellHead(): void {
@@ -365,7 +364,12 @@ export class Answer implements AnswerHandle {
     if (this.over) return;
     this.tell(state);
     this.over = true;
+    this.letLoose();
+  }
+
+  private letLoose(): void {
     this.abort.abort();
+    this.reading?.abort();
   }
 
   private emit(event: AnswerEvent): void {

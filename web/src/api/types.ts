@@ -66,7 +66,7 @@ export type AnswerState =
 export type AnswerEvent =
   | { kind: "state"; state: AnswerState }
   | { kind: "head"; requestId: string; model: string; reductions: Reduction[]; streamId: string | null } /* again when more of it is known */
-  | { kind: "reasoning"; text: string; eventId: number | null; tagged: boolean } /* tagged: the model wrote it between <think> and </think> */
+  | { kind: "reasoning"; text: string; eventId: number | null; tagged: boolean } /* tagged: behind a <think> of the model that is not closed yet */
   | { kind: "text"; text: string; eventId: number | null }
   | { kind: "usage"; usage: Usage };
 
