@@ -65,16 +65,15 @@ function readUsage(usage: Json): Usage {
 
 function readError(root: Json, status: number, requestId: string, retryAfterMs: number | null): Refusal & { ticket: string | null } {
   const error = isObject(root.error) ? root.error : { message: stringOf(root.error) };
-  let again = retryAfterMs;
-  if (typeof error.retry_after_ms === "number" && error.retry_after_ms >= 0) again = error.retry_after_ms;
-  else if (typeof error.retry_after === "number" && error.retry_after >= 0) again = error.retry_after * 1000;
+  const beside = isObject(root.seawall) ? root.seawall : {};
+  const { retry_after_ms: againMs } = beside;
   return {
     status,
     code: stringOf(error.code).toLowerCase(),
     message: stringOf(error.message).slice(0, SENTENCE_CHARS_MAX),
-    retryAfterMs: again,
-    requestId: stringOf(error.request_id) || stringOf(root.request_id) || requestId,
-    ticket: stringOf(error.ticket) || null,
+    retryAfterMs: typeof againMs === "number" && againMs >= 0 ? againMs : retryAfterMs,
+    requestId: stringOf(root.request_id) || requestId,
+    ticket: stringOf(beside.ticket) || null,
   };
 }
 

@@ -82,7 +82,7 @@ export class OpenInline {
     const tail = text.slice(this.settled.length);
     const closed = closeInline(tail);
     const lexed = lexInline(closed);
-    this.last = { text, tokens: this.tokens.length > 0 ? [...this.tokens, ...lexed] : lexed };
+    this.last = { text, tokens: joined(this.tokens, lexed) };
     if (closed === tail) this.settle(lexed);
     return this.last.tokens;
   }
@@ -92,13 +92,23 @@ export class OpenInline {
     if (last?.type !== "text" || lexed.some((token) => token.type === "text" && /[*_`~[\]$<\\&|!]/.test(token.raw))) return;
     const space = last.raw.lastIndexOf(" ");
     if (space <= 0) return;
-    const before: Token[] = lexed.slice(0, -1);
-    before.push({ ...last, raw: last.raw.slice(0, space), text: last.raw.slice(0, space) } as Token);
+    const before = [...lexed.slice(0, -1), textToken(last.raw.slice(0, space))];
     const settled = before.reduce((sum, token) => sum + token.raw.length, 0);
     this.settled += this.last.text.slice(this.settled.length, this.settled.length + settled);
-    this.tokens = [...this.tokens, ...before];
+    this.tokens = joined(this.tokens, before);
     this.last = { text: "", tokens: [] };
   }
+}
+
+function textToken(text: string): Token {
+  return { type: "text", raw: text, text };
+}
+
+/* Two texts that meet become one, as they will be when the whole is lexed. */
+function joined(before: readonly Token[], after: readonly Token[]): Token[] {
+  const [last, first] = [before.at(-1), after[0]];
+  if (last?.type !== "text" || first?.type !== "text") return [...before, ...after];
+  return [...before.slice(0, -1), textToken(last.raw + first.raw), ...after.slice(1)];
 }
 
 /* ---- closing for display ---- */

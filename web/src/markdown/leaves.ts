@@ -6,7 +6,7 @@
  */
 import type { Token } from "marked";
 import { Chunks, type ChunksMark } from "./chunks";
-import { lexInline, OpenInline } from "./inline";
+import { closeInline, lexInline, type OpenInline } from "./inline";
 import type { Align, BlockNode, Cell } from "./types";
 
 export const PARAGRAPH_CHARS_MAX = 4096;
@@ -24,10 +24,13 @@ export interface Leaf {
 export class Paragraph implements Leaf {
   private lines: string[] = [];
   private chars = 0;
-  private readonly inline = new OpenInline();
   private done: { text: string; node: BlockNode } | null = null;
 
-  constructor(readonly continues: boolean) {}
+  /* `inline` belongs to the scanner, which shows one open paragraph at a time. */
+  constructor(
+    private readonly inline: OpenInline,
+    readonly continues: boolean,
+  ) {}
 
   add(line: string): void {
     this.lines.push(line);
@@ -49,8 +52,9 @@ export class Paragraph implements Leaf {
     return this.lines.length > 0;
   }
 
-  tokens(open: boolean): Token[] {
-    const node = this.node(open);
+  /* For a heading. */
+  get tokens(): Token[] {
+    const node = this.node(false);
     return node.type === "paragraph" ? node.tokens : [];
   }
 
@@ -147,8 +151,8 @@ export class Table implements Leaf {
     this.header = this.cells(header);
   }
 
-  add(line: string): void {
-    this.rows.push(this.cells(line));
+  add(line: string, half: boolean): void {
+    this.rows.push(this.cells(half ? closeInline(line) : line));
   }
 
   private cells(line: string): Cell[] {

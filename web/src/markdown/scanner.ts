@@ -10,6 +10,7 @@
  * which ends the table here. `$$` and `\[` at the beginning of a line open maths, which an empty line ends at the latest.
  */
 import { Chunks, type ChunksMark } from "./chunks";
+import { lexInline, OpenInline } from "./inline";
 import { Code, Maths, Paragraph, readDelimiters, splitCells, Table, TABLE_COLUMNS_MAX, type Leaf } from "./leaves";
 import type { BlockNode, Item } from "./types";
 
@@ -58,12 +59,15 @@ export class Scanner {
   private stack: Container[] = [container("root")];
   private leaf: Leaf | null = null;
   private blank = false; /* the line before was empty */
+  private half = false; /* the line at hand is not whole */
+  private readonly inline = new OpenInline();
 
   /* Finished blocks of the top go to `sink`, in order. */
   constructor(private readonly sink: (node: BlockNode) => void) {}
 
-  /* `continues`: the rest of a line that was too long, and no beginning of anything. */
-  line(text: string, continues: boolean): void {
+  /* `continues`: the rest of a line that was too long, and no beginning of anything. `half`: it is not whole yet, and will be taken back. */
+  line(text: string, continues: boolean, half = false): void {
+    this.half = half;
     if (continues) {
       this.continueLine(text);
       return;
@@ -180,7 +184,7 @@ export class Scanner {
       return true;
     }
     if (leaf instanceof Table && rest.includes("|") && !this.startsBlock(rest, this.stack.length)) {
-      leaf.add(rest);
+      leaf.add(rest, this.half);
       return true;
     }
     return false;
@@ -199,7 +203,7 @@ export class Scanner {
       return;
     }
     this.closeLeaf();
-    this.newLeaf(new Paragraph(true)).add(text);
+    this.newLeaf(new Paragraph(this.inline, true)).add(text);
   }
 
   /* ---- opening ---- */
@@ -267,7 +271,7 @@ export class Scanner {
     }
     if (this.openMarked(rest)) return;
     if (this.leaf instanceof Paragraph && this.leaf.full) this.closeLeaf();
-    const paragraph = this.leaf instanceof Paragraph ? this.leaf : this.newLeaf(new Paragraph(false));
+    const paragraph = this.leaf instanceof Paragraph ? this.leaf : this.newLeaf(new Paragraph(this.inline, false));
     paragraph.add(rest.trimStart());
   }
 
@@ -275,7 +279,7 @@ export class Scanner {
   private changeParagraph(paragraph: Paragraph, rest: string): boolean {
     const underline = UNDERLINE.exec(rest);
     if (underline && !paragraph.continues) {
-      const tokens = paragraph.tokens(false);
+      const { tokens } = paragraph;
       this.leaf = null;
       this.add({ type: "heading", depth: underline[1]?.startsWith("=") ? 1 : 2, tokens });
       return true;
@@ -293,11 +297,10 @@ export class Scanner {
     if (indentOf(rest) >= 4) return false;
     const heading = HEADING.exec(rest);
     if (heading) {
-      const title = new Paragraph(false);
-      title.add((heading[2] ?? "").replace(/(?:^|[ \t]+)#+[ \t]*$/, ""));
+      const title = (heading[2] ?? "").replace(/(?:^|[ \t]+)#+[ \t]*$/, "").trim();
       this.closeLeaf();
       this.beforeChild();
-      this.add({ type: "heading", depth: heading[1]?.length ?? 1, tokens: title.tokens(false) });
+      this.add({ type: "heading", depth: heading[1]?.length ?? 1, tokens: this.half ? this.inline.show(title) : lexInline(title) });
       return true;
     }
     if (RULE.test(rest)) {

@@ -54,7 +54,7 @@ class Stream implements MarkdownStream {
     const mark = this.scanner.mark();
     this.trial = [];
     const half = cleanHalf(this.half);
-    if (half.trim() !== "" && (this.continues || !this.scanner.isHalfMark(half))) this.scanner.line(half, this.continues);
+    if (half.trim() !== "" && (this.continues || !this.scanner.isHalfMark(half))) this.scanner.line(half, this.continues, true);
     const shown = [...this.finished, ...this.trial];
     const node = this.scanner.openNode();
     if (node) shown.push({ key: shown.length, node, open: true });

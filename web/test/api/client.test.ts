@@ -90,7 +90,7 @@ describe("a refusal", () => {
   it("with a time is waited for, with the ticket", async () => {
     const heard = await play([
       () => refusal(503, "no_turn", { "retry-after": "3", "seawall-ticket": "t1" }),
-      () => stream([": keep-alive waiting=1\n\n", event(null, { error: { code: "no_turn", message: "x", retry_after_ms: 1500, ticket: "t2" } })], HEAD),
+      () => stream([": keep-alive waiting=1\n\n", event(null, { error: { code: "no_turn", message: "x" }, request_id: "r2", seawall: { retry_after_ms: 1500, ticket: "t2" } })], HEAD),
       () => stream([event(1, text("a")), event(2, "[DONE]")], HEAD),
     ]);
     expect(heard.states).toEqual(["refused", "queued", "refused", "answering", "done"]);

@@ -10,7 +10,7 @@ describe("the wire", () => {
     expect(readChunk('{"choices":[],"usage":{"prompt_tokens":3,"completion_tokens":4,"completion_tokens_details":{"reasoning_tokens":2},"seawall":{"cut":"tokens_per_day"}}}')).toEqual({
       usage: { promptTokens: 3, completionTokens: 4, reasoningTokens: 2 }, cut: true,
     });
-    expect(readChunk('{"error":{"message":"m","code":"NO_TURN","request_id":"r","retry_after_ms":1500}}')?.error).toMatchObject({ code: "no_turn", requestId: "r", retryAfterMs: 1500 });
+    expect(readChunk('{"error":{"message":"m","code":"no_turn"},"request_id":"r","seawall":{"retry_after_ms":1500,"ticket":"t"}}')?.error).toMatchObject({ code: "no_turn", requestId: "r", retryAfterMs: 1500, ticket: "t" });
   });
 
   it.each(["", "{", "[]", "null", "7", '"x"'])("has no event in %s", (data) => expect(readChunk(data)).toBeNull());
