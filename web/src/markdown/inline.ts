@@ -6,23 +6,30 @@
  *
  * Reference links ("[a][1]" with "[1]: …" elsewhere) stay text: a definition that comes later would change what has been drawn.
  */
-import { Lexer, Marked, type Token, type Tokens } from "marked";
+import { Lexer, Marked, Tokenizer, type Token, type Tokens } from "marked";
 
 const MATHS_CHARS_MAX = 2000;
+/* marked's own rules look again and again through what follows; these keep that in bounds, and nobody writes so. */
+const LINK_CHARS_MAX = 2048;
+const LINK_DEPTH_MAX = 8;
+const EMPHASIS_CHARS_MAX = 1024;
+const EMPHASIS_FAILS_MAX = 48; /* marks in one text that open nothing; those behind are text */
+/* Open text that took longer than this is lexed again only when it has grown by a quarter. */
+const SLOW_MS = 4;
 
 interface MathsRule {
   name: string;
   display: boolean;
-  start: RegExp;
+  start: string;
   whole: RegExp;
 }
 
 /* `$…$` is maths only where it cannot be money: no space inside the signs, no digit after them. */
 const MATHS: MathsRule[] = [
-  { name: "mathsDisplayDollar", display: true, start: /\$\$/, whole: /^\$\$((?:[^$\\]|\\[\s\S])+?)\$\$/ },
-  { name: "mathsDollar", display: false, start: /\$/, whole: /^\$(?![\s$])((?:[^$\\\n]|\\[^\n])*?(?:[^$\\\s]|\\[^\n\s]))\$(?![\d$])/ },
-  { name: "mathsDisplayBracket", display: true, start: /\\\[/, whole: /^\\\[([\s\S]+?)\\\]/ },
-  { name: "mathsBracket", display: false, start: /\\\(/, whole: /^\\\(([\s\S]+?)\\\)/ },
+  { name: "mathsDisplayDollar", display: true, start: "$$", whole: /^\$\$((?:[^$\\]|\\[\s\S])+?)\$\$/ },
+  { name: "mathsDollar", display: false, start: "$", whole: /^\$(?![\s$])((?:[^$\\\n]|\\[^\n])*?(?:[^$\\\s]|\\[^\n\s]))\$(?![\d$])/ },
+  { name: "mathsDisplayBracket", display: true, start: "\\[", whole: /^\\\[([\s\S]+?)\\\]/ },
+  { name: "mathsBracket", display: false, start: "\\(", whole: /^\\\(([\s\S]+?)\\\)/ },
 ];
 
 export interface MathsToken extends Tokens.Generic {
@@ -43,27 +50,66 @@ const marked = new Marked({
     reflink() {
       return undefined;
     },
+    link(src) {
+      const end = wholeLink(src);
+      return end < 0 ? undefined : Tokenizer.prototype.link.call(this, src.slice(0, end));
+    },
+    /* A long run of one mark is one text. */
+    inlineText(src) {
+      const run = /^([*_!~[\]])\1{15,}/.exec(src);
+      return run ? { type: "text", raw: run[0], text: run[0], escaped: false } : false;
+    },
+    emStrong(src, maskedSrc, prevChar) {
+      if (!/^[*_]/.test(src) || emphasisFails >= EMPHASIS_FAILS_MAX) return undefined;
+      const from = maskedSrc.length - src.length;
+      const found = Tokenizer.prototype.emStrong.call(this, src.slice(0, EMPHASIS_CHARS_MAX), maskedSrc.slice(from, from + EMPHASIS_CHARS_MAX), prevChar);
+      if (!found) emphasisFails += 1;
+      return found;
+    },
   },
   extensions: MATHS.map((rule) => ({
     name: rule.name,
     level: "inline" as const,
     start: (src: string) => {
-      const at = src.search(rule.start);
+      const at = src.indexOf(rule.start);
       return at < 0 ? undefined : at;
     },
     tokenizer(src: string): MathsToken | undefined {
-      if (src.search(rule.start) !== 0) return undefined;
+      if (!src.startsWith(rule.start)) return undefined;
       const found = rule.whole.exec(src.slice(0, MATHS_CHARS_MAX));
       return found ? { type: "maths", raw: found[0], text: found[1] ?? "", display: rule.display } : undefined;
     },
   })),
 });
 
+let emphasisFails = 0; /* of the text at hand */
+
+/* The end of `[…](…)` or `![…](…)` at the beginning of `src`; -1: it is none. */
+function wholeLink(src: string): number {
+  const open = src.startsWith("![") ? 1 : 0;
+  if (src.charAt(open) !== "[") return -1;
+  const label = closing(src, open, "[", "]");
+  return label < 0 || src.charAt(label) !== "(" ? -1 : closing(src, label, "(", ")");
+}
+
+/* Behind the bracket that closes the one at `at`; -1: none, or too far or too deep. */
+function closing(src: string, at: number, open: string, close: string): number {
+  let depth = 0;
+  for (let i = at; i < Math.min(src.length, at + LINK_CHARS_MAX); i++) {
+    const char = src.charAt(i);
+    if (char === "\\") i += 1;
+    else if (char === open && ++depth > LINK_DEPTH_MAX) return -1;
+    else if (char === close && --depth === 0) return i + 1;
+  }
+  return -1;
+}
+
 /* How many characters have been lexed: the tests hold it against the text's length. */
 export const work = { chars: 0 };
 
 export function lexInline(text: string): Token[] {
   work.chars += text.length;
+  emphasisFails = 0;
   return new Lexer(marked.defaults).inlineTokens(text);
 }
 
@@ -72,16 +118,22 @@ export class OpenInline {
   private settled = "";
   private tokens: Token[] = [];
   private last = { text: "", tokens: [] as Token[] };
+  private restUntil = 0; /* the length from which slow text is lexed again */
 
   show(text: string): Token[] {
     if (text === this.last.text) return this.last.tokens;
+    if (text.length < this.restUntil && this.last.text !== "" && text.startsWith(this.last.text)) {
+      return joined(this.last.tokens, [textToken(text.slice(this.last.text.length))]);
+    }
     if (!text.startsWith(this.settled)) {
       this.settled = "";
       this.tokens = [];
     }
+    const beganMs = performance.now();
     const tail = text.slice(this.settled.length);
     const closed = closeInline(tail);
     const lexed = lexInline(closed);
+    this.restUntil = performance.now() - beganMs > SLOW_MS ? text.length * 1.25 : 0;
     this.last = { text, tokens: joined(this.tokens, lexed) };
     if (closed === tail) this.settle(lexed);
     return this.last.tokens;
