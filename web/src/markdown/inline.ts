@@ -134,9 +134,10 @@ export class OpenInline {
     const closed = closeInline(tail);
     const lexed = lexInline(closed);
     this.restUntil = performance.now() - beganMs > SLOW_MS ? text.length * 1.25 : 0;
-    this.last = { text, tokens: joined(this.tokens, lexed) };
+    const tokens = joined(this.tokens, lexed);
+    this.last = { text, tokens };
     if (closed === tail) this.settle(lexed);
-    return this.last.tokens;
+    return tokens;
   }
 
   private settle(lexed: Token[]): void {
@@ -148,7 +149,6 @@ export class OpenInline {
     const settled = before.reduce((sum, token) => sum + token.raw.length, 0);
     this.settled += this.last.text.slice(this.settled.length, this.settled.length + settled);
     this.tokens = joined(this.tokens, before);
-    this.last = { text: "", tokens: [] };
   }
 }
 
