@@ -94,7 +94,7 @@ export class CodeBlock extends Component<CodeBlockProps, State> {
             <span aria-live="polite">{labels[copied === "" ? "copy" : copied]}</span>
           </button>
         </div>
-        <pre class="md-pre" tabIndex={0} role="region" aria-label={shown || labels.code}>
+        <pre class="md-pre" tabIndex={0} role="group" aria-label={shown || labels.code}>
           <code>{this.text(parts)}</code>
         </pre>
       </div>

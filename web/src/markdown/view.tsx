@@ -142,7 +142,7 @@ class ItemView extends Once<{ item: Item }> {
 
 function Table({ node, labels }: { node: Extract<BlockNode, { type: "table" }>; labels: MarkdownLabels }): VNode {
   return (
-    <div class="md-table-scroll" tabIndex={0} role="region" aria-label={labels.table}>
+    <div class="md-table-scroll" tabIndex={0} role="group" aria-label={labels.table}>
       <table class="md-table" dir="auto">
         <thead>
           <tr>

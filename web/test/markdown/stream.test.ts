@@ -84,7 +84,26 @@ describe("blocks", () => {
   });
 });
 
+const PIECES = [
+  "# h\n", "text ", "**b", "**", "*", "`", "```\n", "~~~js\n", "- ", "  - ", "1. ", "2) ", "> ", ">> ", "\n", "\n\n", "\r\n", "    ", "\t", "| a | b |\n", "|--|:-:|\n", "| 1 |", "---\n",
+  "===\n", "$$\n", "$x$", "\\[", "\\]", "\\(", "[a](", "http://x.y/z)", "![p](q)", "<b>", "- [ ] ", "- [x] t", "\u001b[31m", "\ud83d\ude42", "\ud800", "***\n", "\\", "漢字", "- \n",
+];
+
 describe("arrival", () => {
+  it("depends on the text alone, whatever it is and whenever it is drawn", () => {
+    for (let seed = 1; seed <= 400; seed++) {
+      const chance = random(seed);
+      const text = Array.from({ length: 5 + Math.floor(chance() * 60) }, () => PIECES[Math.floor(chance() * PIECES.length)]).join("");
+      const stream = createMarkdownStream();
+      for (const slice of slices(text, chance, 5)) {
+        stream.append(slice);
+        if (chance() < 0.7) stream.blocks();
+      }
+      stream.finish();
+      expect(outline(stream.blocks()), JSON.stringify(text)).toBe(whole(text));
+    }
+  }, 60_000);
+
   it("gives the same blocks however the text is sliced", () => {
     for (let seed = 1; seed <= 40; seed++) {
       const stream = createMarkdownStream();
