@@ -129,6 +129,16 @@ describe("drawing", () => {
     await expect.poll(() => root.querySelector(".md-broken")?.textContent).toBe("\\frac{");
   });
 
+  it("writes formulas of their own line", async () => {
+    /* Elements of MathML have a style in browsers, not in jsdom. */
+    const styles = new WeakMap<Element, object>();
+    Object.defineProperty(Element.prototype, "style", { configurable: true, get(this: Element) { return styles.get(this) ?? styles.set(this, {}).get(this); } });
+    draw("$$\n\\begin{pmatrix} a & b \\\\ c & d \\end{pmatrix}\n$$\n\n\\[ \\href{https://evil.example}{x} \\]");
+    await expect.poll(() => root.querySelectorAll(".md-display mtd").length).toBe(4);
+    await expect.poll(() => root.querySelector(".md-broken")?.textContent).toBe("\\href{https://evil.example}{x}");
+    expect(root.querySelector("a")).toBeNull();
+  });
+
   it("colours finished code", async () => {
     draw("```js\nlet a = 'b';\n```");
     await expect.poll(() => root.querySelector(".hljs-keyword")?.textContent).toBe("let");
