@@ -126,9 +126,26 @@ static void refuse(struct gate *gate, struct turn *turn, enum gate_refusal why)
     tell(gate, turn);
 }
 
-/* The newest running call of the lowest class that may be cut, or NULL. */
+/* The newest call of the lowest class whose client has gone and that may be cut, or NULL. */
+static struct turn *newest_left(struct gate *gate)
+{
+    for (int class = FAIR_CLASSES - 1; gate->left > 0 && class >= 0; class--) {
+        uint32_t looks = 0;
+        for (struct list *at = gate->running[class].prev; at != &gate->running[class] && looks < GATE_LOOKS; at = at->prev, looks++) {
+            struct turn *turn = list_entry(at, struct turn, link);
+            if (turn->left && gate_can_cut(gate, turn))
+                return turn;
+        }
+    }
+    return NULL;
+}
+
+/* One that nobody reads; else the newest running call of the lowest class that may be cut, or NULL. */
 static struct turn *newest_low(struct gate *gate)
 {
+    struct turn *left = newest_left(gate);
+    if (left)
+        return left;
     for (int class = FAIR_UNKNOWN; class > FAIR_IN_PROFILE; class--) {
         for (struct list *at = gate->running[class].prev; at != &gate->running[class]; at = at->prev) {
             struct turn *turn = list_entry(at, struct turn, link);
@@ -370,6 +387,13 @@ static void digest_whole(struct gate *gate, const struct turn *turn, uint64_t ou
     limiter_tokens(limiter, (uint32_t)MIN(output_tokens, (uint64_t)UINT32_MAX), MAX(us, output_tokens * LIMITER_TPOT_MIN_US));
 }
 
+void gate_note_left(struct gate *gate, struct turn *turn, bool left)
+{
+    gate->left += left;
+    gate->left -= turn->left;
+    turn->left = left;
+}
+
 void gate_end(struct gate *gate, struct turn *turn, uint64_t prompt_tokens, uint64_t output_tokens, uint64_t now_ms)
 {
     enum fair_class class = turn->place.class;
@@ -399,6 +423,7 @@ void gate_end(struct gate *gate, struct turn *turn, uint64_t prompt_tokens, uint
         break;
     }
     }
+    gate_note_left(gate, turn, false);
     turn->state = TURN_NONE;
     pump(gate, now_ms);
 }

@@ -27,6 +27,7 @@
  *   order      in-profile requests before all others; then the fair queue's (fair_queue.h)
  *   cut        an in-profile request that finds no room cuts the newest call of the lowest class; one cut for each that waits. Calls at an engine that does not
  *              stop are not cut: it would free nothing
+ *   left       of calls that may be cut those whose clients have gone (gate_note_left) go first, whatever their class: nobody reads them now
  *   stretched  an in-profile request is *stretched* when its identity has as many calls here, waiting ones too, as are its ordinary ones (`ordinary_calls`). In a siege it has none of the
  *              reserve. When no lower class has anything left to cut, in-profile requests cut in-profile calls: the newest of the identity with the most under way for its ordinary ones,
  *              as long as that is more than these and more than the caller's own would be with one more. So nobody is cut below what is ordinary for it, and a burst costs its owner
@@ -109,6 +110,7 @@ struct turn {
     bool stopped;                /* set before gate_end(): its connection to the engine was closed in mid-answer */
     bool shorten;                /* it had its turn, or ran, while answers are shortened, its own or not; but for a modest one */
     bool owes;                   /* its network did when it had its turn */
+    bool left;                   /* its client has gone and may return */
     bool stretched;              /* in-profile, and beyond its identity's ordinary calls when it came */
     float ordinary_calls;        /* of its identity; 0: any number */
 };
@@ -144,6 +146,9 @@ enum turn_state gate_ask(struct gate *gate, struct turn *turn, const struct gate
 
 /* `output_tokens` have come of it so far. The first call with more than 0 is its first token. */
 void gate_progress(struct gate *gate, struct turn *turn, uint64_t output_tokens, uint64_t now_ms);
+
+/* Its client has gone and may return; or (false) it has returned. From gate_ask() to gate_end(). */
+void gate_note_left(struct gate *gate, struct turn *turn, bool left);
 
 /* It is over, or its caller has gone; from any state, also none. What it used is charged; for a call that never ran that is nothing. */
 void gate_end(struct gate *gate, struct turn *turn, uint64_t prompt_tokens, uint64_t output_tokens, uint64_t now_ms);

@@ -33,6 +33,7 @@ struct gate {
     uint64_t nobody_ms; /* since when no backend takes calls; 0: one does */
     uint64_t in_profile_ms; /* when an in-profile call was under way; 0: never */
     bool siege, shorten;
+    uint32_t left; /* turns whose clients have gone */
     uint64_t cuts, stretched_cuts, displaced, waited_out, foreseen;
     double foreseen_price; /* of those who were refused for it, as long as they would still wait; wt */
 

@@ -61,6 +61,38 @@ static void lower_classes_are_cut_first(void **state)
     assert_int_equal(view().stretched_cuts, 0);
 }
 
+static void calls_whose_clients_have_gone_are_cut_before_all_others(void **state)
+{
+    (void)state;
+    ask_of(0, 7, ORDINARY);
+    ask_of(1, 8, ORDINARY);
+    ask(2, FAIR_UNKNOWN);
+    ask(3, FAIR_UNKNOWN);
+    gate_note_left(gate, &turns[0], true); /* in-profile, and nobody reads it */
+    gate_note_left(gate, &turns[2], true);
+    gate_note_left(gate, &turns[2], true); /* said twice, counted once */
+    assert_int_equal(ask_of(10, 9, ORDINARY), TURN_WAITING);
+    assert_int_equal(news(), 2); /* of those that were left the lowest class, though another one is newer */
+    assert_int_equal(ask_of(11, 10, ORDINARY), TURN_WAITING);
+    assert_int_equal(news(), 0);
+    assert_int_equal(ask_of(12, 11, ORDINARY), TURN_WAITING);
+    assert_int_equal(news(), 3); /* nobody else was left: as always */
+}
+
+static void who_was_returned_to_is_like_any_other(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < SLOTS; i++)
+        ask(i, FAIR_UNKNOWN);
+    gate_note_left(gate, &turns[0], true);
+    gate_note_left(gate, &turns[0], false);
+    gate_note_left(gate, &turns[1], true);
+    done(1); /* it took its note with it */
+    assert_int_equal(ask_of(10, 9, ORDINARY), TURN_RUNNING);
+    assert_int_equal(ask_of(11, 10, ORDINARY), TURN_WAITING);
+    assert_int_equal(news(), 3);
+}
+
 static void a_stretched_one_cuts_whoever_is_further_beyond_than_it_would_be(void **state)
 {
     (void)state;
@@ -125,6 +157,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(the_newest_of_whom_has_most_is_cut, begin, end),
         cmocka_unit_test_setup_teardown(nobody_is_cut_below_what_is_ordinary, begin, end),
+        cmocka_unit_test_setup_teardown(calls_whose_clients_have_gone_are_cut_before_all_others, begin, end),
+        cmocka_unit_test_setup_teardown(who_was_returned_to_is_like_any_other, begin, end),
         cmocka_unit_test_setup_teardown(lower_classes_are_cut_first, begin, end),
         cmocka_unit_test_setup_teardown(a_stretched_one_cuts_whoever_is_further_beyond_than_it_would_be, begin, end),
         cmocka_unit_test_setup_teardown(who_is_within_goes_past_who_is_beyond, begin, end),
