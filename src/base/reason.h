@@ -40,12 +40,16 @@ C_LINKAGE_BEGIN
            "this sign-in link is not known: it is mistyped, from before a restart, or replaced")   \
     REASON(NO_ROUTE, 404, "invalid_request_error", "unknown_url", "unknown request URL")           \
     REASON(NO_MODEL, 404, "invalid_request_error", "model_not_found", "this model does not exist") \
+    REASON(NO_STREAM, 404, "invalid_request_error", "stream_not_found",                            \
+           "there is no such answer of yours to return to, or not any more")                       \
     REASON(BAD_METHOD, 405, "invalid_request_error", "method_not_allowed",                         \
            "this URL does not take this method")                                                   \
     REASON(REQUEST_TIMEOUT, 408, "invalid_request_error", "request_timeout",                       \
            "the request did not arrive in time")                                                   \
     REASON(LINK_USED, 410, "invalid_request_error", "link_used",                                   \
            "this sign-in link has been used, or its time is over: sign in with a key")             \
+    REASON(NOT_KEPT, 410, "invalid_request_error", "events_not_kept",                              \
+           "of what came next in this answer more was left than is kept")                          \
     REASON(TOO_LARGE, 413, "invalid_request_error", "request_too_large", "the body is too large")  \
     REASON(URI_TOO_LONG, 414, "invalid_request_error", "uri_too_long", "the URL is too long")      \
     REASON(BAD_MEDIA_TYPE, 415, "invalid_request_error", "unsupported_media_type",                 \
@@ -92,6 +96,7 @@ C_LINKAGE_BEGIN
     /* how a started answer ended; the status was sent before */                                   \
     REASON(CLIENT_GONE, 499, "", "client_gone", "the client closed the connection")                \
     REASON(CLIENT_STALLED, 499, "", "client_stalled", "the client did not read its answer")        \
+    REASON(STOPPED, 499, "", "stopped", "its caller stopped it")                                   \
     REASON(CUT, 200, "", "cut", "the answer was cut at its cap")
 
 enum reason {

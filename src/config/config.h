@@ -102,6 +102,10 @@ struct config {
     uint32_t head_ms, body_ms, keep_alive_ms, send_stall_ms, drain_ms;
     uint32_t turn_ms, siege_turn_ms, first_token_ms;
     uint32_t body_rate_min; /* bytes a second, measured after the first 5 s */
+    /* answers that callers may return to */
+    uint32_t resume_grace_ms; /* 0: none */
+    uint32_t resume_answers_max, resume_caller_answers_max;
+    uint64_t resume_bytes_max, resume_answer_bytes_max;
     /* of each key that has none of its own; nothing is unset */
     struct limits key_limits;
     bool keys_are_limited; /* any of them is */

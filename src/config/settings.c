@@ -38,6 +38,7 @@
 static const struct setting settings_service[] = {SETTINGS_SERVICE(ROW, LIST)};
 static const struct setting settings_limits[] = {SETTINGS_LIMITS(ROW, LIST)};
 static const struct setting settings_deadlines[] = {SETTINGS_DEADLINES(ROW, LIST)};
+static const struct setting settings_resume[] = {SETTINGS_RESUME(ROW, LIST)};
 static const struct setting settings_ladder[] = {SETTINGS_LADDER(ROW, LIST)};
 static const struct setting settings_key_limits[] = {SETTINGS_KEY_LIMITS};
 static const struct setting settings_cors[] = {SETTINGS_CORS(ROW, LIST)};
@@ -65,6 +66,9 @@ static const struct section section_limits =
             "What one client, one request and one answer may take.");
 static const struct section section_deadlines =
     SECTION("deadlines", settings_deadlines, struct config, "How long things may take.");
+static const struct section section_resume =
+    SECTION("resume", settings_resume, struct config,
+            "Streamed answers go on for a while when their client's connection goes, for callers who ask for it: see resuming.md.");
 static const struct section section_ladder =
     SECTION("ladder", settings_ladder, struct config,
             "Before requests wait in vain or are refused they are served smaller: see degradation.md. Each rung is `on`, `off`, or "
@@ -100,6 +104,7 @@ static const struct setting settings_top[] = {
     TOP_SECTION(service),
     TOP_SECTION(limits),
     TOP_SECTION(deadlines),
+    TOP_SECTION(resume),
     TOP_SECTION(ladder),
     TOP_SECTION(key_limits),
     TOP_SECTION(cors),

@@ -148,6 +148,18 @@ enum setting_kind {
         "From a request's turn at the gate being asked for to the first token of its answer: one that is " \
         "expected to miss this by half is refused before it costs an engine its prompt. 0: never.")
 
+#define SETTINGS_RESUME(ROW, LIST) \
+    ROW(grace, resume_grace_ms, DURATION, 0, 10 * MINUTE, "15s", "15s", 0, \
+        "How long an answer goes on, or is kept when it is over, for a caller who may return. 0: no answer is resumable.") \
+    ROW(answer_bytes, resume_answer_bytes_max, SIZE, 64 * KIB, 1 * GIB, "1MiB", "1MiB", 0, \
+        "What is kept of one answer. While its client is there the oldest events go; when nobody is, the engine is stopped.") \
+    ROW(answers_per_caller, resume_caller_answers_max, NUMBER, 1, 10000, "8", "8", 0, \
+        "Answers that are kept for one key. Further ones are served like any other answer.") \
+    ROW(answers, resume_answers_max, NUMBER, 1, 65536, "1024", "1024", 0, \
+        "… and for all.") \
+    ROW(bytes, resume_bytes_max, SIZE, 1 * MIB, 1024 * GIB, "64MiB", "64MiB", 0, \
+        "What is kept of all of them together.")
+
 #define SETTINGS_LADDER(ROW, LIST) \
     ROW(output, ladder_output, CHOICE, 0, 2, "on", "off|dry-run|on", 0, \
         "The first rung: answers end after `output_tokens`.") \

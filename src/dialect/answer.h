@@ -49,7 +49,7 @@ struct answer *answer_new(const struct answer_terms *terms) must_check;
 /* Another maximum, from the next event on: of all choices together, each with an equal part. 0: none. */
 void answer_set_output_max(struct answer *answer, uint64_t output_tokens);
 /* Why the door ends it early, and when to come back: the last event of each choice that is cut, or the gathered answer, says so beside its choices:
- * `"seawall":{"ended":"gave_way","retry_after":7,"ticket":"…"}`. Without `ticket` (null) there is none. Both are of A-Z a-z 0-9 . _ and outlive the answer. */
+ * `"seawall":{"ended":"gave_way","retry_after":7,"ticket":"…"}`. Without `retry_after_s` (0) or `ticket` (null) there is none. Both are of A-Z a-z 0-9 . _ and outlive the answer. */
 void answer_note_end(struct answer *answer, struct span reason, unsigned retry_after_s, struct span ticket);
 void answer_free(struct answer *answer);
 const struct meter *answer_meter(const struct answer *answer);
@@ -71,8 +71,8 @@ int answer_event(struct answer *answer, struct json_parser *parser, struct span 
  * if the client asked for it and none went out, and "data: [DONE]". */
 void answer_finish(struct answer *answer, bool cut, struct buf *out);
 
-/* The stream ends here with a failure: an error event, in OpenAI's shape; no [DONE]. */
-void answer_fail(struct answer *answer, const struct refusal *refusal, struct span request_id, struct buf *out);
+/* The stream ends here with a failure: an error event (refusal_write_event()), no [DONE]. */
+void answer_fail(struct answer *answer, const struct refusal *refusal, struct span request_id, struct span ticket, struct buf *out);
 
 /* A whole body from the engine (200) → the client's body. */
 int answer_whole(struct answer *answer, struct json_parser *parser, struct span body, struct buf *out,

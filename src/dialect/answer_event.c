@@ -277,8 +277,11 @@ void answer_write_end_note(const struct answer *answer, struct buf *out)
         return;
     buf_append(out, SPAN(",\"seawall\":{\"ended\":\""));
     buf_append(out, answer->end_reason);
-    buf_append(out, SPAN("\",\"retry_after\":"));
-    buf_append_u64(out, answer->end_retry_after_s);
+    buf_append_byte(out, '"');
+    if (answer->end_retry_after_s > 0) {
+        buf_append(out, SPAN(",\"retry_after\":"));
+        buf_append_u64(out, answer->end_retry_after_s);
+    }
     if (!span_is_null(answer->end_ticket)) {
         buf_append(out, SPAN(",\"ticket\":\""));
         buf_append(out, answer->end_ticket);
@@ -322,13 +325,10 @@ void answer_finish(struct answer *answer, bool cut, struct buf *out)
     write_end(answer, out);
 }
 
-void answer_fail(struct answer *answer, const struct refusal *refusal, struct span request_id,
-                 struct buf *out)
+void answer_fail(struct answer *answer, const struct refusal *refusal, struct span request_id, struct span ticket, struct buf *out)
 {
     if (answer->ended)
         return;
-    buf_append(out, SPAN("data: "));
-    refusal_write(out, refusal, request_id);
-    buf_append(out, SPAN("\n\n"));
+    refusal_write_event(out, refusal, request_id, ticket);
     answer->ended = true;
 }

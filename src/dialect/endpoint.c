@@ -7,17 +7,21 @@
 struct endpoint_row {
     const char *path;
     const char *name;
-    bool posts;
+    const char *methods;
 };
 
-/* One row for each enum endpoint, in its order. The model's path is the list's with an id behind it. */
+#define READS "GET, HEAD, OPTIONS"
+#define POSTS "POST, OPTIONS"
+
+/* One row for each enum endpoint, in its order. A path that ends with a slash has an id behind it. */
 static const struct endpoint_row rows[] = {
-    [ENDPOINT_NONE] = {"", "none", false},
-    [ENDPOINT_CHAT] = {"/v1/chat/completions", "chat", true},
-    [ENDPOINT_COMPLETION] = {"/v1/completions", "completion", true},
-    [ENDPOINT_EMBEDDING] = {"/v1/embeddings", "embedding", true},
-    [ENDPOINT_MODELS] = {"/v1/models", "models", false},
-    [ENDPOINT_MODEL] = {"/v1/models/", "model", false},
+    [ENDPOINT_NONE] = {"", "none", READS},
+    [ENDPOINT_CHAT] = {"/v1/chat/completions", "chat", POSTS},
+    [ENDPOINT_COMPLETION] = {"/v1/completions", "completion", POSTS},
+    [ENDPOINT_EMBEDDING] = {"/v1/embeddings", "embedding", POSTS},
+    [ENDPOINT_MODELS] = {"/v1/models", "models", READS},
+    [ENDPOINT_MODEL] = {"/v1/models/", "model", READS},
+    [ENDPOINT_STREAM] = {"/v1/streams/", "stream", "GET, DELETE, OPTIONS"},
 };
 
 static const struct span prefix = {"/v1", 3};
@@ -27,9 +31,9 @@ static const struct endpoint_row *row_of(enum endpoint endpoint)
     return &rows[(size_t)endpoint < COUNT_OF(rows) ? endpoint : ENDPOINT_NONE];
 }
 
-enum endpoint endpoint_of(struct span path, struct span *ret_model)
+enum endpoint endpoint_of(struct span path, struct span *ret_id)
 {
-    *ret_model = SPAN_NULL;
+    *ret_id = SPAN_NULL;
     if (path.len > 1 && path.ptr[path.len - 1] == '/')
         path.len--;
     if (span_starts(path, SPAN("/v1/")))
@@ -38,21 +42,25 @@ enum endpoint endpoint_of(struct span path, struct span *ret_model)
         if (span_eq(path, span_skip(span_str(rows[e].path), prefix.len)))
             return e;
     }
-    struct span models = span_skip(span_str(rows[ENDPOINT_MODEL].path), prefix.len);
-    if (!span_starts(path, models) || path.len == models.len)
-        return ENDPOINT_NONE;
-    *ret_model = span_skip(path, models.len);
-    return ENDPOINT_MODEL;
+    for (enum endpoint e = ENDPOINT_MODEL; e <= ENDPOINT_STREAM; e++) {
+        struct span before = span_skip(span_str(rows[e].path), prefix.len);
+        if (!span_starts(path, before) || path.len == before.len)
+            continue;
+        *ret_id = span_skip(path, before.len);
+        return e;
+    }
+    return ENDPOINT_NONE;
 }
 
 struct span endpoint_engine_path(enum endpoint endpoint)
 {
-    return row_of(endpoint)->posts ? span_str(row_of(endpoint)->path) : SPAN_NULL;
+    bool posts = endpoint == ENDPOINT_CHAT || endpoint == ENDPOINT_COMPLETION || endpoint == ENDPOINT_EMBEDDING;
+    return posts ? span_str(rows[endpoint].path) : SPAN_NULL;
 }
 
 struct span endpoint_methods(enum endpoint endpoint)
 {
-    return row_of(endpoint)->posts ? SPAN("POST, OPTIONS") : SPAN("GET, HEAD, OPTIONS");
+    return span_str(row_of(endpoint)->methods);
 }
 
 struct span endpoint_name(enum endpoint endpoint)

@@ -12,16 +12,17 @@ enum endpoint {
     ENDPOINT_COMPLETION,  /* POST /v1/completions */
     ENDPOINT_EMBEDDING,   /* POST /v1/embeddings */
     ENDPOINT_MODELS,      /* GET  /v1/models */
-    ENDPOINT_MODEL        /* GET  /v1/models/{id}; the id may hold slashes and %-escapes */
+    ENDPOINT_MODEL,       /* GET  /v1/models/{id}; the id may hold slashes and %-escapes */
+    ENDPOINT_STREAM       /* GET, DELETE /v1/streams/{id}: an answer that was left */
 };
 
-/* `ret_model` gets the raw id of ENDPOINT_MODEL, else null. One trailing slash is ignored. */
-enum endpoint endpoint_of(struct span path, struct span *ret_model);
+/* `ret_id` gets the raw id of ENDPOINT_MODEL and ENDPOINT_STREAM, else null. One trailing slash is ignored. */
+enum endpoint endpoint_of(struct span path, struct span *ret_id);
 /* The path that an engine knows it by: "/v1/chat/completions"; for the three POST endpoints. */
 struct span endpoint_engine_path(enum endpoint endpoint);
-/* "GET, HEAD, OPTIONS" or "POST, OPTIONS": for Allow. */
+/* "GET, HEAD, OPTIONS", "POST, OPTIONS" or "GET, DELETE, OPTIONS": for Allow. */
 struct span endpoint_methods(enum endpoint endpoint);
-/* "chat", "completion", "embedding", "models", "model", "none": for logs and metrics. */
+/* "chat", "completion", "embedding", "models", "model", "stream", "none": for logs and metrics. */
 struct span endpoint_name(enum endpoint endpoint);
 
 /* Undoes %-escapes into `buf`: 0, or -EINVAL for a broken escape, a NUL or invalid UTF-8. */

@@ -37,6 +37,7 @@ static unsigned endpoint_bit(enum endpoint endpoint)
     case ENDPOINT_NONE:
     case ENDPOINT_MODELS:
     case ENDPOINT_MODEL:
+    case ENDPOINT_STREAM:
         break;
     }
     return 0;

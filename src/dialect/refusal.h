@@ -20,3 +20,7 @@ int refuse(struct refusal *refusal, enum reason reason, const char *param, const
 
 /* {"error":{"message":…,"type":…,"param":…|null,"code":…|null},"request_id":…}, one line. */
 void refusal_write(struct buf *buf, const struct refusal *refusal, struct span request_id);
+
+/* The same as the last event of a stream, whose head is gone: behind `request_id` what is a header elsewhere, where there is a time to come back:
+ * "seawall":{"retry_after_ms":7000,"ticket":"…"}. `ticket`, of A-Z a-z 0-9 . _, may be null. */
+void refusal_write_event(struct buf *buf, const struct refusal *refusal, struct span request_id, struct span ticket);

@@ -7,6 +7,7 @@
 #include "gateway/client.h"
 #include "gateway/reduction.h"
 #include "gateway/response_path.h"
+#include "gateway/resuming.h"
 #include "gateway/worker.h"
 #include "identity/identity.h"
 
@@ -15,6 +16,8 @@
 #define PROGRESS_TOKENS 16 /* between two words to the gate */
 #define PROGRESS_MS 250
 #define SAY_EVERY_MS 5000 /* to a client that waits */
+#define PROGRESS_FIRST_MS 300 /* … that wants to hear of its progress: at first, and then */
+#define PROGRESS_EVERY_MS 1000
 #define COME_BACK_S 2     /* where no time can be promised */
 
 _Static_assert(PROFILE_OUTPUT_WEIGHT == PRICE_OUTPUT, "budgets and turns are counted in the same weighted tokens");
@@ -217,6 +220,30 @@ static enum step_result ask(struct request *request)
     return STEP_NEXT;
 }
 
+/* What was left away of it since its head went out: the header can tell no more. */
+static int say_reduced(struct request *request)
+{
+    char room[LADDER_TEXT_MAX + sizeof("reduced ")];
+    struct buf text = {.ptr = room, .cap = sizeof(room), .max = sizeof(room)};
+    if (!request->head_sent || !ladder_stepped(&request->reduced, LADDER_OUTPUT))
+        return 0;
+    buf_append(&text, SPAN("reduced "));
+    reduction_write(request, &text);
+    return response_comment(request, buf_span(&text));
+}
+
+/* Who wants to hear of it hears that the first token is being computed; and who may return has its head, since it needs its name for that. */
+static enum step_result say_admitted(struct request *request)
+{
+    if (request->form != FORM_STREAM || !(request->wants_progress || resuming_wanted(request)))
+        return STEP_NEXT;
+    if (say_reduced(request) == 0 && response_comment(request, SPAN("admitted")) == 0)
+        return STEP_NEXT;
+    request->client_gone = true;
+    request->record.reason = REASON_CLIENT_GONE;
+    return STEP_ANSWERED;
+}
+
 enum step_result admission_step(struct request *request)
 {
     if (request->turn_state == TURN_NONE) {
@@ -235,7 +262,7 @@ enum step_result admission_step(struct request *request)
         list_remove(&request->waiting_link);
         answer_set_output_max(request->answer, request->turn.output_max);
         reduction_note_turn(request);
-        return STEP_NEXT;
+        return say_admitted(request);
     case TURN_REFUSED:
     case TURN_CUT: /* before it could begin */
     case TURN_NONE:
@@ -274,7 +301,8 @@ void admission_end(struct request *request)
     list_remove(&request->waiting_link);
     budgeting_end(request);
     if (request->turn_state != TURN_NONE) {
-        client_note_class(request->client, request->place.class == FAIR_IN_PROFILE);
+        if (request->client)
+            client_note_class(request->client, request->place.class == FAIR_IN_PROFILE);
         struct turnstile *turnstile = request->model->turnstile;
         struct turnstile_use use = {.prompt_tokens = record->prompt_tokens,
                                     .output_tokens = record->completion_tokens,
@@ -328,13 +356,20 @@ static int say_outlook(struct request *request)
     return response_comment(request, span_of(text, (size_t)len));
 }
 
+static uint64_t say_every_ms(const struct request *request)
+{
+    if (!request->wants_progress)
+        return SAY_EVERY_MS;
+    return request->head_sent ? PROGRESS_EVERY_MS : PROGRESS_FIRST_MS;
+}
+
 /* A client that asked for a stream hears that it waits, so that neither it nor a proxy between us takes the silence for an end. */
 static void say_waiting(struct worker *worker)
 {
     uint64_t now_ms = loop_now_ms(worker->loop);
     list_each(at, &worker->waiting) {
         struct request *request = list_entry(at, struct request, waiting_link);
-        if (request->form != FORM_STREAM || now_ms < request->said_ms + SAY_EVERY_MS)
+        if (request->form != FORM_STREAM || now_ms < request->said_ms + say_every_ms(request))
             continue;
         request->said_ms = now_ms;
         if (say_outlook(request) < 0)

@@ -3,6 +3,7 @@
 
 #include "base/alloc.h"
 #include "gateway/response_path.h"
+#include "gateway/resuming.h"
 #include "gateway/worker.h"
 
 enum client_state {
@@ -145,8 +146,11 @@ void client_close(struct client *client, enum reason reason)
         sock_reset(TAKE(client->sock));
     else
         sock_close(TAKE(client->sock));
-    if (client->request)
-        request_abort(client->request, reason);
+    struct request *request = client->request;
+    if (request && resuming_leave(request, reason))
+        client->request = NULL;
+    else if (request)
+        request_abort(request, reason);
     worker_count_body_memory(worker, client->memory_seen, 0);
     client->memory_seen = 0;
     METRIC_SUB(recorder_counters(worker->recorder), connections_open, 1);
@@ -154,7 +158,7 @@ void client_close(struct client *client, enum reason reason)
     list_remove(&client->link);
     soon_cancel(&client->more_soon);
     soon_call(worker->loop, &client->free_soon);
-    worker_connection_gone(worker);
+    worker_look_drained(worker);
 }
 
 /* What is queued goes out, then FIN; what still comes in is thrown away, so that a RST does not destroy the answer on its way. */

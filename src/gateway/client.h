@@ -19,7 +19,7 @@
  * When nobody is silent, the one that has been idle for longest does: its owner opens another one, as after a keep-alive that ran out. Those whose
  * last call for a turn was in-profile go only when there is no other.
  *
- * A client that closes (FIN or RST) while its request is under way has gone: the engine's work stops at once. In FLUSH a FIN only says that
+ * A client that closes (FIN or RST) while its request is under way has gone: the engine's work stops at once, but for a resumable answer (resuming.h). In FLUSH a FIN only says that
  * nothing follows. Pipelined bytes wait in the reader; above PIPELINE_BYTES_MAX nothing more is read until their turn comes.
  */
 #pragma once
@@ -38,7 +38,7 @@ struct client;
 
 /* Takes over the socket; closes it when there is no room. */
 void client_accept(struct worker *worker, struct sock *sock);
-/* Closes the connection; a request under way ends with `reason`. The struct goes at the end of the iteration. */
+/* Closes the connection; a request under way ends with `reason`, or goes on without it (resuming.h). The struct goes at the end of the iteration. */
 void client_close(struct client *client, enum reason reason);
 /* Nothing new: an idle connection closes soon, one with a request after its answer. */
 void client_drain(struct client *client);

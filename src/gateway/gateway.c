@@ -33,6 +33,7 @@ struct gateway {
     struct store *store;
     struct record_hub *record_hub;
     struct budgets *budgets;
+    struct kept_answers *kept_answers;
     struct profiles *profiles;
     struct profiles_keeper *profiles_keeper;
     struct links *links;
@@ -443,6 +444,9 @@ static int start_workers(struct err *err)
     const struct handover_start *start = &gateway.start;
     int listeners[WORKER_LISTENERS_MAX];
 
+    gateway.kept_answers = kept_answers_new();
+    if (!gateway.kept_answers)
+        return err_set(err, -ENOMEM, "out of memory");
     for (uint32_t w = 0; w < start->workers; w++) {
         for (uint32_t a = 0; a < start->addresses; a++)
             listeners[a] = HANDOVER_FIRST_LISTENER + (int)(w * start->addresses + a);
@@ -454,6 +458,7 @@ static int start_workers(struct err *err)
                                                                 .keyring = gateway.keyring,
                                                                 .profiles = gateway.profiles,
                                                                 .budgets = gateway.budgets,
+                                                                .kept_answers = gateway.kept_answers,
                                                                 .address_key = &start->key_mac,
                                                                 .peers = gateway.workers,
                                                                 .record_hub = gateway.record_hub,
@@ -599,6 +604,7 @@ static void shut_down(void)
     profiles_keeper_free(gateway.profiles_keeper);
     profiles_free(gateway.profiles);
     budgets_free(gateway.budgets);
+    kept_answers_free(gateway.kept_answers);
     store_free(gateway.store);
     links_free(gateway.links);
     keyring_unref(gateway.keyring);

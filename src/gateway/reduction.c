@@ -143,12 +143,18 @@ void reduction_note_turn(struct request *request)
             settings_of(request)->output_tokens;
 }
 
+void reduction_write(const struct request *request, struct buf *ret_text)
+{
+    if (request->reduced.rungs != 0)
+        ladder_write(&request->reduced, ret_text);
+}
+
 void reduction_header(const struct request *request, struct buf *head)
 {
-    if (request->reduced.rungs == 0)
-        return;
     char room[LADDER_TEXT_MAX];
     struct buf text = {.ptr = room, .cap = sizeof(room), .max = sizeof(room)};
-    ladder_write(&request->reduced, &text);
+    reduction_write(request, &text);
+    if (text.len == 0)
+        return;
     http_answer_header(head, SPAN("Seawall-Reduced"), buf_span(&text));
 }

@@ -26,4 +26,6 @@ uint64_t reduction_output_max_short(const struct request *request);
 /* It has its turn; and again when it is over. */
 void reduction_note_turn(struct request *request);
 /* `Seawall-Reduced`, on an answer of which something was left away. */
+/* What was left away, as the header Seawall-Reduced has it; empty: nothing. */
+void reduction_write(const struct request *request, struct buf *ret_text);
 void reduction_header(const struct request *request, struct buf *head);

@@ -35,7 +35,7 @@ static void common_headers(struct request *request, struct buf *head, bool coded
         return;
     http_answer_header(head, SPAN("Access-Control-Allow-Origin"), request->origin);
     http_answer_header(head, SPAN("Access-Control-Expose-Headers"),
-                       SPAN("x-request-id, retry-after, seawall-ticket, seawall-reduced, seawall-class, "
+                       SPAN("x-request-id, retry-after, seawall-ticket, seawall-reduced, seawall-class, seawall-stream, "
                             "x-ratelimit-limit-requests, x-ratelimit-remaining-requests, "
                             "x-ratelimit-reset-requests, x-ratelimit-limit-tokens, "
                             "x-ratelimit-remaining-tokens, x-ratelimit-reset-tokens"));
@@ -127,6 +127,12 @@ enum step_result reply_json(struct request *request, unsigned status, struct spa
     return send_whole(request, status, body);
 }
 
+enum step_result reply_empty(struct request *request)
+{
+    (void)start_head(request, 204);
+    return send_whole(request, 204, SPAN(""));
+}
+
 enum step_result reply_refusal(struct request *request)
 {
     const struct reason_info *info = reason_info(request->refusal.reason);
@@ -177,10 +183,11 @@ static enum step_result answer_options(struct request *request, bool preflight)
         int len = snprintf(age, sizeof(age), "%u", request->catalog->config->cors_max_age_s);
         struct span asked = http_request_header(head_in, SPAN("access-control-request-headers"));
         http_answer_header(head, SPAN("Access-Control-Allow-Methods"),
-                           SPAN("GET, HEAD, POST, OPTIONS"));
+                           SPAN("GET, HEAD, POST, DELETE, OPTIONS"));
         http_answer_header(
             head, SPAN("Access-Control-Allow-Headers"),
-            is_token_list(asked) ? asked : SPAN("authorization, content-type, x-request-id, seawall-ticket"));
+            is_token_list(asked) ? asked : SPAN("authorization, content-type, x-request-id, last-event-id, seawall-ticket, "
+                                               "seawall-resumable, seawall-progress"));
         http_answer_header(head, SPAN("Access-Control-Max-Age"), span_of(age, (size_t)len));
     }
     return send_whole(request, 204, SPAN(""));

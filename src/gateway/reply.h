@@ -10,6 +10,8 @@
 /* The refusal in request->refusal, as OpenAI's JSON. */
 enum step_result reply_refusal(struct request *request);
 enum step_result reply_json(struct request *request, unsigned status, struct span body);
+/* 204. */
+enum step_result reply_empty(struct request *request);
 enum step_result reply_page(struct request *request);
 /* 204 to a CORS preflight, or to a plain OPTIONS with Allow. */
 enum step_result reply_options(struct request *request);

@@ -31,6 +31,7 @@
 
 struct client;
 struct request;
+struct resuming;
 struct worker;
 
 enum step_result {
@@ -52,20 +53,22 @@ enum answer_form { FORM_STREAM, FORM_GATHER, FORM_WHOLE };
 
 struct request {
     struct worker *worker;
-    struct client *client;
+    struct client *client; /* NULL: it has gone and may return (resuming.h) */
     struct arena *arena; /* lives from begin to record */
     const struct step *at;
 
     /* http */
     enum http_method method;
     bool http_1_0;
+    bool wants_return;   /* Seawall-Resumable */
+    bool wants_progress; /* Seawall-Progress */
     bool keep_alive;    /* may the connection serve another one after this? */
     struct span origin; /* allowed by the CORS settings; null when none */
     char id[REQUEST_ID_BYTES + 1];
 
     /* dialect, identity */
     enum endpoint endpoint;
-    struct span model_in_path; /* of GET /v1/models/{id} */
+    struct span id_in_path; /* of /v1/models/{id} and /v1/streams/{id} */
     struct key *key;           /* counted; NULL: none needed, or unlisted */
     uint64_t key_id;
     const struct catalog_model *model; /* that answers; lives in `catalog` */
@@ -111,6 +114,8 @@ struct request {
     bool client_gone;
     bool engine_stopped; /* hung up in mid-answer */
     bool paused; /* the relay waits for the client to read */
+
+    struct resuming *resuming; /* it can be returned to, or returns; NULL: neither, as nearly always */
 
     struct refusal refusal; /* reason OK unless something went wrong */
     struct record record;

@@ -12,6 +12,7 @@
 #include "gateway/reduction.h"
 #include "gateway/reply.h"
 #include "gateway/response_path.h"
+#include "gateway/resuming.h"
 #include "gateway/worker.h"
 #include "identity/redact.h"
 
@@ -188,7 +189,7 @@ static enum step_result step_route(struct request *request)
     if (!span_is_null(origin) && origin_allowed(request->catalog->config, origin))
         request->origin = arena_copy(request->arena, origin);
 
-    request->endpoint = endpoint_of(http_request_path(head), &request->model_in_path);
+    request->endpoint = endpoint_of(http_request_path(head), &request->id_in_path);
     request->record.endpoint = endpoint_name(request->endpoint);
     if (request->method == HTTP_OPTIONS)
         return reply_options(request);
@@ -207,11 +208,16 @@ static enum step_result step_route(struct request *request)
     case ENDPOINT_EMBEDDING:
         if (request->method != HTTP_POST)
             return request_refuse(request, REASON_BAD_METHOD, NULL);
+        resuming_note(request, head);
+        break;
+    case ENDPOINT_STREAM:
+        if (request->method != HTTP_GET && request->method != HTTP_DELETE)
+            return request_refuse(request, REASON_BAD_METHOD, NULL);
         break;
     }
-    if (!span_is_null(request->model_in_path))
-        request->model_in_path = arena_copy(request->arena, request->model_in_path);
-    return STEP_NEXT;
+    if (!span_is_null(request->id_in_path))
+        request->id_in_path = arena_copy(request->arena, request->id_in_path);
+    return request->endpoint == ENDPOINT_STREAM ? resuming_route(request, head) : STEP_NEXT;
 }
 
 static enum step_result step_identify(struct request *request)
@@ -313,7 +319,7 @@ static enum step_result answer_models(struct request *request)
     struct span wanted = SPAN_NULL;
     if (request->endpoint == ENDPOINT_MODEL) {
         buf_clear(out);
-        if (percent_decode(out, request->model_in_path) < 0)
+        if (percent_decode(out, request->id_in_path) < 0)
             return request_refuse(request, REASON_NO_MODEL, NULL);
         wanted = arena_copy(request->arena, buf_span(out));
     }
@@ -417,6 +423,8 @@ static enum step_result step_understand(struct request *request)
 
     if (request->endpoint == ENDPOINT_MODELS || request->endpoint == ENDPOINT_MODEL)
         return answer_models(request);
+    if (request->endpoint == ENDPOINT_STREAM)
+        return resuming_step(request);
 
     struct span body = http_request_body(client_reader(request->client));
     if (inference_read(worker->parser, request->endpoint, body, inference, &request->refusal) < 0)
@@ -477,10 +485,14 @@ static enum step_result step_record(struct request *request)
     recorder_request(worker->recorder, &request->record);
     METRIC_SUB(recorder_counters(worker->recorder), requests_open, 1);
 
+    resuming_over(request);
     response_release(request);
     key_unref(TAKE(request->key));
     catalog_unref(TAKE(request->catalog));
     worker_give_request(worker, request);
-    client_request_over(client, keep);
+    if (client)
+        client_request_over(client, keep);
+    else
+        worker_look_drained(worker);
     return STEP_ANSWERED;
 }

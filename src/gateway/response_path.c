@@ -13,6 +13,7 @@
 #include "gateway/client.h"
 #include "gateway/reduction.h"
 #include "gateway/reply.h"
+#include "gateway/resuming.h"
 #include "gateway/worker.h"
 #include "http/answer.h"
 
@@ -108,7 +109,13 @@ static void end_call(struct request *request)
 
 static int write_to_client(struct request *request, const struct span *parts, size_t count)
 {
+    if (!request->client)
+        return 0; /* it is kept for who returns */
     ssize_t queued = client_write(request->client, parts, count);
+    if (queued < 0 && resuming_may_leave(request, REASON_CLIENT_GONE)) {
+        client_close(request->client, REASON_CLIENT_GONE);
+        return 0;
+    }
     if (queued < 0) {
         request->client_gone = true;
         return -EPIPE;
@@ -127,6 +134,7 @@ void response_drained(struct request *request)
         request->paused = false;
         relay_resume(request->call);
     }
+    resuming_drained(request);
 }
 
 /* ---- frame: chunks for HTTP/1.1, plain bytes until close for 1.0 ------------------------------- */
@@ -139,6 +147,7 @@ static void stream_head(struct request *request)
     reply_common_headers(request, head);
     http_answer_header(head, SPAN("Content-Type"), SPAN("text/event-stream; charset=utf-8"));
     reduction_header(request, head);
+    resuming_header(request, head);
     http_answer_header(head, SPAN("Cache-Control"), SPAN("no-store"));
     http_answer_header(head, SPAN("X-Accel-Buffering"),
                        SPAN("no")); /* proxies in front of us: do not hold events back */
@@ -152,7 +161,7 @@ static void stream_head(struct request *request)
 }
 
 /* Sends `text` as the next piece of the stream, in front of it the head if it is the first, behind it the end if it is the last. One write. */
-static int send_piece(struct request *request, struct span text, bool last)
+int response_piece(struct request *request, struct span text, bool last)
 {
     struct span parts[5];
     size_t count = 0;
@@ -164,6 +173,9 @@ static int send_piece(struct request *request, struct span text, bool last)
             return buf_status(&request->worker->head);
         parts[count++] = buf_span(&request->worker->head);
     }
+    int result = request->resuming ? resuming_keep(request, &text, last) : 0;
+    if (result < 0)
+        return result;
     if (request->http_1_0) {
         parts[count++] = text;
     } else {
@@ -293,8 +305,8 @@ static int take_events(struct request *request, char *bytes, size_t len)
         return stop_refused(request);
     bool last = request->stop == STOP_CUT || request->answer_done;
     if ((out->len > 0 || last) && !request->end_sent &&
-        send_piece(request, buf_span(out), last) < 0) {
-        request->stop = STOP_CLIENT;
+        response_piece(request, buf_span(out), last) < 0) {
+        request->stop = request->refusal.reason == REASON_NOT_KEPT ? STOP_REFUSED : STOP_CLIENT;
         return -EPIPE;
     }
     return result;
@@ -383,10 +395,12 @@ enum step_result response_refuse(struct request *request, enum reason reason)
     }
     if (!request->end_sent) {
         buf_clear(out);
-        answer_fail(request->answer, &request->refusal, span_of(request->id, REQUEST_ID_BYTES),
-                    out);
+        if (request->answer)
+            answer_fail(request->answer, &request->refusal, span_of(request->id, REQUEST_ID_BYTES), request->ticket, out);
+        else
+            refusal_write_event(out, &request->refusal, span_of(request->id, REQUEST_ID_BYTES), request->ticket);
         request->keep_alive = false;
-        if (send_piece(request, buf_span(out), true) < 0)
+        if (response_piece(request, buf_span(out), true) < 0)
             request->client_gone = true;
     }
     return STEP_ANSWERED;
@@ -403,7 +417,7 @@ int response_comment(struct request *request, struct span text)
     struct buf *out = &request->worker->out;
     buf_clear(out);
     sse_write_comment(out, text);
-    return buf_status(out) < 0 ? buf_status(out) : send_piece(request, buf_span(out), false);
+    return buf_status(out) < 0 ? buf_status(out) : response_piece(request, buf_span(out), false);
 }
 
 static void fail_with_engine_error(struct request *request)
@@ -454,11 +468,34 @@ static void finish_stream(struct request *request)
     struct buf *out = &request->worker->out;
     buf_clear(out);
     answer_finish(request->answer, false, out);
-    if (buf_status(out) < 0 || send_piece(request, buf_span(out), true) < 0) {
+    if (buf_status(out) < 0 || response_piece(request, buf_span(out), true) < 0) {
         request->client_gone = true;
         request->record.reason = REASON_CLIENT_GONE;
     }
     request_over(request);
+}
+
+/* What has come ends in good order, before the engine would have ended it. */
+static void end_early(struct request *request, enum reason reason)
+{
+    struct buf *out = &request->worker->out;
+    buf_clear(out);
+    answer_finish(request->answer, true, out);
+    if (buf_status(out) < 0 || response_piece(request, buf_span(out), true) < 0)
+        request->client_gone = true;
+    request->record.reason = request->client_gone ? REASON_CLIENT_GONE : reason;
+    request_over(request);
+}
+
+void response_end_early(struct request *request, struct span why, enum reason reason)
+{
+    response_stop(request);
+    if (request->end_sent) {
+        request_over(request);
+        return;
+    }
+    answer_note_end(request->answer, why, 0, SPAN_NULL);
+    end_early(request, reason);
 }
 
 /* The head is gone, so the last event says when to come back. */
@@ -475,14 +512,8 @@ void response_give_way(struct request *request)
     if (request->end_sent) {
         request_over(request);
     } else if (request->head_sent && request->record.first_token_us > 0) {
-        struct buf *out = &request->worker->out;
         note_give_way(request);
-        buf_clear(out);
-        answer_finish(request->answer, true, out);
-        if (buf_status(out) < 0 || send_piece(request, buf_span(out), true) < 0)
-            request->client_gone = true;
-        request->record.reason = request->client_gone ? REASON_CLIENT_GONE : REASON_GAVE_WAY;
-        request_over(request);
+        end_early(request, REASON_GAVE_WAY);
     } else if (request->form == FORM_GATHER && answer_meter(request->answer)->events_counted > 0) {
         note_give_way(request);
         request->record.reason = REASON_GAVE_WAY;
@@ -539,7 +570,7 @@ static void on_failed(void *owner, enum relay_failure failure, const struct err 
     if (detail && detail->text[0] && span_is_null(request->record.detail))
         request->record.detail = arena_copy(request->arena, span_str(detail->text));
     end_call(request);
-    if (stop == STOP_CLIENT || stop == STOP_CUT)
+    if (stop == STOP_CLIENT || stop == STOP_CUT || request->refusal.reason == REASON_NOT_KEPT)
         count_cancelled(request);
     if (request->end_sent && stop != STOP_CUT) {
         request_over(request); /* the answer was whole; how the engine hung up does not matter */

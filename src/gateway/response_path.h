@@ -21,6 +21,10 @@ void response_stop(struct request *request);
 void response_give_way(struct request *request);
 /* A refusal when nothing has left, else an error event and the end of the stream. STEP_ANSWERED. */
 enum step_result response_refuse(struct request *request, enum reason reason);
+/* Its caller or the door ends it early, without a time to come back: the engine stops, and the answer, which has begun, ends in good order and says `why`. */
+void response_end_early(struct request *request, struct span why, enum reason reason);
+/* A piece of a stream, which begins with it if it has not begun; `last`: and ends. < 0: the client is gone, or refusal says why not. */
+int response_piece(struct request *request, struct span text, bool last) must_check;
 /* A comment in a stream, which begins with it if it has not begun: SSE's readers pass over it. < 0: the client is gone. */
 int response_comment(struct request *request, struct span text);
 /* Frees what the way back holds. */

@@ -167,6 +167,13 @@ uint64_t turnstile_progress(struct turnstile *turnstile, struct turn *turn, uint
     return output_max;
 }
 
+void turnstile_note_left(struct turnstile *turnstile, struct turn *turn, bool left)
+{
+    lock(turnstile);
+    gate_note_left(turnstile->gate, turn, left);
+    unlock(turnstile);
+}
+
 turnstile_bells turnstile_end(struct turnstile *turnstile, struct turn *turn, const struct turnstile_use *use,
                               const struct predictor_facts *facts, uint64_t now_ms)
 {

@@ -37,6 +37,9 @@ enum turn_state turnstile_ask(struct turnstile *turnstile, struct turn *turn, st
 /* What it may write in all, as things stand now; 0: no cap. */
 uint64_t turnstile_progress(struct turnstile *turnstile, struct turn *turn, uint64_t output_tokens, uint64_t now_ms);
 
+/* Its client has gone and may return (true), or one has. */
+void turnstile_note_left(struct turnstile *turnstile, struct turn *turn, bool left);
+
 struct turnstile_use {
     uint64_t prompt_tokens, output_tokens;
     bool whole;   /* it ended by itself: its length is one to learn from */

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "gateway/admission.h"
 #include "gateway/client.h"
+#include "gateway/resuming.h"
 
 #include <stdatomic.h>
 #include <sys/resource.h>
@@ -30,7 +31,8 @@ static void begin_drain(struct worker *worker, uint64_t drain_ms)
     worker->listeners_count = 0;
     list_each(at, &worker->connections) client_drain(client_of_link(at));
     deadline_set(worker->loop, &worker->drain, loop_now_ms(worker->loop) + drain_ms);
-    worker_connection_gone(worker);
+    resuming_tick(worker);
+    worker_look_drained(worker);
 }
 
 /* The drain's time is over: what still runs is cut. */
@@ -39,11 +41,12 @@ static void on_drain_deadline(struct deadline *deadline)
     struct worker *worker = container_of(deadline, struct worker, drain);
     while (!list_empty(&worker->connections))
         client_close(client_of_link(list_first(&worker->connections)), REASON_SHUTTING_DOWN);
+    resuming_end_all(worker);
 }
 
-void worker_connection_gone(struct worker *worker)
+void worker_look_drained(struct worker *worker)
 {
-    if (worker->draining && list_empty(&worker->connections)) {
+    if (worker->draining && list_empty(&worker->connections) && list_empty(&worker->left)) {
         deadline_clear(&worker->drain);
         worker->on_drained(worker);
     }
@@ -74,6 +77,7 @@ static void apply_limits(struct worker *worker)
     struct clients_limits limits = clients_limits(worker, config);
     clients_set_limits(worker->clients, &limits);
     worker->out.max = 2 * config->answer_bytes_max;
+    worker->numbered.max = 3 * config->answer_bytes_max;
 }
 
 static struct json_parser *new_parser(const struct config *config)
@@ -134,20 +138,22 @@ static void use_turnstiles(struct worker *worker, const struct catalog *catalog)
     worker_forget_idle_turnstiles(worker);
 }
 
-static void tick_soon(struct worker *worker)
+void worker_tick_soon(struct worker *worker)
 {
-    deadline_set(worker->loop, &worker->turn_tick, loop_now_ms(worker->loop) + GATE_TICK_MS);
+    if (worker->turn_tick.due_ms == 0)
+        deadline_set(worker->loop, &worker->turn_tick, loop_now_ms(worker->loop) + GATE_TICK_MS);
 }
 
 static void on_turn_tick(struct deadline *deadline)
 {
     struct worker *worker = container_of(deadline, struct worker, turn_tick);
-    bool turns = false;
+    bool turns = kept_answers_any(worker->kept_answers);
+    resuming_tick(worker);
     admission_tick(worker);
     for (size_t i = 0; i < worker->turnstiles_count; i++)
         turns |= worker->turnstiles[i].turns > 0;
     if (turns)
-        tick_soon(worker);
+        worker_tick_soon(worker);
 }
 
 bool worker_turn_begins(struct worker *worker, struct turnstile *turnstile)
@@ -156,8 +162,7 @@ bool worker_turn_begins(struct worker *worker, struct turnstile *turnstile)
     if (!entry)
         return false;
     entry->turns++;
-    if (worker->turn_tick.due_ms == 0)
-        tick_soon(worker);
+    worker_tick_soon(worker);
     return true;
 }
 
@@ -168,9 +173,15 @@ void worker_turn_ends(struct worker *worker, struct turnstile *turnstile)
         entry->turns--;
 }
 
+static void take_news(struct worker *worker)
+{
+    resuming_take_news(worker);
+    admission_take_news(worker);
+}
+
 static void on_news(struct soon *soon)
 {
-    admission_take_news(container_of(soon, struct worker, news_soon));
+    take_news(container_of(soon, struct worker, news_soon));
 }
 
 /* One message is enough for all that happens until it is read. A full mailbox is no loss: each worker looks at its tick too. */
@@ -219,7 +230,7 @@ static void on_message(void *arg, void *content)
         break;
     case WORKER_NEWS:
         atomic_store_explicit(&worker->rung, false, memory_order_release);
-        admission_take_news(worker);
+        take_news(worker);
         break;
     case WORKER_DRAIN:
         begin_drain(worker, message->drain_ms);
@@ -315,6 +326,7 @@ void worker_free(struct worker *worker)
     json_parser_free(worker->parser);
     buf_release(&worker->head);
     buf_release(&worker->out);
+    buf_release(&worker->numbered);
     loop_free(worker->loop);
     catalog_unref(worker->catalog);
     keyring_unref(worker->keyring);
@@ -353,6 +365,7 @@ struct worker *worker_start(const struct worker_spec *spec, struct err *err)
     worker->keyring = keyring_ref(spec->keyring);
     worker->profiles = spec->profiles;
     worker->budgets = spec->budgets;
+    worker->kept_answers = spec->kept_answers;
     worker->address_key = spec->address_key;
     worker->peers = spec->peers;
     worker->record_hub = spec->record_hub;
@@ -365,10 +378,12 @@ struct worker *worker_start(const struct worker_spec *spec, struct err *err)
     list_init(&worker->idle);
     list_init(&worker->idle_known);
     list_init(&worker->waiting);
+    list_init(&worker->left);
     deadline_init(&worker->drain, on_drain_deadline);
     deadline_init(&worker->turn_tick, on_turn_tick);
     buf_init(&worker->head, ANSWER_HEAD_BYTES_MAX);
     buf_init(&worker->out, 2 * spec->catalog->config->answer_bytes_max);
+    buf_init(&worker->numbered, 3 * spec->catalog->config->answer_bytes_max);
 
     int result = worker_build(worker, spec);
     if (result == 0)

@@ -8,6 +8,7 @@
 
 #include "base/text.h"
 #include "gateway/catalog.h"
+#include "gateway/kept_answers.h"
 #include "gateway/request.h"
 #include "gateway/turnstile.h"
 #include "identity/profiles.h"
@@ -42,6 +43,7 @@ struct worker {
     struct keyring *keyring;
     struct profiles *profiles;            /* shared by all */
     struct budgets *budgets;              /* shared by all */
+    struct kept_answers *kept_answers;    /* shared by all */
     const struct mac_key *address_key;    /* of this installation: names addresses */
     _Atomic(struct worker *) const *peers; /* all workers, by index; NULL where one has not started yet */
     struct links *links;                  /* shared by all */
@@ -49,8 +51,9 @@ struct worker {
     struct worker_turnstile turnstiles[WORKER_TURNSTILES_MAX];
     size_t turnstiles_count;
     struct soon news_soon;
+    struct list left;          /* requests that go on without their client (resuming.c) */
     struct list waiting;       /* requests that wait for their turn */
-    struct deadline turn_tick; /* set while any has a turn */
+    struct deadline turn_tick; /* set while any has a turn, or answers are kept */
     _Atomic bool rung; /* a message about news is on its way */
 
     struct relay *relay;
@@ -68,6 +71,7 @@ struct worker {
     struct inference inference;
     struct buf head; /* heads of our answers */
     struct buf out;  /* bodies and events on their way out */
+    struct buf numbered; /* events with their ids, of resumable answers */
 
     struct request *kept[WORKER_REQUESTS_KEPT];
     size_t kept_count;
@@ -100,6 +104,7 @@ struct worker_spec {
     struct keyring *keyring;
     struct profiles *profiles;         /* outlive the worker */
     struct budgets *budgets;           /* … */
+    struct kept_answers *kept_answers; /* … */
     const struct mac_key *address_key; /* … */
     _Atomic(struct worker *) const *peers; /* … */
     struct record_hub *record_hub;
@@ -128,6 +133,8 @@ bool worker_body_memory_beyond(const struct worker *worker, unsigned times);
 /* A request of this worker enters a turnstile, or has left it. False: the worker looks after WORKER_TURNSTILES_MAX others (pools of former configurations whose
  * calls still run), and would not hear of its turn. */
 bool worker_turn_begins(struct worker *worker, struct turnstile *turnstile) must_check;
+/* Ticks from now on, if it does not. */
+void worker_tick_soon(struct worker *worker);
 void worker_turn_ends(struct worker *worker, struct turnstile *turnstile);
 void worker_forget_idle_turnstiles(struct worker *worker);
 /* Tells the workers of `bells` (turnstile.h), itself too, that there is news for them. */
@@ -137,5 +144,5 @@ void worker_give_request(struct worker *worker, struct request *request);
 /* Closes the connection that has been silent for longest, or else the one that has been idle for longest, strangers' before known users', so
  * that another one may come. False when all have a request under way, or have only just come or become idle. */
 bool worker_make_room(struct worker *worker);
-/* A connection has gone. */
-void worker_connection_gone(struct worker *worker);
+/* A connection, or a request without one, has gone: was it the last that a drain waits for? */
+void worker_look_drained(struct worker *worker);

@@ -50,7 +50,7 @@
     FIELD(text, method, span_take(record->method, 16), "as sent")                                  \
     FIELD(text, path, path_of(record), "without its query and keys, cut to 128 bytes")             \
     FIELD(text, endpoint, span_take(record->endpoint, 16),                                         \
-          "`chat`, `completion`, `embedding`, `models`, `model` or `none`")                        \
+          "`chat`, `completion`, `embedding`, `models`, `model`, `stream` or `none`")                        \
     FIELD(text, model, span_take(record->model, 128), "its public name")                           \
     FIELD(flag, called, record->called, "it had its turn at an engine: the ledger counts it")      \
     FIELD(text, asked_model, span_take(record->asked_model, 128),                                  \
@@ -61,6 +61,10 @@
           "how it ended: see [reasons](reasons.md)")                                               \
     FIELD(number, status, record->status, "what went out; 0: nothing did")                         \
     FIELD(flag, stream, record->stream, "the client asked for a stream")                           \
+    FIELD(signed, left, (int64_t)record->left,                                                     \
+          "how often its client went and it went on (see [resuming](resuming.md))")                \
+    FIELD(signed, returned, (int64_t)record->returned,                                             \
+          "… and how often one came back for it; that one's request has a line of its own, without tokens") \
     FIELD(flag, upstream_stream, record->streamed_upstream, "the engine was asked for a stream")   \
     FIELD(flag, reused, record->reused_upstream, "on a connection to the engine that was there already") \
     FIELD(number, tries, record->tries, "how many connections to engines were tried")              \

@@ -47,6 +47,7 @@ struct record {
     bool disputed;
     bool called;                    /* recorder_call_begins() was called for it */
     bool charged;                   /* its tokens enter the ledger */
+    uint16_t left, returned;        /* how often its client went while it was resumable, and how often one came back for it */
     /* times: monotonic µs; 0 when it did not happen */
     uint64_t began_us, head_us, body_us, asked_us, turn_us, picked_us, connected_us, first_byte_us, first_token_us, last_token_us, ended_us;
     uint64_t wall_ms;               /* at the end */

@@ -126,12 +126,12 @@ static void count(struct metrics_counters *counters, const struct record *record
     METRIC_OBSERVE(counters, duration_ms, us_between(record->began_us, record->ended_us));
 }
 
-/* Ended early, by the client, by a cap or for another call: what came is charged. */
+/* Ended early, by the client, its caller, a cap or for another call: what came is charged. */
 static bool was_cut(const struct record *record)
 {
     enum reason reason = record->reason;
     return reason == REASON_CUT || reason == REASON_CLIENT_GONE || reason == REASON_CLIENT_STALLED ||
-           (reason == REASON_GAVE_WAY && record->charged);
+           reason == REASON_STOPPED || ((reason == REASON_GAVE_WAY || reason == REASON_NOT_KEPT) && record->charged);
 }
 
 static struct store_usage usage_of(const struct record *record)

@@ -112,7 +112,7 @@ static bool stream(const struct answer_terms *terms, struct span input)
     }
     bool done = good && state == ANSWER_DONE;
     if (!good)
-        answer_fail(answer, &refusal, SPAN("r"), &out);
+        answer_fail(answer, &refusal, SPAN("r"), SPAN_NULL, &out);
     else
         answer_finish(answer, state == ANSWER_CUT, &out);
     check(buf_status(&out) == 0);

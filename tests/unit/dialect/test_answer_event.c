@@ -166,7 +166,7 @@ static void the_end_brings_usage_if_it_was_asked_for(void **state)
     assert_out("");
     assert_int_equal(answer_state_now, ANSWER_DONE);
     answer_finish(answer, true, &out);
-    answer_fail(answer, &refusal, SPAN_NULL, &out);
+    answer_fail(answer, &refusal, SPAN_NULL, SPAN_NULL, &out);
     assert_out("");
 
     start_again();
@@ -270,6 +270,13 @@ static void an_early_end_says_when_to_come_back(void **state)
     buf_clear(&out);
     answer_finish(answer, true, &out);
     assert_non_null(strstr(buf_cstr(&out), "\"seawall\":{\"ended\":\"gave_way\",\"retry_after\":2}}\n"));
+
+    start_again();
+    event(WORD);
+    answer_note_end(answer, SPAN("stopped"), 0, SPAN_NULL);
+    buf_clear(&out);
+    answer_finish(answer, true, &out);
+    assert_non_null(strstr(buf_cstr(&out), "\"seawall\":{\"ended\":\"stopped\"}}\n"));
 }
 
 static void an_end_that_is_no_cut_invents_no_reason(void **state)
@@ -287,7 +294,7 @@ static void a_failure_is_an_error_event(void **state)
     event(WORD);
     buf_clear(&out);
     refusal = (struct refusal){.reason = REASON_IDLE_TIMEOUT};
-    answer_fail(answer, &refusal, SPAN("req-1"), &out);
+    answer_fail(answer, &refusal, SPAN("req-1"), SPAN_NULL, &out);
     assert_out("data: {\"error\":{\"message\":\"the model stopped answering\",\"type\":"
                "\"server_error\",\"param\":null,\"code\":\"model_stalled\"},\"request_id\":"
                "\"req-1\"}\n\n");

@@ -66,7 +66,7 @@ static bool feed(const struct example *example, bool whole)
 static void run_client(const struct example *example)
 {
     if (!feed(example, false))
-        answer_fail(answer, &refusal, SPAN("req-1"), &out);
+        answer_fail(answer, &refusal, SPAN("req-1"), SPAN_NULL, &out);
     else
         answer_finish(answer, answer_state_now == ANSWER_CUT, &out);
     struct span left = buf_span(&out), expected = example->client, line, wanted;

@@ -34,6 +34,9 @@ static void paths_with_and_without_the_prefix(void **state)
 static void a_model_id_is_all_of_the_rest(void **state)
 {
     (void)state;
+    assert_endpoint("/v1/streams/0aF9", ENDPOINT_STREAM, "0aF9");
+    assert_endpoint("/streams/x/y", ENDPOINT_STREAM, "x/y");
+    assert_endpoint("/v1/streams/", ENDPOINT_NONE, NULL);
     assert_endpoint("/v1/models/smollm2", ENDPOINT_MODEL, "smollm2");
     assert_endpoint("/models/smollm2/", ENDPOINT_MODEL, "smollm2");
     assert_endpoint("/v1/models/org/name%20x", ENDPOINT_MODEL, "org/name%20x");
@@ -73,6 +76,8 @@ static void every_endpoint_has_its_words(void **state)
     assert_true(span_is_null(endpoint_engine_path(ENDPOINT_MODEL)));
     assert_true(span_eq(endpoint_methods(ENDPOINT_CHAT), SPAN("POST, OPTIONS")));
     assert_true(span_eq(endpoint_methods(ENDPOINT_MODEL), SPAN("GET, HEAD, OPTIONS")));
+    assert_true(span_is_null(endpoint_engine_path(ENDPOINT_STREAM)));
+    assert_true(span_eq(endpoint_methods(ENDPOINT_STREAM), SPAN("GET, DELETE, OPTIONS")));
     assert_true(span_eq(endpoint_name(ENDPOINT_EMBEDDING), SPAN("embedding")));
     assert_true(span_eq(endpoint_name((enum endpoint)77), SPAN("none")));
 }

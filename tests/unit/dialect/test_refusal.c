@@ -46,6 +46,23 @@ static void what_is_not_said_comes_from_the_reason(void **state)
                         "\"request_id\":\"r\"}");
 }
 
+static void an_event_says_too_when_to_come_back(void **state)
+{
+    (void)state;
+    struct refusal refusal = {.reason = REASON_NO_TURN, .retry_after_s = 7};
+    buf_clear(&buf);
+    refusal_write_event(&buf, &refusal, SPAN("r"), SPAN("a.b"));
+    assert_non_null(strstr(buf_cstr(&buf), ",\"request_id\":\"r\",\"seawall\":{\"retry_after_ms\":7000,\"ticket\":\"a.b\"}}\n\n"));
+    buf_clear(&buf);
+    refusal_write_event(&buf, &refusal, SPAN("r"), SPAN_NULL);
+    assert_non_null(strstr(buf_cstr(&buf), ",\"seawall\":{\"retry_after_ms\":7000}}\n\n"));
+    refusal.retry_after_s = 0;
+    buf_clear(&buf);
+    refusal_write_event(&buf, &refusal, SPAN("r"), SPAN("a.b"));
+    assert_true(span_starts(buf_span(&buf), SPAN("data: {\"error\":")));
+    assert_null(strstr(buf_cstr(&buf), "seawall"));
+}
+
 static void hostile_text_stays_one_line_of_json(void **state)
 {
     (void)state;
@@ -89,6 +106,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_refusal_carries_all_its_parts),
         cmocka_unit_test(what_is_not_said_comes_from_the_reason),
+        cmocka_unit_test(an_event_says_too_when_to_come_back),
         cmocka_unit_test(hostile_text_stays_one_line_of_json),
         cmocka_unit_test(long_texts_are_cut),
     };
