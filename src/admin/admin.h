@@ -71,6 +71,11 @@ struct admin_gate {
     struct gate_backend_view backends[GATE_BACKENDS_MAX]; /* as many as the pool has */
 };
 
+/* Answers that callers may return to. */
+struct admin_kept {
+    uint64_t answers, left, bytes; /* left: under way, without a client */
+};
+
 /* What the corridor offers to it. All run on the control thread. */
 struct admin_events {
     /* Keys changed: the new ring is to reach every worker (takes a reference). 0 or -ENOSPC: a
@@ -84,6 +89,7 @@ struct admin_events {
     size_t (*models)(void *owner, struct admin_model *ret_models, size_t max);
     /* Of the pool at this place of what pools() has just given. */
     void (*gate)(void *owner, size_t pool, struct admin_gate *ret_gate);
+    void (*kept)(void *owner, struct admin_kept *ret_kept);
     /* Settings that were changed by reloads and take effect at the next start: their names,
      * comma-separated, and how many. */
     size_t (*waiting)(void *owner, char *ret_names, size_t size);

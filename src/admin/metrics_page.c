@@ -81,6 +81,11 @@
            facts->restarts)                                                                        \
     METRIC("seawall_workers", gauge, "worker threads", facts->workers)                             \
     METRIC("seawall_keys", gauge, "API keys, disabled and expired ones included", facts->keys)     \
+    METRIC("seawall_kept_answers", gauge, "answers that their callers may return to: see resuming.md", \
+           facts->kept.answers)                                                                    \
+    METRIC("seawall_kept_answers_left", gauge, "of these, under way without a client",             \
+           facts->kept.left)                                                                       \
+    METRIC("seawall_kept_bytes", gauge, "memory that is held for them", facts->kept.bytes)         \
     METRIC("seawall_trouble", gauge, "1 while `seawall status` names trouble", facts->trouble)     \
     METRIC("process_open_fds", gauge, "open descriptors", process_open_fds())                      \
     METRIC("process_max_fds", gauge, "descriptors that may be open", process_fds_max())            \

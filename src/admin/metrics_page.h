@@ -13,6 +13,7 @@ struct metrics_page_facts {
     const struct admin_gate *gates; /* one for each of the pools */
     uint64_t uptime_s;
     uint32_t restarts, workers;
+    struct admin_kept kept;
     uint64_t keys;
     bool trouble;
 };

@@ -329,12 +329,15 @@ void route_metrics(const struct ask *ask)
     const char *trouble[TROUBLES];
     struct look look;
     int r = look_take_pools(admin, &look);
+    struct admin_kept kept;
+    admin->events->kept(admin->owner, &kept);
     const struct metrics_page_facts facts = {.pools = look.pools,
                                              .pools_count = look.pools_count,
                                              .gates = look.gates,
                                              .uptime_s = uptime_s(admin),
                                              .restarts = admin->restarts,
                                              .workers = admin->workers,
+                                             .kept = kept,
                                              .keys = keyring_count(admin->ring),
                                              .trouble = list_trouble(admin, trouble) > 0};
     struct buf buf;

@@ -259,6 +259,14 @@ static void admin_gate(void *owner, size_t pool, struct admin_gate *ret_gate)
         turnstile_backend_view(turnstile, i, &ret_gate->backends[i]);
 }
 
+static void admin_kept(void *owner, struct admin_kept *ret_kept)
+{
+    struct kept_answers_view view;
+    (void)owner;
+    kept_answers_view(gateway.kept_answers, &view);
+    *ret_kept = (struct admin_kept){view.answers, view.left, view.bytes};
+}
+
 static size_t admin_waiting(void *owner, char *ret_names, size_t size)
 {
     (void)owner;
@@ -272,8 +280,8 @@ static struct config *admin_config(void *owner)
 }
 
 static const struct admin_events admin_events = {admin_keys_changed, admin_reload, admin_pools,
-                                                 admin_models,       admin_gate,   admin_waiting,
-                                                 admin_config};
+                                                 admin_models,       admin_gate,   admin_kept,
+                                                 admin_waiting,      admin_config};
 
 /* ---- drain --------------------------------------------------------------------------------------------- */
 

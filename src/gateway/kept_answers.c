@@ -17,7 +17,7 @@
 
 struct kept_answer {
     struct kept_answers *kept;
-    struct list link; /* in `written` or in `ended` of the table, while it is known */
+    struct list link; /* in `taken`, `left` or `ended` of the table, while it is known */
     unsigned char id[KEPT_ID_BYTES];
     bool known, over, whole;
     uint64_t caller;
@@ -39,7 +39,7 @@ struct kept_answers {
         lock; /* of all below, and of all answers but what only the writer touches (`last`) */
     struct map *by_id;
     struct map *callers;        /* how many each has, as a number in the pointer */
-    struct list written, ended; /* ended: longest ago first */
+    struct list taken, left, ended; /* all that are known: with a client, without one, over; the latter two longest ago first */
     struct list news[KEPT_WORKERS_MAX];
     uint64_t bytes;
     _Atomic size_t count;
@@ -62,7 +62,8 @@ struct kept_answers *kept_answers_new(void)
         return NULL;
     kept->by_id = map_new(KEPT_ID_BYTES, KEPT_ANSWERS_MAX);
     kept->callers = map_new(sizeof(uint64_t), KEPT_ANSWERS_MAX);
-    list_init(&kept->written);
+    list_init(&kept->taken);
+    list_init(&kept->left);
     list_init(&kept->ended);
     for (size_t i = 0; i < COUNT_OF(kept->news); i++)
         list_init(&kept->news[i]);
@@ -88,8 +89,7 @@ void kept_answers_view(struct kept_answers *kept, struct kept_answers_view *ret_
 {
     lock(kept);
     *ret_view = (struct kept_answers_view){.answers = map_count(kept->by_id), .bytes = kept->bytes};
-    list_each(at, &kept->written) ret_view->left +=
-        !has_client(list_entry(at, struct kept_answer, link));
+    list_each(at, &kept->left) ret_view->left++;
     unlock(kept);
 }
 
@@ -176,7 +176,8 @@ void kept_answers_free(struct kept_answers *kept)
     if (!kept)
         return;
     struct list *link;
-    while ((link = list_first(&kept->ended)) || (link = list_first(&kept->written))) {
+    while ((link = list_first(&kept->ended)) || (link = list_first(&kept->left)) ||
+           (link = list_first(&kept->taken))) {
         struct kept_answer *answer = list_entry(link, struct kept_answer, link);
         check(!answer->writer.subject && !answer->reader);
         forget(answer);
@@ -217,7 +218,7 @@ static bool enter(struct kept_answers *kept, struct kept_answer *answer)
     if (map_put(kept->callers, &answer->caller, (void *)(uintptr_t)(count + 1), NULL) < 0)
         return false;
     answer->known = true;
-    list_push_back(&kept->written, &answer->link);
+    list_push_back(&kept->taken, &answer->link);
     atomic_fetch_add_explicit(&kept->count, 1, memory_order_relaxed);
     if (map_put(kept->by_id, answer->id, answer, NULL) == 0)
         return true;
@@ -410,13 +411,23 @@ enum kept_state kept_write(struct kept_answer *answer, struct span text, bool la
     return state;
 }
 
+/* Where it stands now, and since when. */
+static void stand(struct kept_answer *answer, struct list *among, uint64_t now_ms)
+{
+    answer->since_ms = now_ms;
+    if (!answer->known)
+        return;
+    list_remove(&answer->link);
+    list_push_back(among, &answer->link);
+}
+
 bool kept_leave(struct kept_answer *answer, uint64_t now_ms)
 {
     lock(answer->kept);
     answer->first_client = false;
     bool followed = answer->reader != NULL;
     if (!followed)
-        answer->since_ms = now_ms;
+        stand(answer, &answer->kept->left, now_ms);
     unlock(answer->kept);
     return followed;
 }
@@ -429,15 +440,11 @@ turnstile_bells kept_end(struct kept_answer *answer, bool whole, uint64_t now_ms
     answer->over = true;
     answer->whole = whole;
     answer->first_client = false;
-    answer->since_ms = now_ms;
     turnstile_bells bells =
         answer->reader ? tell(kept, &answer->reader->side, KEPT_TO_READ) : NO_BELLS;
     if (!whole)
         forget(answer);
-    if (answer->known) {
-        list_remove(&answer->link);
-        list_push_back(&kept->ended, &answer->link);
-    }
+    stand(answer, &kept->ended, now_ms);
     let_go(answer);
     unlock(kept);
     return bells;
@@ -447,11 +454,12 @@ void *kept_overdue(struct kept_answers *kept, uint32_t worker, bool at_once, uin
 {
     void *writer = NULL;
     lock(kept);
-    list_each(at, &kept->written)
+    list_each(at, &kept->left)
     {
         struct kept_answer *answer = list_entry(at, struct kept_answer, link);
-        if (answer->writer.worker != worker || has_client(answer) ||
-            (!at_once && now_ms < answer->since_ms + answer->limits.grace_ms))
+        if (!at_once && now_ms < answer->since_ms + answer->limits.grace_ms)
+            break;
+        if (answer->writer.worker != worker)
             continue;
         forget(answer);
         writer = answer->writer.subject;
@@ -498,6 +506,8 @@ static turnstile_bells displace(struct kept_answer *answer)
     }
     answer->first_client = false;
     answer->waited_for = false;
+    if (!answer->over)
+        stand(answer, &answer->kept->taken, 0);
     return bells | tell(answer->kept, &answer->writer, KEPT_FOLLOWED | KEPT_CAUGHT_UP);
 }
 
@@ -574,7 +584,7 @@ turnstile_bells kept_unfollow(struct kept_reader *reader, uint64_t now_ms)
         answer->reader = NULL;
         answer->waited_for = false;
         if (!answer->over)
-            answer->since_ms = now_ms;
+            stand(answer, &kept->left, now_ms);
         bells = tell(kept, &answer->writer, KEPT_LEFT | KEPT_CAUGHT_UP);
         let_go(answer);
     }

@@ -277,6 +277,8 @@ static enum step_result step_receive(struct request *request)
             return request_refuse(request, REASON_BAD_MEDIA_TYPE,
                                   "the body must not be compressed: send it without "
                                   "'Content-Encoding'");
+        if (http_request_has_body(reader))
+            resuming_make_room(request->worker);
         if (http_request_has_body(reader) && worker_body_memory_beyond(request->worker, 1))
             return request_refuse(request, REASON_OVERLOADED, NULL);
         bool asks = http_request_expects_continue(reader);

@@ -331,6 +331,17 @@ void resuming_tick(struct worker *worker)
     kept_expire(worker->kept_answers, now_ms);
 }
 
+void resuming_make_room(struct worker *worker)
+{
+    list_each(at, &worker->left) {
+        struct request *request = list_entry(at, struct resuming, link)->request;
+        if (!worker_body_memory_beyond(worker, 1))
+            return;
+        if (request->ask_counted > 0 && !request->resuming->followed)
+            request_abort(request, REASON_CLIENT_GONE);
+    }
+}
+
 void resuming_end_all(struct worker *worker)
 {
     while (!list_empty(&worker->left))

@@ -48,5 +48,7 @@ void resuming_over(struct request *request);
 void resuming_take_news(struct worker *worker);
 /* Ends what was left for too long: in a drain, at once. */
 void resuming_tick(struct worker *worker);
+/* Bodies have no memory left: what was left and still waits with its own ends, longest ago first, until they have. */
+void resuming_make_room(struct worker *worker);
 /* The drain's time is over. */
 void resuming_end_all(struct worker *worker);

@@ -99,6 +99,12 @@ static inline void on_gate(void *owner, size_t pool, struct admin_gate *ret_gate
     *ret_gate = fixture->gate;
 }
 
+static inline void on_kept(void *owner, struct admin_kept *ret_kept)
+{
+    (void)owner;
+    *ret_kept = (struct admin_kept){3, 2, 4711};
+}
+
 static inline size_t on_waiting(void *owner, char *ret_names, size_t size)
 {
     struct fixture *fixture = owner;
@@ -115,7 +121,7 @@ static inline struct config *on_config(void *owner)
 }
 
 static const struct admin_events test_events = {on_keys_changed, on_reload, on_pools, on_models,
-                                                on_gate, on_waiting, on_config};
+                                                on_gate, on_kept, on_waiting, on_config};
 
 /* A configuration of nothing but defaults and these lines. */
 static inline struct config *test_config(const char *yaml)

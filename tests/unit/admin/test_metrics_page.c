@@ -28,6 +28,7 @@ static const char *write_page(struct buf *buf, struct pool **pools, size_t count
                                              .uptime_s = 12,
                                              .restarts = 3,
                                              .workers = 4,
+                                             .kept = {7, 6, 1234},
                                              .keys = 5,
                                              .trouble = true};
     buf_init(buf, 1 << 20);
@@ -46,6 +47,9 @@ static void test_the_service_is_told(void **state)
         strstr(page, "# TYPE seawall_restarts_total counter\nseawall_restarts_total 3\n"));
     assert_non_null(strstr(page, "\nseawall_workers 4\n"));
     assert_non_null(strstr(page, "\nseawall_keys 5\n"));
+    assert_non_null(strstr(page, "\nseawall_kept_answers 7\n"));
+    assert_non_null(strstr(page, "\nseawall_kept_answers_left 6\n"));
+    assert_non_null(strstr(page, "\nseawall_kept_bytes 1234\n"));
     assert_non_null(strstr(page, "\nseawall_trouble 1\n"));
     assert_non_null(strstr(page, "\nseawall_build_info{version=\"" SEAWALL_VERSION "\"} 1\n"));
     assert_null(strstr(page, "backend"));
