@@ -120,6 +120,31 @@ def test_in_profile_work_ends_the_newest_call_of_others(door, held):
     assert service.logged(**{"class": "in_profile"})[0]["reason"] == "OK"
 
 
+def test_a_call_whose_client_has_gone_ends_before_all_others(door, held):
+    """It may be returned to, and what it hands over then says when to come back for more."""
+    service = door()
+    regular = in_profile(service)
+    left = begin(service, headers={"Seawall-Resumable": "yes"})
+    held.wait_running(1)
+    name = left.head().headers["seawall-stream"]
+    while b"one" not in left.chunk():
+        pass
+    left.close()
+    service.wait_metric("seawall_kept_answers_left", 1)
+    newer = begin(service)
+    held.wait_running(2)
+    mine = begin(service, regular)
+    wait_for(lambda: len(held.calls) == 3, what="the call that was made room for")
+    assert held.calls[0].gone() and not held.calls[1].gone()
+    held.free.set()
+    assert end_of(mine).status == end_of(newer).status == 200
+    events = events_of(service.request("GET", f"/v1/streams/{name}", key=service.key)[2])
+    assert events[-1] == "[DONE]" and deltas(events) == "one"
+    assert json.loads(events[-2])["seawall"]["ended"] == "gave_way"
+    line = service.logged(reason="GAVE_WAY")[0]
+    assert line["left"] == 1 and line["completion_tokens"] == 1
+
+
 def test_a_call_that_gave_way_before_its_first_token_is_told_when_to_come_back(door, held):
     service = door(pool={"upstream_stream": "never"})
     regular = in_profile(service)
