@@ -38,11 +38,12 @@ struct kept_answers {
     pthread_mutex_t
         lock; /* of all below, and of all answers but what only the writer touches (`last`) */
     struct map *by_id;
-    struct map *callers;        /* how many each has, as a number in the pointer */
-    struct list taken, left, ended; /* all that are known: with a client, without one, over; the latter two longest ago first */
+    struct map *callers; /* how many each has, as a number in the pointer */
+    struct list taken, left,
+        ended; /* all that are known: with a client, without one, over; the latter two longest ago first */
     struct list news[KEPT_WORKERS_MAX];
     uint64_t bytes;
-    _Atomic size_t count;
+    _Atomic size_t count; /* of those that are there, forgotten ones too */
 };
 
 static void lock(struct kept_answers *kept)
@@ -151,6 +152,7 @@ static void let_go(struct kept_answer *answer)
     buf_release(&answer->bytes);
     buf_release(&answer->ends);
     count_memory(answer);
+    atomic_fetch_sub_explicit(&answer->kept->count, 1, memory_order_relaxed);
     mem_free(answer);
 }
 
@@ -168,7 +170,6 @@ static void forget(struct kept_answer *answer)
               0); /* it replaces */
     else
         (void)map_remove(kept->callers, &answer->caller);
-    atomic_fetch_sub_explicit(&kept->count, 1, memory_order_relaxed);
 }
 
 void kept_answers_free(struct kept_answers *kept)
@@ -219,7 +220,6 @@ static bool enter(struct kept_answers *kept, struct kept_answer *answer)
         return false;
     answer->known = true;
     list_push_back(&kept->taken, &answer->link);
-    atomic_fetch_add_explicit(&kept->count, 1, memory_order_relaxed);
     if (map_put(kept->by_id, answer->id, answer, NULL) == 0)
         return true;
     forget(answer);
@@ -247,6 +247,7 @@ struct kept_answer *kept_open(struct kept_answers *kept, const struct kept_spec 
     text_hex(answer->id, sizeof(answer->id), ret_id);
     lock(kept);
     bool entered = make_place(kept, spec) && enter(kept, answer);
+    atomic_fetch_add_explicit(&kept->count, entered, memory_order_relaxed);
     unlock(kept);
     if (!entered)
         mem_free(answer);
@@ -311,47 +312,50 @@ static void drop_to(struct kept_answer *answer, uint64_t position)
         drop_front(answer, low, end_of(answer, low));
 }
 
-static void drop_all(struct kept_answer *answer, uint64_t last)
+static void drop_all(struct kept_answer *answer)
 {
     answer->base += answer->bytes.len;
-    answer->first = last + 1;
+    answer->first = answer->last + 1;
     buf_release(&answer->bytes);
     buf_release(&answer->ends);
     count_memory(answer);
 }
 
+static bool fits_itself(const struct kept_answer *answer, size_t len, uint64_t beyond)
+{
+    return answer->bytes.len + len <= answer->limits.answer_bytes_max + beyond;
+}
+
+/* What it grows by, beside all others. An event is longer than the note of its end, so that one's buffer needs no bound of its own. */
+static bool fits_among_all(const struct kept_answer *answer, size_t len, size_t events,
+                           uint64_t beyond)
+{
+    size_t bytes = answer->bytes.len + len, ends = answer->ends.len + events * sizeof(uint64_t);
+    size_t grows = MAX(bytes, answer->bytes.cap) - answer->bytes.cap + MAX(ends, answer->ends.cap) -
+                   answer->ends.cap;
+    return answer->kept->bytes + grows <= answer->limits.bytes_max + beyond;
+}
+
 static bool fits(const struct kept_answer *answer, size_t len, size_t events, uint64_t beyond)
 {
-    const struct kept_answers *kept = answer->kept;
-    size_t need = answer->bytes.len + len;
-    size_t need_ends = answer->ends.len + events * sizeof(uint64_t);
-    if (need > answer->limits.answer_bytes_max + beyond ||
-        need_ends > answer->limits.answer_bytes_max + beyond)
-        return false;
-    size_t now = answer->bytes.cap + answer->ends.cap;
-    size_t grows = (need > answer->bytes.cap ? need : answer->bytes.cap) +
-                   (need_ends > answer->ends.cap ? need_ends : answer->ends.cap) - now;
-    return kept->bytes + grows <= answer->limits.bytes_max + beyond;
+    return fits_itself(answer, len, beyond) && fits_among_all(answer, len, events, beyond);
 }
 
 /* Room for more: what ended and waits goes first, then what a client has taken. False: there is none. */
 static bool make_room(struct kept_answer *answer, size_t len, size_t events, bool last)
 {
     uint64_t beyond = last ? KEPT_END_BYTES : 0;
+    while (fits_itself(answer, len, beyond) && !fits_among_all(answer, len, events, beyond))
+        if (!give_up_ended(answer->kept, 0))
+            break;
     if (fits(answer, len, events, beyond))
         return true;
-    while (answer->bytes.len + len <= answer->limits.answer_bytes_max &&
-           give_up_ended(answer->kept, 0))
-        if (fits(answer, len, events, beyond))
-            return true;
     if (answer->first_client)
         drop_to(answer, answer->base + MAX(answer->bytes.len / 2, len));
     else if (answer->reader)
         drop_to(answer, answer->reader->read_to);
-    if (fits(answer, len, events, beyond))
-        return true;
-    if (answer->first_client || last)
-        drop_all(answer, answer->last);
+    if (!fits(answer, len, events, beyond) && (answer->first_client || last))
+        drop_all(answer);
     return fits(answer, len, events, beyond);
 }
 
@@ -370,12 +374,23 @@ static void append(struct kept_answer *answer, struct span text)
     }
 }
 
+/* It has left, and is not kept, nor what was before it. */
+static void pass_over(struct kept_answer *answer, uint64_t end, uint64_t events)
+{
+    answer->last += events;
+    drop_all(answer);
+    answer->base = end;
+}
+
 static void write_locked(struct kept_answer *answer, struct span text, uint64_t events)
 {
+    uint64_t end = answer->base + answer->bytes.len + text.len;
     append(answer, text);
+    if (buf_status(&answer->bytes) < 0 || buf_status(&answer->ends) < 0) {
+        pass_over(answer, end, events); /* no memory: who returns is told */
+        return;
+    }
     answer->last += events;
-    if (buf_status(&answer->bytes) < 0 || buf_status(&answer->ends) < 0)
-        drop_all(answer, answer->last); /* no memory: who returns is told */
     count_memory(answer);
 }
 
@@ -395,9 +410,7 @@ enum kept_state kept_write(struct kept_answer *answer, struct span text, bool la
     if (make_room(answer, numbered.len, events, last)) {
         write_locked(answer, numbered, events);
     } else if (answer->first_client || last) {
-        drop_all(answer, answer->last + events); /* its client gets it all the same */
-        answer->base += numbered.len;
-        answer->last += events;
+        pass_over(answer, answer->base + answer->bytes.len + numbered.len, events);
     } else {
         state = KEPT_FULL;
         ret_text->len = from;

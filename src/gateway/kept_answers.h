@@ -65,7 +65,7 @@ struct kept_answers_view {
     uint64_t bytes;
 };
 void kept_answers_view(struct kept_answers *kept, struct kept_answers_view *ret_view);
-/* Is there any? A look without the lock. */
+/* Is there any, known or not? A look without the lock: while there is none nobody has news. */
 bool kept_answers_any(const struct kept_answers *kept);
 
 /* ---- who writes: one worker ---- */

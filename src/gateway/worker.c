@@ -311,6 +311,7 @@ void worker_free(struct worker *worker)
     while (
         !list_empty(&worker->connections)) /* of a start that failed after the first of them came */
         client_close(client_of_link(list_first(&worker->connections)), REASON_SHUTTING_DOWN);
+    resuming_end_all(worker);
     for (size_t i = 0; i < worker->listeners_count; i++)
         sock_listener_free(worker->listeners[i]);
     for (size_t i = 0; i < worker->kept_count; i++) {

@@ -448,7 +448,8 @@ def test_a_caller_has_so_many_and_further_ones_are_like_any_other(start, engine)
         with Wire(door.port).send(chat(key=key, headers=RESUMABLE, stream=True)) as wire:
             answer = wire.head()
             assert answer.status == 200 and STREAM not in answer.headers
-        assert call_of(engine, 2).hung_up.wait(5)
+            call = call_of(engine, 2)
+        assert call.hung_up.wait(5)
 
 
 @pytest.mark.parametrize("config", [{"resume": {"grace": "0s"}}, {"service": {"keys": "optional"}}])

@@ -144,7 +144,7 @@ static void test_each_metric_stands_in_one_piece(void **state)
             assert_true(span_starts(line, span_str(name)));
         }
     }
-    assert_int_equal(metrics, 38);
+    assert_int_equal(metrics, 41);
     buf_release(&page);
     pool_unref(pool);
 }

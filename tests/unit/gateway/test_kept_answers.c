@@ -92,7 +92,7 @@ static size_t count(void)
 {
     struct kept_answers_view view;
     kept_answers_view(kept, &view);
-    assert_int_equal(view.answers > 0, kept_answers_any(kept));
+    assert_true(view.answers == 0 || kept_answers_any(kept));
     return view.answers;
 }
 
@@ -181,8 +181,10 @@ static void what_is_not_ones_own_is_not_there(void **state)
     assert_ptr_equal(news.subject, &subjects[0]);
     assert_int_equal(news.what, KEPT_STOPPED);
     assert_false(kept_news(kept, 0, &news));
+    assert_true(kept_answers_any(kept)); /* it has a writer, who may have news */
     (void)kept_end(answer, true, now_ms);
     assert_int_equal(bytes(), 0);
+    assert_false(kept_answers_any(kept));
 }
 
 static void the_newest_reader_displaces_the_others(void **state)
