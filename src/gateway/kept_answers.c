@@ -557,7 +557,7 @@ static enum kept_reading read_locked(struct kept_reader *reader, struct buf *out
 {
     struct kept_answer *answer = reader->answer;
     if (!answer)
-        return KEPT_DISPLACED;
+        return KEPT_NONE;
     if (reader->read_to < answer->base)
         return KEPT_LOST;
     size_t left = (size_t)behind(answer);
@@ -584,6 +584,14 @@ enum kept_reading kept_read(struct kept_reader *reader, struct buf *out, turnsti
     enum kept_reading reading = read_locked(reader, out, ret_bells);
     unlock(reader->kept);
     return reading;
+}
+
+bool kept_displaced(struct kept_reader *reader)
+{
+    lock(reader->kept);
+    bool displaced = !reader->answer;
+    unlock(reader->kept);
+    return displaced;
 }
 
 turnstile_bells kept_unfollow(struct kept_reader *reader, uint64_t now_ms)

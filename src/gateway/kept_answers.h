@@ -117,15 +117,16 @@ enum kept_verdict kept_follow(struct kept_answers *kept, const struct kept_visit
                               struct kept_reader *reader, turnstile_bells *ret_bells) must_check;
 
 enum kept_reading {
-    KEPT_SOME,      /* ask again */
-    KEPT_NONE,      /* for now: news will come */
-    KEPT_OVER,      /* that was all */
-    KEPT_DISPLACED, /* another one follows */
-    KEPT_LOST       /* what comes next is not kept any more, or was never written */
+    KEPT_SOME, /* ask again */
+    KEPT_NONE, /* for now: news will come, also of a displacement */
+    KEPT_OVER, /* that was all */
+    KEPT_LOST  /* what comes next is not kept any more, or was never written */
 };
 /* Appends at most KEPT_READ_BYTES to `out`. */
 enum kept_reading kept_read(struct kept_reader *reader, struct buf *out,
                             turnstile_bells *ret_bells) must_check;
+/* Does another one follow by now? */
+bool kept_displaced(struct kept_reader *reader);
 /* Its client has gone, or has all. Once, after kept_follow(). */
 turnstile_bells kept_unfollow(struct kept_reader *reader, uint64_t now_ms);
 

@@ -157,9 +157,9 @@ static void take_writer_news(struct request *request, const struct kept_news *ne
         request->record.returned++;
     if (news->what & KEPT_LEFT)
         request->record.left++;
+    /* Its first client may have been gone for long, unseen. */
     if ((news->what & KEPT_FOLLOWED) && request->client)
-        client_close(request->client,
-                     REASON_CLIENT_GONE); /* which may have been gone for long, unseen */
+        client_close(request->client, REASON_CLIENT_GONE);
     else
         tell_gate(request, news->has_client);
     if (news->what & KEPT_CAUGHT_UP)
@@ -208,6 +208,10 @@ static void read_on(struct request *request)
     struct worker *worker = request->worker;
     enum kept_reading reading = KEPT_NONE;
     turnstile_bells bells;
+    if (kept_displaced(&request->resuming->reader)) { /* also while its client takes nothing */
+        end_displaced(request);
+        return;
+    }
     while (client_queued(request->client) <= request->catalog->config->send_queue_bytes_max) {
         buf_clear(&worker->numbered);
         reading = kept_read(&request->resuming->reader, &worker->numbered, &bells);
@@ -219,9 +223,7 @@ static void read_on(struct request *request)
             return;
         }
     }
-    if (reading == KEPT_DISPLACED) {
-        end_displaced(request);
-    } else if (reading == KEPT_LOST) {
+    if (reading == KEPT_LOST) {
         (void)response_refuse(request, REASON_NOT_KEPT);
         request_over(request);
     } else if (reading == KEPT_OVER) {
@@ -254,8 +256,7 @@ static enum step_result follow(struct request *request)
         break;
     }
     resuming->reads = true;
-    memcpy(resuming->id, request->id_in_path.ptr,
-           KEPT_ID_TEXT); /* it was found: it has that length */
+    memcpy(resuming->id, request->id_in_path.ptr, KEPT_ID_TEXT); /* as long as it must be: found */
     request->form = FORM_STREAM;
     request->record.stream = true;
     worker_tick_soon(worker);
@@ -279,9 +280,8 @@ static enum step_result stop(struct request *request)
 
 enum step_result resuming_step(struct request *request)
 {
-    if (!request->key_id)
-        return request_refuse(request, REASON_NO_STREAM,
-                              NULL); /* whoever has no key has no such answers */
+    if (!request->key_id) /* then there are none */
+        return request_refuse(request, REASON_NO_STREAM, NULL);
     return request->method == HTTP_DELETE ? stop(request) : follow(request);
 }
 
@@ -333,7 +333,8 @@ void resuming_tick(struct worker *worker)
 
 void resuming_make_room(struct worker *worker)
 {
-    list_each(at, &worker->left) {
+    list_each(at, &worker->left)
+    {
         struct request *request = list_entry(at, struct resuming, link)->request;
         if (!worker_body_memory_beyond(worker, 1))
             return;

@@ -528,6 +528,24 @@ def test_a_follower_that_reads_nothing_holds_its_engine_back_and_is_let_go(start
     assert door.logged(endpoint="chat", seconds=10)[0]["reason"] in ("CLIENT_GONE", "NOT_KEPT")
 
 
+def test_a_follower_that_takes_nothing_gives_way_to_the_next_at_once(start, make_engine):
+    def flood(call):
+        call.send(head())
+        while True:
+            call.send(chunk(event(delta("y" * 8000))))
+
+    door = start(make_engine(flood), resume={"answer_bytes": "4MiB"})
+    key, reader = door.api_key(), Reader()
+    first = begin(door, key, reader)
+    with Wire(door.port, receive_buffer=4096).send(request("GET", f"/v1/streams/{reader.name}", key=key)) as slow:
+        slow.head()
+        first.close()
+        wait_for(lambda: door.metrics()["seawall_kept_bytes"] > 1 << 18, what="the engine to be held back")
+        with come_back(door, key, reader) as wire:
+            reader.read(wire, lambda r: r.last >= 1000)
+            assert door.logged(endpoint="stream", detail="displaced by another connection")
+
+
 # ---- the service comes and goes ------------------------------------------------------------------------------------------
 
 

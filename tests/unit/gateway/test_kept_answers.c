@@ -207,7 +207,10 @@ static void the_newest_reader_displaces_the_others(void **state)
     assert_int_equal(follow(id, CALLER, 0, 2, &second), KEPT_FOUND);
     assert_int_equal(bells, 7);
     assert_int_equal(say(answer, "a", 0), KEPT_GOES_ON);
-    assert_int_equal(read_more(&first), KEPT_DISPLACED);
+    assert_true(kept_displaced(&first));
+    assert_false(kept_displaced(&second));
+    assert_int_equal(read_more(&first), KEPT_NONE);
+    assert_int_equal(out.len, 0);
     assert_int_equal(read_more(&second), KEPT_SOME);
     assert_int_equal(kept_unfollow(&first, now_ms), 0);
     (void)kept_news(kept, 0, &news);
@@ -577,7 +580,7 @@ static void visit_neighbour(struct party *party, struct buf *held)
     buf_clear(held);
     for (int i = 0; i < 5; i++) {
         enum kept_reading reading = kept_read(&reader, held, &heard);
-        party->wrong |= reading == KEPT_LOST || reading == KEPT_DISPLACED;
+        party->wrong |= reading == KEPT_LOST || kept_displaced(&reader);
         check_events(party, held);
     }
     (void)kept_unfollow(&reader, 1);
