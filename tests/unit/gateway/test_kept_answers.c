@@ -437,7 +437,8 @@ static void model_read(struct model *model)
     assert_true(reading == KEPT_SOME || reading == KEPT_NONE || reading == KEPT_OVER);
     buf_append(&model->got, buf_span(&out));
     assert_true(model->from + model->got.len <= model->all.len);
-    assert_memory_equal(model->got.ptr, model->all.ptr + model->from, model->got.len);
+    if (model->got.len > 0)
+        assert_memory_equal(model->got.ptr, model->all.ptr + model->from, model->got.len);
     if (reading == KEPT_NONE || reading == KEPT_OVER)
         assert_int_equal(model->from + model->got.len, model->all.len);
     assert_int_equal(reading == KEPT_OVER, reading != KEPT_SOME && model->over);
