@@ -508,7 +508,7 @@ static void any_order_of_events_agrees_with_the_model(void **state)
 {
     (void)state;
     uint64_t seed = random_u64();
-    print_message("seed %llu\n", (unsigned long long)seed);
+    print_message("# seed %llu\n", (unsigned long long)seed);
     random_seed(seed);
     for (int round = 0; round < 200; round++) {
         struct model model = {.first_client = true};
