@@ -239,7 +239,8 @@ static struct site_info info_of(const struct config *config)
 {
     return (struct site_info){.name = config->name,
                               .key_required = config->keys == CONFIG_KEYS_REQUIRED,
-                              .body_bytes_max = config->body_bytes_max};
+                              .body_bytes_max = config->body_bytes_max,
+                              .resume_grace_s = (config->resume_grace_ms + 999) / 1000};
 }
 
 /* 1: there is such a page, and its body lies in `out` or is a constant; 0: there is none; -ENOMEM. */

@@ -131,7 +131,7 @@ def test_what_a_page_asks_before_anybody_has_signed_in(door):
     assert answer.headers["cache-control"] == "public, max-age=10"
     said = answer.json
     assert said.pop("version") == door.tool("version").stdout.split()[1]
-    assert said == {"name": "Example 聊天", "key_required": True, "body_bytes_max": 1 << 20, "resume_grace_s": 0}
+    assert said == {"name": "Example 聊天", "key_required": True, "body_bytes_max": 1 << 20, "resume_grace_s": 15}
 
 
 def test_a_door_without_keys_says_so(start, engine):
