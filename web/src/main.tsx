@@ -1,5 +1,90 @@
-/* Where the pages begin: the page of the address is drawn into #app. */
+/*
+ * Where the pages begin: settings of this browser first (so that nothing flashes in the wrong language or colour), then the services, then the page of the
+ * address into #app. A sign-in link is taken out of the address before anything else.
+ */
+import { signal } from "@preact/signals";
 import { render } from "preact";
+import { createClient } from "./api/client";
+import { ApiError } from "./api/types";
+import { Chat } from "./chat/chat";
+import { signingInByLink } from "./chat/ChatRoute";
+import { ChatProvider, Look } from "./chat/context";
+import { followViewport } from "./chat/viewport";
+import { chooseLanguage } from "./i18n/language";
+import { navigate, Routes } from "./routes";
+import { exchangeLink, takeLinkToken } from "./session/link";
+import { Session } from "./session/session";
+import { readSite, siteOf } from "./session/site";
+import { keyOfTab } from "./session/tab";
+import { createConversationStore } from "./store/conversations";
+import { createSettings } from "./store/settings";
+import { createTransfer } from "./store/transfer";
+import "./styles/tokens.css";
+import "./styles/base.css";
+import "./styles/ui.css";
+import "./styles/markdown.css";
+import "./styles/chat.css";
+import "./styles/side.css";
+import "./styles/composer.css";
+import { applyTheme } from "./ui/theme";
+
+const token = takeLinkToken(location, history);
+const settings = createSettings();
+chooseLanguage(settings.get().language);
+applyTheme(settings.get().theme);
+followViewport();
+
+const session = new Session({ read: () => settings.get().key, write: (key) => void settings.set({ key }) }, keyOfTab(() => sessionStorage));
+const site = signal(siteOf(null));
+const store = createConversationStore();
+const services = {
+  client: createClient({ base: "", key: () => session.key.value }),
+  store,
+  transfer: createTransfer(store),
+  session,
+  settings,
+  site,
+};
+const look = new Look();
+const chat = new Chat(services, (id) => navigate(id === null ? "/chat" : `/chat/${id}`));
+
+async function signInByLink(once: string): Promise<void> {
+  signingInByLink.value = true;
+  try {
+    const key = await exchangeLink(once);
+    await session.signIn(key, session.kept.value, () => services.client.models());
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error;
+    session.askAgain(error.refusal);
+  } finally {
+    signingInByLink.value = false;
+  }
+}
+
+async function begin(): Promise<void> {
+  const reading = readSite();
+  const listing = chat.list();
+  if (token !== null) await signInByLink(token);
+  site.value = await reading;
+  if (site.value.reached && site.value.keyRequired && session.key.value === "") session.asked.value = true;
+  else await chat.loadModels();
+  await listing;
+}
+
+/* A link that is opened in a tab where the page is already. */
+addEventListener("hashchange", () => {
+  const once = takeLinkToken(location, history);
+  if (once !== null) void signInByLink(once).then(() => (session.key.value === "" ? undefined : chat.loadModels()));
+});
 
 const app = document.getElementById("app");
-if (app) render(<h1>Seawall</h1>, app);
+if (app) {
+  const page = (
+    <ChatProvider value={{ chat, look, navigate }}>
+      <Routes />
+    </ChatProvider>
+  );
+  void begin();
+  render(page, app);
+}
+if ("serviceWorker" in navigator && import.meta.env.PROD) void navigator.serviceWorker.register("/sw.js").catch(() => undefined);

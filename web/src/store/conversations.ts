@@ -175,6 +175,8 @@ class Store implements ConversationStore {
       /* What makes room goes first. */
       const changes = [...batch.values()].sort((a, b) => Number(a.value !== undefined) - Number(b.value !== undefined));
       for (const change of changes) put(transaction, change);
+      /* By itself it would wait for this page, which may be going; a removal has more to ask. */
+      if (changes.every(({ store, value }) => store === "drafts" || value !== undefined)) transaction.commit();
       await done;
       if (this.state === "full") this.become("ready");
       for (const change of batch.values()) this.forget(change);

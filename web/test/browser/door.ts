@@ -50,7 +50,8 @@ export class Door {
     const program = fileURLToPath(new URL("door.py", import.meta.url));
     const door = new Door(spawn("python3", [program, JSON.stringify(settings)], { stdio: ["pipe", "pipe", "pipe"] }));
     try {
-      Object.assign(door, JSON.parse(await door.line()));
+      const { url, key, adminSocket } = JSON.parse(await door.line()) as Pick<Door, "url" | "key" | "adminSocket">;
+      Object.assign(door, { url, key, adminSocket });
     } catch (error) {
       await door.close();
       throw error;

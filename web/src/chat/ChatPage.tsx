@@ -1,0 +1,120 @@
+/* The chat page, put together: list, conversation, composer, dialogs, and the keyboard. */
+import type { VNode } from "preact";
+import { useEffect } from "preact/hooks";
+import { t } from "../i18n/language";
+import { copyText } from "../markdown/copy";
+import { Button } from "../ui/Button";
+import { Mark } from "../ui/Icon";
+import { Notice } from "../ui/Notice";
+import { toast, Toasts } from "../ui/toasts";
+import { Composer } from "./Composer";
+import { useChat, type ChatContext } from "./context";
+import { Head } from "./Head";
+import { KeysDialog } from "./KeysDialog";
+import { SettingsDialog } from "./SettingsDialog";
+import { SHORTCUTS, type Verb } from "./shortcuts";
+import { Sidebar } from "./Sidebar";
+import { SignOutDialog } from "./SignOutDialog";
+import { Spoken } from "./Spoken";
+import { Thread } from "./Thread";
+import { refusalText } from "./words";
+
+export function ChatPage(): VNode {
+  const context = useChat();
+  const { chat, look } = context;
+  useKeyboard(context);
+  const { conversation, path } = chat.open.value;
+  const { title } = conversation.value;
+  const service = chat.services.site.value.name;
+  useEffect(() => {
+    document.title = title === "" ? service : `${title} · ${service}`;
+  }, [title, service]);
+  const empty = path.value.length === 0;
+  const covered = look.side.value && look.narrow;
+  return (
+    <div class="page">
+      <a class="skip" href="#composer">
+        {t("app.skip")}
+      </a>
+      <Sidebar />
+      <main class={empty ? "main main-empty" : "main"} inert={covered}>
+        <h1 class="only-heard">{title === "" ? t("side.new") : title}</h1>
+        <Head />
+        <Notes />
+        {empty ? <Hello /> : <Thread />}
+        <Composer />
+      </main>
+      <Spoken />
+      {look.dialog.value === "keys" && <KeysDialog />}
+      {look.dialog.value === "settings" && <SettingsDialog />}
+      {look.dialog.value === "signOut" && <SignOutDialog />}
+      <Toasts />
+    </div>
+  );
+}
+
+function Hello(): VNode {
+  const { chat } = useChat();
+  return (
+    <div class="hello">
+      <Mark />
+      <p class="hello-title">{t("hello.title")}</p>
+      <p class="hello-text">{chat.missing.value ? t("note.gone") : t("hello.text")}</p>
+    </div>
+  );
+}
+
+/* What stands in the way of a question, if anything does. */
+function Notes(): VNode | null {
+  const { chat, look } = useChat();
+  const { session, site } = chat.services;
+  const trouble = chat.modelsTrouble.value;
+  const again = <Button onClick={() => void chat.loadModels()}>{t("note.retry")}</Button>;
+  const notes: VNode[] = [];
+  if (!look.online.value) notes.push(<Notice key="offline">{t("note.offline")}</Notice>);
+  else if (trouble?.status === 401) {
+    const signIn = <Button icon="key" onClick={() => session.askAgain(trouble)}>{t("menu.signIn")}</Button>;
+    notes.push(<Notice key="key" look="warn" actions={signIn}>{refusalText(trouble)}</Notice>);
+  } else if (trouble && trouble.status === 0) notes.push(<Notice key="unreached" look="warn" actions={again}>{t("note.unreachable")}</Notice>);
+  else if (trouble) notes.push(<Notice key="models" look="warn" actions={again}>{t("note.noModels", { why: refusalText(trouble) })}</Notice>);
+  else if (chat.models.value.length === 0 && chat.modelsKnown.value && site.value.reached) {
+    notes.push(<Notice key="none" look="warn" actions={again}>{t("note.noModelServes")}</Notice>);
+  }
+  if (chat.storage.value !== "ready") {
+    notes.push(<Notice key="storage" look="warn">{chat.storage.value === "full" ? t("note.storageFull") : t("note.storageDenied")}</Notice>);
+  }
+  return notes.length > 0 ? <div class="notes">{notes}</div> : null;
+}
+
+function useKeyboard({ chat, look, navigate }: ChatContext): void {
+  useEffect(() => {
+    const verbs: Record<Verb, () => void> = {
+      new: () => navigate("/chat"),
+      search: () => {
+        look.side.value = true;
+        requestAnimationFrame(() => document.getElementById("search")?.focus());
+      },
+      focus: () => document.getElementById("composer")?.focus(),
+      stop: () => chat.stop(),
+      copy: () => {
+        const last = chat.open.value.path.value.filter(({ message }) => message.role === "assistant" && message.text !== "").at(-1);
+        if (last) void copyText(last.message.text).then((done) => toast({ text: done ? t("common.copied") : t("common.copyFailed") }));
+      },
+      edit: () => {
+        const last = chat.open.value.path.value.filter(({ message }) => message.role === "user").at(-1);
+        if (last) look.editing.value = last.message.id;
+      },
+      side: () => look.toggleSide(),
+      help: () => (look.dialog.value = "keys"),
+    };
+    const pressed = (event: KeyboardEvent): void => {
+      if (event.isComposing || look.dialog.value !== "") return;
+      const shortcut = SHORTCUTS.find((one) => one.matches(event));
+      if (!shortcut) return;
+      if (shortcut.verb !== "stop") event.preventDefault();
+      verbs[shortcut.verb]();
+    };
+    addEventListener("keydown", pressed);
+    return () => removeEventListener("keydown", pressed);
+  }, []);
+}

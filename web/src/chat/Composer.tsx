@@ -1,0 +1,149 @@
+/*
+ * Where a question is written: grows with its text, sends at Enter (not while an input method composes), takes text files by button, drop and paste, and
+ * keeps its draft over a reload.
+ */
+import type { VNode } from "preact";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
+import { t } from "../i18n/language";
+import type { Attachment } from "../store/types";
+import { IconButton } from "../ui/Button";
+import { Icon } from "../ui/Icon";
+import { takeFiles } from "./attachments";
+import { NEW_DRAFT } from "./chat";
+import { useChat } from "./context";
+import { showBytes } from "./figures";
+import { Files } from "./QuestionView";
+import { fileRefusalText } from "./words";
+
+const HEIGHT_PX_MAX = 240;
+
+export function Composer(): VNode {
+  const { chat } = useChat();
+  const { value: open } = chat.open;
+  const { id } = open.conversation.value;
+  return <Field key={id} draftId={open.listed ? id : NEW_DRAFT} />;
+}
+
+function Field({ draftId }: { draftId: string }): VNode {
+  const { chat, look } = useChat();
+  const { store } = chat.services;
+  const [text, setText] = useState("");
+  const [files, setFiles] = useState<readonly Attachment[]>([]);
+  const [troubles, setTroubles] = useState<readonly string[]>([]);
+  const [over, setOver] = useState(false);
+  const field = useRef<HTMLTextAreaElement>(null);
+  const picker = useRef<HTMLInputElement>(null);
+  const answer = chat.current.value;
+  const empty = text.trim() === "" && files.length === 0;
+
+  useEffect(() => {
+    void store.draft(draftId).then((draft) => setText((now) => (now === "" ? draft : now)));
+    if (!look.narrow) field.current?.focus();
+  }, []);
+  useLayoutEffect(() => fit(field.current), [text]);
+
+  const write = (to: string): void => {
+    setText(to);
+    store.saveDraft(draftId, to);
+  };
+  const take = async (list: FileList | null): Promise<void> => {
+    if (!list || list.length === 0) return;
+    const taken = await takeFiles([...list], files);
+    setFiles(taken.attachments);
+    setTroubles(taken.refusals.map(fileRefusalText));
+    field.current?.focus();
+  };
+  const send = (): void => {
+    if (empty || answer) return;
+    const limit = chat.tooLong(text, files);
+    if (limit !== null) return setTroubles([t("ask.tooLong", { limit: showBytes(limit) })]);
+    chat.send(text, files);
+    write("");
+    setFiles([]);
+    setTroubles([]);
+  };
+
+  return (
+    <form
+      class={over ? "composer composer-over" : "composer"}
+      onSubmit={(event) => {
+        event.preventDefault();
+        send();
+      }}
+      onDragOver={(event) => {
+        event.preventDefault();
+        setOver(true);
+      }}
+      onDragLeave={() => setOver(false)}
+      onDrop={(event) => {
+        event.preventDefault();
+        setOver(false);
+        void take(event.dataTransfer?.files ?? null);
+      }}
+    >
+      {troubles.length > 0 && (
+        <div class="composer-troubles" role="alert">
+          {troubles.map((trouble) => (
+            <p key={trouble}>{trouble}</p>
+          ))}
+          <IconButton icon="close" label={t("common.dismiss")} onClick={() => setTroubles([])} />
+        </div>
+      )}
+      <div class="composer-box">
+        {over && <div class="composer-drop">{t("ask.drop")}</div>}
+        {files.length > 0 && <Files files={files} onRemove={(index) => setFiles(files.filter((_, at) => at !== index))} />}
+        <textarea
+          ref={field}
+          id="composer"
+          class="composer-field"
+          rows={1}
+          dir="auto"
+          aria-label={t("ask.label")}
+          placeholder={t("ask.placeholder")}
+          enterkeyhint="send"
+          value={text}
+          onInput={(event) => write(event.currentTarget.value)}
+          onKeyDown={(event) => {
+            if (event.key !== "Enter" || event.shiftKey || event.isComposing || event.keyCode === 229) return;
+            event.preventDefault();
+            send();
+          }}
+          onPaste={(event) => {
+            if (!event.clipboardData?.files.length) return;
+            event.preventDefault();
+            void take(event.clipboardData.files);
+          }}
+        />
+        <div class="composer-row">
+          <IconButton icon="clip" label={t("ask.attach")} onClick={() => picker.current?.click()} />
+          <input
+            ref={picker}
+            type="file"
+            multiple
+            hidden
+            onChange={(event) => {
+              const input = event.currentTarget;
+              void take(input.files).then(() => (input.value = ""));
+            }}
+          />
+          {answer ? (
+            <button type="button" class="round" aria-label={t("ask.stop")} title={t("ask.stop")} onClick={() => chat.stop()}>
+              <Icon name="stop" />
+            </button>
+          ) : (
+            <button type="submit" class="round" aria-label={t("ask.send")} title={t("ask.send")} disabled={empty}>
+              <Icon name="send" />
+            </button>
+          )}
+        </div>
+      </div>
+      <p class="composer-hint">{t("ask.hint")}</p>
+    </form>
+  );
+}
+
+function fit(field: HTMLTextAreaElement | null): void {
+  if (!field) return;
+  field.style.height = "auto";
+  field.style.height = `${Math.min(field.scrollHeight, HEIGHT_PX_MAX)}px`;
+}

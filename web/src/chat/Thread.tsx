@@ -1,0 +1,106 @@
+/*
+ * The messages of the conversation in view. A long one is drawn from its end: the last FIRST messages at once, those before in portions between frames, so
+ * that it opens at once whatever its length; the browser itself skips what is far from view (content-visibility).
+ */
+import type { VNode } from "preact";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
+import { t } from "../i18n/language";
+import type { Branch } from "../store/tree";
+import { Icon } from "../ui/Icon";
+import { AnswerView } from "./AnswerView";
+import { useChat } from "./context";
+import { Follower, type Position } from "./follow";
+import { QuestionView } from "./QuestionView";
+
+const FIRST = 12;
+const PORTION = 24;
+
+export function Thread(): VNode {
+  const { chat } = useChat();
+  const open = chat.open.value;
+  return <Messages key={open.conversation.value.id} path={open.path.value} />;
+}
+
+function Messages({ path }: { path: readonly Branch[] }): VNode {
+  const shown = useShown(path.length);
+  const { scroller, content, following, follow } = useFollowing(path.at(-1)?.message.id ?? "");
+  const from = Math.max(0, path.length - shown);
+  return (
+    <div class="thread-frame">
+      <div ref={scroller} class="thread" tabIndex={0} role="region" aria-label={t("msg.feed")}>
+        <div ref={content} class="thread-content">
+          {path.slice(from).map((branch, index) => (
+            <div key={branch.message.id} class={from + index >= path.length - 2 ? "message" : "message message-far"}>
+              {branch.message.role === "user" ? <QuestionView branch={branch} /> : <AnswerView branch={branch} last={from + index === path.length - 1} />}
+            </div>
+          ))}
+        </div>
+      </div>
+      {!following && (
+        <button type="button" class="to-end" aria-label={t("msg.toEnd")} title={`${t("msg.toEnd")} (End)`} onClick={follow}>
+          <Icon name="down" />
+        </button>
+      )}
+    </div>
+  );
+}
+
+function useShown(count: number): number {
+  const [shown, setShown] = useState(FIRST);
+  useEffect(() => {
+    if (shown >= count) return undefined;
+    const timer = setTimeout(() => setShown(shown + PORTION), 30);
+    return () => clearTimeout(timer);
+  }, [shown, count]);
+  return shown;
+}
+
+interface Following {
+  scroller: { current: HTMLDivElement | null };
+  content: { current: HTMLDivElement | null };
+  following: boolean;
+  follow: () => void;
+}
+
+/* A new last message is followed from its beginning. */
+function useFollowing(lastId: string): Following {
+  const scroller = useRef<HTMLDivElement>(null);
+  const content = useRef<HTMLDivElement>(null);
+  const [follower] = useState(() => new Follower());
+  const [following, setFollowing] = useState(true);
+  const toEnd = (): void => {
+    const element = scroller.current;
+    const to = element && follower.grown(positionOf(element));
+    if (element && to !== null) element.scrollTop = to;
+  };
+  const follow = (): void => {
+    follower.follow();
+    setFollowing(true);
+    toEnd();
+  };
+  useLayoutEffect(follow, [lastId]);
+  useEffect(() => {
+    const element = scroller.current;
+    if (!element || !content.current) return undefined;
+    const scrolled = (): void => {
+      if (follower.scrolled(positionOf(element))) setFollowing(follower.following);
+    };
+    const end = (event: KeyboardEvent): void => {
+      if (event.key === "End" && !event.ctrlKey && !event.metaKey && !isField(event.target)) follow();
+    };
+    const sizes = new ResizeObserver(toEnd);
+    sizes.observe(content.current);
+    sizes.observe(element);
+    element.addEventListener("scroll", scrolled, { passive: true });
+    addEventListener("keydown", end);
+    return () => {
+      sizes.disconnect();
+      element.removeEventListener("scroll", scrolled);
+      removeEventListener("keydown", end);
+    };
+  }, []);
+  return { scroller, content, following, follow };
+}
+
+const positionOf = (element: HTMLElement): Position => ({ top: element.scrollTop, height: element.scrollHeight, view: element.clientHeight });
+const isField = (target: EventTarget | null): boolean => target instanceof HTMLTextAreaElement || target instanceof HTMLInputElement;

@@ -1,0 +1,42 @@
+/* Files out of the page and into it. */
+import { t } from "../i18n/language";
+import { TransferError, type Conversation, type Transfer } from "../store/types";
+import { toast } from "../ui/toasts";
+
+const URL_KEPT_MS = 60_000;
+
+export async function exportJson(transfer: Transfer, ids: string[], name: string): Promise<void> {
+  download(await transfer.toJson(ids), fileName(name, "json"));
+}
+
+export async function exportMarkdown(transfer: Transfer, conversation: Conversation): Promise<void> {
+  download(await transfer.toMarkdown(conversation.id), fileName(conversation.title, "md"));
+}
+
+/* A name that every file system takes. */
+export function fileName(title: string, ending: string): string {
+  const safe = title.replace(/[\p{Cc}\p{Cf}<>:"/\\|?*]+/gu, " ").replace(/\s+/g, " ").trim().slice(0, 60).replace(/[. ]+$/, "");
+  return `${safe === "" ? "conversation" : safe}.${ending}`;
+}
+
+function download(blob: Blob, name: string): void {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(blob);
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), URL_KEPT_MS);
+}
+
+/* Says what became of each file. */
+export async function importFiles(transfer: Transfer, files: readonly File[]): Promise<void> {
+  for (const file of files) {
+    try {
+      const markdown = /\.(md|markdown)$/i.test(file.name);
+      const { conversations } = await (markdown ? transfer.fromMarkdown(file) : transfer.fromJson(file));
+      toast({ text: t("side.imported", { count: conversations }) });
+    } catch (error) {
+      if (!(error instanceof TransferError)) throw error;
+      toast({ text: t("side.importFailed", { name: file.name, why: error.message }) });
+    }
+  }
+}

@@ -1,0 +1,46 @@
+/* What a person does at the page, in words; and axe-core, which looks at it for those who cannot see it. */
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { expect, type Locator, type Page } from "@playwright/test";
+
+export const composer = (page: Page): Locator => page.locator("#composer");
+export const answers = (page: Page): Locator => page.locator("article.answer");
+export const questions = (page: Page): Locator => page.locator("article.question");
+export const entries = (page: Page): Locator => page.locator("li.entry");
+
+export async function ask(page: Page, text: string): Promise<void> {
+  await composer(page).fill(text);
+  await composer(page).press("Enter");
+}
+
+/* Until the last answer is over. */
+export async function answered(page: Page): Promise<void> {
+  await expect(answers(page).last()).toHaveAttribute("aria-busy", "false");
+}
+
+export async function showList(page: Page): Promise<void> {
+  if (await page.locator("nav.side").evaluate((side) => side.hasAttribute("inert"))) await page.locator(".head-side").click();
+  await expect(page.locator("nav.side")).toBeInViewport();
+}
+
+export async function hideList(page: Page): Promise<void> {
+  if (await page.locator("nav.side").evaluate((side) => !side.hasAttribute("inert"))) await page.locator("nav.side .side-head .icon-button").click();
+}
+
+const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+
+interface Finding {
+  impact: string | null;
+  id: string;
+  nodes: { html: string }[];
+}
+
+/* The page's policy lets no script in; the browser's own debugger may. */
+export async function expectNoBarriers(page: Page): Promise<void> {
+  const debug = await page.context().newCDPSession(page);
+  await debug.send("Runtime.evaluate", { expression: AXE });
+  const { result } = await debug.send("Runtime.evaluate", { expression: "axe.run().then((run) => JSON.stringify(run.violations))", awaitPromise: true });
+  await debug.detach();
+  const found = (JSON.parse(String(result.value)) as Finding[]).filter(({ impact }) => impact === "serious" || impact === "critical");
+  expect(found.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html).join(" ")}`)).toEqual([]);
+}

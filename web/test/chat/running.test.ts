@@ -1,0 +1,132 @@
+/* One answer under way: what is told becomes a message, and what is saved can be come back for. */
+import { beforeEach, expect, test } from "vitest";
+import type { AnswerEvent, AnswerState, ApiClient, ResumePoint } from "../../src/api/types";
+import { RunningAnswer } from "../../src/chat/running";
+import type { Message } from "../../src/store/types";
+
+let now = 0;
+let tell: (event: AnswerEvent) => void = () => undefined;
+let saved: Message[] = [];
+let frames: (() => void)[] = [];
+let calls: string[] = [];
+
+const handle = { stop: () => tell({ kind: "state", state: { kind: "stopped" } }), leave: () => void calls.push("leave") };
+const client: ApiClient = {
+  models: () => Promise.resolve([]),
+  ask: (_ask, listener) => (calls.push("ask"), (tell = listener), handle),
+  resume: (point: ResumePoint, listener) => (calls.push(`resume ${point.lastEventId}`), (tell = listener), handle),
+};
+const host = {
+  client,
+  now: () => now,
+  frame: (draw: () => void) => void frames.push(draw),
+  save: (message: Message) => void saved.push(message),
+  ended: () => void calls.push("ended"),
+};
+const ASK = { model: "m", messages: [], sampling: {} };
+const blank = (more: Partial<Message> = {}): Message => ({ id: "a", conversationId: "c", parentId: "q", role: "assistant", text: "", createdMs: 0, ...more });
+const state = (next: AnswerState): void => tell({ kind: "state", state: next });
+
+beforeEach(() => {
+  now = 1000;
+  saved = [];
+  frames = [];
+  calls = [];
+});
+
+function begun(message = blank()): RunningAnswer {
+  const answer = new RunningAnswer(host, message, ASK);
+  answer.begin();
+  return answer;
+}
+
+test("an answer from its first word to its end, with its figures", () => {
+  const answer = begun();
+  tell({ kind: "head", requestId: "r1", model: "granite", reductions: [{ step: "output", detail: "256" }], streamId: "s" });
+  state({ kind: "near" });
+  now += 400;
+  tell({ kind: "reasoning", text: "Hm", eventId: 1, tagged: false });
+  now += 600;
+  tell({ kind: "text", text: "Yes", eventId: 2 });
+  now += 500;
+  tell({ kind: "usage", usage: { promptTokens: 1, completionTokens: 3, reasoningTokens: 1 } });
+  state({ kind: "done", finish: "stop" });
+  expect(saved.at(-1)).toMatchObject({ text: "Yes", reasoning: "Hm", reasoningMs: 600, firstTokenMs: 400, totalMs: 1500, model: "granite", finish: "stop" });
+  expect(saved.at(-1)).not.toHaveProperty("resume");
+  expect(answer.over.value).toBe(true);
+  expect(calls).toEqual(["ask", "ended"]);
+});
+
+test("many tokens, one drawing a frame", () => {
+  const answer = begun();
+  for (let n = 0; n < 50; n += 1) tell({ kind: "text", text: "word ", eventId: null });
+  expect(frames).toHaveLength(1);
+  const before = answer.blocks.value;
+  frames[0]?.();
+  expect(answer.blocks.value).not.toBe(before);
+  tell({ kind: "text", text: "more", eventId: null });
+  expect(frames).toHaveLength(2);
+});
+
+test("text and the place that it reaches are saved together", () => {
+  begun();
+  tell({ kind: "head", requestId: "r", model: "m", reductions: [], streamId: "s" });
+  for (let id = 1; id <= 20; id += 1) {
+    now += 300;
+    tell({ kind: "text", text: `${id},`, eventId: id });
+  }
+  for (const message of saved) {
+    const ids = message.text.split(",").filter((part) => part !== "");
+    expect(message.resume?.lastEventId ?? 0).toBe(ids.length);
+  }
+  expect(saved.length).toBeGreaterThan(3);
+});
+
+test("a later page comes back from what was saved", () => {
+  const answer = new RunningAnswer(host, blank({ text: "one ", resume: { streamId: "s", lastEventId: 7 } }), null);
+  expect(answer.comeBack()).toBe(true);
+  tell({ kind: "text", text: "two", eventId: 8 });
+  state({ kind: "done", finish: "stop" });
+  expect(calls).toEqual(["resume 7", "ended"]);
+  expect(saved.at(-1)?.text).toBe("one two");
+});
+
+test("without a place to come back to there is no way back", () => {
+  const answer = new RunningAnswer(host, blank({ text: "half" }), null);
+  expect(answer.comeBack()).toBe(false);
+  answer.lose();
+  expect(saved.at(-1)?.finish).toBe("broken");
+});
+
+test("a refusal with a time goes on; trying now asks anew and the old one is not heard", () => {
+  const answer = begun();
+  const old = tell;
+  const refusal = { status: 429, code: "come_back_later", message: "", retryAfterMs: 5000, requestId: "r" };
+  state({ kind: "refused", refusal, againAtMs: 6000 });
+  expect(answer.over.value).toBe(false);
+  answer.tryNow();
+  expect(calls).toEqual(["ask", "leave", "ask"]);
+  old({ kind: "text", text: "ghost", eventId: null });
+  tell({ kind: "text", text: "real", eventId: null });
+  answer.stop();
+  expect(saved.at(-1)).toMatchObject({ text: "real", finish: "stopped" });
+});
+
+test("a refusal for good ends it, and nothing is heard afterwards", () => {
+  const answer = begun();
+  const refusal = { status: 401, code: "invalid_api_key", message: "", retryAfterMs: null, requestId: "r" };
+  state({ kind: "refused", refusal, againAtMs: null });
+  expect(answer.over.value).toBe(true);
+  tell({ kind: "text", text: "late", eventId: 1 });
+  expect(answer.message.text).toBe("");
+  expect(calls).toEqual(["ask", "ended"]);
+});
+
+test("a continued answer keeps what it said", () => {
+  const answer = begun(blank({ text: "half a sen", finish: "cut", totalMs: 1000 }));
+  expect(answer.message.finish).toBeUndefined();
+  tell({ kind: "text", text: "tence", eventId: null });
+  now += 500;
+  state({ kind: "done", finish: "stop" });
+  expect(saved.at(-1)).toMatchObject({ text: "half a sentence", totalMs: 1500, finish: "stop" });
+});
