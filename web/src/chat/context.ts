@@ -6,18 +6,20 @@ import type { Chat } from "./chat";
 
 /* How the page stands, as far as it is nobody's conversation. */
 export class Look {
-  readonly side = signal(matchMedia("(min-width: 56rem)").matches);
+  private readonly wide = matchMedia("(min-width: 56rem)");
+  readonly side = signal(this.wide.matches);
   readonly dialog = signal<"" | "keys" | "settings" | "signOut">("");
   readonly editing = signal(""); /* the id of the question that is being edited */
   readonly online = signal(navigator.onLine);
 
   constructor() {
+    this.wide.addEventListener("change", () => (this.side.value = this.wide.matches));
     addEventListener("online", () => (this.online.value = true));
     addEventListener("offline", () => (this.online.value = false));
   }
 
   get narrow(): boolean {
-    return !matchMedia("(min-width: 56rem)").matches;
+    return !this.wide.matches;
   }
 
   toggleSide(): void {
