@@ -18,6 +18,8 @@
  *   room       a backend that takes calls, has fewer under way than its limit and KV left for this one (limiter.h); of those the least (under way + 1) /
  *              (limit × weight), ties by turn; or one that has read more of the beginning of this prompt and is at most GATE_LEAN of its limit more loaded. Where no backend takes calls there is nothing to wait for: who asks then goes on, and whoever makes the call finds
  *              nobody; those who wait already do so for GATE_NOBODY_MS more, since it may come back
+ *   reading    beside in-profile calls prompts of lower classes are begun as fast as the engine reads them in GATE_READ_SHARE of its time, by what first tokens took (limiter.h), and
+ *              GATE_READ_AHEAD_MS ahead: an engine reads them before it goes on with what it writes, and everybody's next token waits. A flood would bring as many as there are places
  *   reserve    R = ⌈2√n + λs⌉ + 1 places, n = in-profile calls under way and λ their arrivals in a second (both smoothed), s = the seconds for which the slowest backend
  *              works on after a hang-up (at most GATE_HOLD_MS; that much where it does not stop), that classes below in-profile do not get. Where engines say how many
  *              calls they run at once it is taken from these, at most half of them; the learned limit is soft, so in-profile calls go R beyond it instead. For
@@ -60,6 +62,9 @@
 #define GATE_HOLD_MS 2000
 #define GATE_NOBODY_MS 2000
 #define GATE_LEAN 0.25
+#define GATE_READ_SHARE 0.5
+#define GATE_READ_AHEAD_MS 250
+#define GATE_READ_MS_MAX 2000.0 /* however long one prompt is: others of its class go on */
 #define GATE_FORESIGHT 1.5
 #define GATE_FORESIGHT_IN_PROFILE 4.0
 #define GATE_STOP_SOON_MS 500

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "admit/gate_backend.h"
 
+#include <math.h>
+
 void gate_backend_init(struct gate_backend *backend)
 {
     backend->available = true;
@@ -72,10 +74,24 @@ static bool fits(const struct gate_backend *backend, const struct turn *turn)
            kv_left;
 }
 
+/* How long the engine's time would stand still for this prompt. */
+static double read_ms(const struct gate_backend *backend, const struct turn *turn)
+{
+    const struct limiter *limiter = &backend->limiter;
+    double ms = (double)(limiter_ttft_us(limiter, turn->prompt_tokens) - limiter_ttft_us(limiter, 0)) / 1000;
+    return fmin(ms, GATE_READ_MS_MAX);
+}
+
+static bool reads_enough(const struct gate_backend *backend, uint64_t now_ms)
+{
+    return backend->in_profile > 0 && backend->reads_until_ms > (double)(now_ms + GATE_READ_AHEAD_MS);
+}
+
 bool gate_backend_has_room(const struct gate_backend *backend, const struct turn *turn, bool low,
                            uint64_t now_ms)
 {
-    return fits(backend, turn) && !(low && limiter_holds_low(&backend->limiter, now_ms));
+    bool holds = low && (limiter_holds_low(&backend->limiter, now_ms) || reads_enough(backend, now_ms));
+    return fits(backend, turn) && !holds;
 }
 
 static bool is_below_limit(const struct gate_backend *backend)
@@ -133,6 +149,10 @@ void gate_backend_take(struct gate_backend *backend, struct turn *turn)
     backend->kv_reserved += turn->kv;
     backend->under_way++;
     backend->under_way_most = MAX(backend->under_way_most, backend->under_way);
+    if (turn->place.class == FAIR_IN_PROFILE)
+        backend->in_profile++;
+    else
+        backend->reads_until_ms = fmax(backend->reads_until_ms, (double)turn->started_ms) + read_ms(backend, turn) / GATE_READ_SHARE;
     if (!turn->prefix)
         return;
     backend->blocks += turn->prefix->count;
@@ -154,6 +174,7 @@ void gate_backend_give_back(struct gate_backend *backend, const struct turn *tur
 {
     backend->kv_reserved -= turn->kv;
     backend->under_way--;
+    backend->in_profile -= turn->place.class == FAIR_IN_PROFILE;
     if (turn->stopped)
         leaving_add(&backend->leaving, turn->kv, now_ms + stops_in_ms(backend, turn));
 }

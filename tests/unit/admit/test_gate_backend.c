@@ -72,6 +72,31 @@ static void what_was_hung_up_takes_its_place_for_who_has_to_mind(void **state)
     assert_true(gate_backend_has_room(&backend, &low, true, 1));
 }
 
+/* Beside in-profile calls; an engine that reads a thousand tokens in 100 ms gets so many in 200. */
+static void prompts_of_lower_classes_are_begun_as_fast_as_they_are_read(void **state)
+{
+    (void)state;
+    struct gate_backend backend = backend_of(0);
+    struct turn low = turn_of(FAIR_UNKNOWN, 1000, 50), high = turn_of(FAIR_IN_PROFILE, 1000, 50), huge = turn_of(FAIR_UNKNOWN, 1000000, 50);
+    for (uint64_t i = 0; i < 40; i++)
+        limiter_first_token(&backend.limiter, 500 + 100 * (i % 10), 20000 + 100 * (500 + 100 * (i % 10)), 1);
+    low.started_ms = high.started_ms = huge.started_ms = 5000;
+    for (int i = 0; i < 4; i++)
+        gate_backend_take(&backend, &low);
+    assert_true(gate_backend_has_room(&backend, &low, true, 5000)); /* nobody minds */
+    gate_backend_take(&backend, &high);
+    assert_false(gate_backend_has_room(&backend, &low, true, 5000));
+    assert_true(gate_backend_has_room(&backend, &high, false, 5000));
+    assert_false(gate_backend_has_room(&backend, &low, true, 5540));
+    assert_true(gate_backend_has_room(&backend, &low, true, 5560));
+    gate_backend_give_back(&backend, &high, 5000);
+    assert_true(gate_backend_has_room(&backend, &low, true, 5000));
+
+    gate_backend_take(&backend, &high);
+    gate_backend_take(&backend, &huge);
+    assert_true(gate_backend_has_room(&backend, &low, true, 5800 + (uint64_t)(GATE_READ_MS_MAX / GATE_READ_SHARE)));
+}
+
 static void the_cache_is_shared_with_what_was_hung_up(void **state)
 {
     (void)state;
@@ -136,6 +161,7 @@ int main(void)
         cmocka_unit_test(the_operators_number_is_never_passed),
         cmocka_unit_test(what_is_taken_is_given_back),
         cmocka_unit_test(what_was_hung_up_takes_its_place_for_who_has_to_mind),
+        cmocka_unit_test(prompts_of_lower_classes_are_begun_as_fast_as_they_are_read),
         cmocka_unit_test(the_cache_is_shared_with_what_was_hung_up),
         cmocka_unit_test(the_less_loaded_is_better),
         cmocka_unit_test(who_has_read_the_prompt_is_better_while_it_is_not_much_more_loaded),
