@@ -2,7 +2,7 @@
  * The messages of the conversation in view. A long one is drawn from its end: the last FIRST messages at once, those before in portions between frames, so
  * that it opens at once whatever its length; the browser itself skips what is far from view (content-visibility).
  */
-import type { VNode } from "preact";
+import { Component, type VNode } from "preact";
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { t } from "../i18n/language";
 import type { Branch } from "../store/tree";
@@ -13,7 +13,8 @@ import { Follower, type Position } from "./follow";
 import { QuestionView } from "./QuestionView";
 
 const FIRST = 12;
-const PORTION = 24;
+const PORTION = 8;
+const FAR = 2;
 
 export function Thread(): VNode {
   const { chat } = useChat();
@@ -30,9 +31,7 @@ function Messages({ path }: { path: readonly Branch[] }): VNode {
       <div ref={scroller} class="thread" tabIndex={0} role="region" aria-label={t("msg.feed")}>
         <div ref={content} class="thread-content">
           {path.slice(from).map((branch, index) => (
-            <div key={branch.message.id} class={from + index >= path.length - 2 ? "message" : "message message-far"}>
-              {branch.message.role === "user" ? <QuestionView branch={branch} /> : <AnswerView branch={branch} last={from + index === path.length - 1} />}
-            </div>
+            <MessageView key={branch.message.id} branch={branch} fromEnd={Math.min(FAR, path.length - 1 - from - index)} />
           ))}
         </div>
       </div>
@@ -43,6 +42,26 @@ function Messages({ path }: { path: readonly Branch[] }): VNode {
       )}
     </div>
   );
+}
+
+interface MessageProps {
+  branch: Branch;
+  fromEnd: number; /* 0: the last message; FAR for all that stand before the last two */
+}
+
+/* Draws again only for another message or place: those before it come by the hundred. What it is made of hears its signals itself. */
+class MessageView extends Component<MessageProps> {
+  override shouldComponentUpdate({ branch, fromEnd }: Readonly<MessageProps>): boolean {
+    return branch !== this.props.branch || fromEnd !== this.props.fromEnd;
+  }
+
+  override render({ branch, fromEnd }: MessageProps): VNode {
+    return (
+      <div class={fromEnd < FAR ? "message" : "message message-far"}>
+        {branch.message.role === "user" ? <QuestionView branch={branch} /> : <AnswerView branch={branch} last={fromEnd === 0} />}
+      </div>
+    );
+  }
 }
 
 function useShown(count: number): number {

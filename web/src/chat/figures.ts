@@ -1,11 +1,11 @@
 /* Times, sizes and rates as people read them, in their language. */
-import { languageTag, t } from "../i18n/language";
+import { showNumber, t } from "../i18n/language";
 import type { Message } from "../store/types";
 
 export function showTime(ms: number): string {
   const seconds = ms / 1000;
-  if (seconds < 10) return t("time.s", { n: number(seconds, 1) });
-  if (seconds < 60) return t("time.s", { n: number(seconds, 0) });
+  if (seconds < 10) return t("time.s", { n: showNumber(seconds, 1) });
+  if (seconds < 60) return t("time.s", { n: showNumber(seconds, 0) });
   const minutes = Math.floor(seconds / 60);
   const rest = Math.round(seconds - 60 * minutes);
   return rest === 0 || rest === 60 ? t("time.min", { n: minutes + (rest === 60 ? 1 : 0) }) : t("time.minS", { m: minutes, s: rest });
@@ -17,9 +17,9 @@ export function showCountdown(ms: number): string {
 }
 
 export function showBytes(bytes: number): string {
-  if (bytes < 1024) return `${number(bytes, 0)} B`;
-  if (bytes < 1024 * 1024) return `${number(bytes / 1024, 0)} KB`;
-  return `${number(bytes / 1024 / 1024, 1)} MB`;
+  if (bytes < 1024) return `${showNumber(bytes, 0)} B`;
+  if (bytes < 1024 * 1024) return `${showNumber(bytes / 1024, 0)} KB`;
+  return `${showNumber(bytes / 1024 / 1024, 1)} MB`;
 }
 
 /* What stands below an answer; only what was measured. */
@@ -30,12 +30,8 @@ export function figuresOf(message: Message): string[] {
   if (usage && usage.completionTokens > 0) shown.push(t("fig.tokens", { count: usage.completionTokens }));
   if (firstTokenMs !== undefined) shown.push(t("fig.first", { time: showTime(firstTokenMs) }));
   if (usage && firstTokenMs !== undefined && totalMs !== undefined && usage.completionTokens > 1 && totalMs > firstTokenMs) {
-    shown.push(t("fig.rate", { rate: number(((usage.completionTokens - 1) * 1000) / (totalMs - firstTokenMs), 1) }));
+    shown.push(t("fig.rate", { rate: showNumber(((usage.completionTokens - 1) * 1000) / (totalMs - firstTokenMs), 1) }));
   }
   if (totalMs !== undefined) shown.push(t("fig.total", { time: showTime(totalMs) }));
   return shown;
-}
-
-function number(value: number, digits: number): string {
-  return value.toLocaleString(languageTag(), { maximumFractionDigits: digits });
 }

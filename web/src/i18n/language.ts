@@ -51,9 +51,16 @@ export function fill(row: Row, to: Language, parameters: Readonly<Record<string,
   const words = row[to];
   const plural = parameters.count === 1 || parameters.count === "1" ? "one" : "other";
   const sentence = typeof words === "string" ? words : words[plural];
-  return sentence.replace(/\{(\w+)\}/g, (whole, name: string) => shown(parameters[name] ?? whole, to));
+  return sentence.replace(/\{(\w+)\}/g, (whole, name: string) => shown(parameters[name] ?? whole));
 }
 
-function shown(value: string | number, to: Language): string {
-  return typeof value === "number" ? value.toLocaleString(TAGS[to]) : value;
+function shown(value: string | number): string {
+  return typeof value === "number" ? showNumber(value, 3) : value;
+}
+
+/* 1234.5 as "1,234.5", which is right in all our languages. By hand: a browser's Intl takes some 20 ms when it is first used, in the middle of an answer. */
+export function showNumber(value: number, digitsMax: number): string {
+  const [whole = "", rest = ""] = value.toFixed(digitsMax).split(".");
+  const digits = rest.replace(/0+$/, "");
+  return whole.replace(/\B(?=(?:\d{3})+$)/g, ",") + (digits === "" ? "" : `.${digits}`);
 }

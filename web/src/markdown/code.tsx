@@ -69,8 +69,8 @@ export class CodeBlock extends Component<CodeBlockProps, State> {
       if (this.gone) return;
       const text = this.props.parts.join("");
       const lang = language(this.props.lang);
-      const spans: ComponentChild[] | null = highlight(lang, text);
-      if (spans) this.setState({ coloured: { chars: text.length, lang, node: <span>{spans}</span> } });
+      const spans: ComponentChild[] | null = await highlight(lang, text);
+      if (spans && !this.gone) this.setState({ coloured: { chars: text.length, lang, node: <span>{spans}</span> } });
     } catch {
       /* not loaded, or a grammar that fails: the text stands there already */
     }

@@ -5,11 +5,32 @@ import type { Element as HastElement, ElementContent, Root, RootContent } from "
 import { createLowlight, common } from "lowlight";
 import { h, type ComponentChild } from "preact";
 
-const lowlight = createLowlight(common);
-lowlight.registerAlias({ bash: ["zsh", "console", "terminal"], javascript: ["node"], json: ["jsonc", "json5"], plaintext: ["output"] });
+/* The languages are made ready in slices of this length: all at once they would hold up a phone's page. */
+const SLICE_MS = 8;
+
+const lowlight = createLowlight();
+const ready = prepare();
+
+async function prepare(): Promise<void> {
+  let began = performance.now();
+  for (const [name, grammar] of Object.entries(common)) {
+    if (performance.now() - began > SLICE_MS) {
+      await pause();
+      began = performance.now();
+    }
+    lowlight.register(name, grammar);
+  }
+  lowlight.registerAlias({ bash: ["zsh", "console", "terminal"], javascript: ["node"], json: ["jsonc", "json5"], plaintext: ["output"] });
+  await pause();
+}
+
+function pause(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve));
+}
 
 /* Null: the language is not known. */
-export function highlight(lang: string, text: string): ComponentChild[] | null {
+export async function highlight(lang: string, text: string): Promise<ComponentChild[] | null> {
+  await ready;
   if (!lowlight.registered(lang)) return null;
   return children(lowlight.highlight(lang, text));
 }
