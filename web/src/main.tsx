@@ -11,6 +11,7 @@ import { signingInByLink } from "./chat/ChatRoute";
 import { ChatProvider, Look } from "./chat/context";
 import { followViewport } from "./chat/viewport";
 import { chooseLanguage } from "./i18n/language";
+import { loadParser } from "./markdown/load";
 import { navigate, Routes } from "./routes";
 import { exchangeLink, takeLinkToken } from "./session/link";
 import { Session } from "./session/session";
@@ -86,5 +87,6 @@ if (app) {
   );
   void begin();
   render(page, app);
+  void loadParser();
 }
 if ("serviceWorker" in navigator && import.meta.env.PROD) void navigator.serviceWorker.register("/sw.js").catch(() => undefined);
