@@ -12,8 +12,8 @@ import { useChat } from "./context";
 import { Follower, type Position } from "./follow";
 import { QuestionView } from "./QuestionView";
 
-const FIRST = 12;
-const PORTION = 8;
+const FIRST = 8;
+const PORTION = 6;
 const FAR = 2;
 
 export function Thread(): VNode {
