@@ -31,6 +31,9 @@ export const AGAIN_TRIES_MAX = 40;
 export const AGAIN_WINDOW_MS = 600_000;
 /* The door could not be reached at all. */
 const UNREACHABLE_TRIES_MAX = 6;
+/* Nobody behind the door, and no time named: perhaps only for a moment. */
+export const ABSENT_TRIES_MAX = 2;
+const ABSENT_CODES = new Set(["bad_gateway", "model_unavailable"]);
 
 export interface Connection {
   base: string;
@@ -48,6 +51,7 @@ export class Answer implements AnswerHandle {
   skipped = 0; /* events of the engine that could not be read */
   private over = false;
   private abort = new AbortController();
+  private nap: AbortController | null = null; /* the wait between a refusal and the next try */
   private streamId: string | null = null;
   private lastEventId = 0;
   private deliveredId = 0;
@@ -100,6 +104,10 @@ export class Answer implements AnswerHandle {
     }
   }
 
+  now(): void {
+    this.nap?.abort();
+  }
+
   leave(): void {
     this.over = true;
     this.letLoose();
@@ -112,6 +120,7 @@ export class Answer implements AnswerHandle {
     const beganMs = clock.now();
     let ticket: string | null = null;
     let unreachable = 0;
+    let absent = 0;
     for (let tries = 1; !this.over; tries++) {
       const outcome: Outcome = await this.askOnce(ask, ticket);
       if (this.over || outcome.kind === "end") return;
@@ -119,11 +128,15 @@ export class Answer implements AnswerHandle {
       ticket = outcome.ticket ?? ticket;
       const { refusal } = outcome;
       unreachable = refusal.status === 0 ? unreachable + 1 : 0;
-      const pauseMs = refusal.status === 0 ? this.pause(unreachable) : refusal.retryAfterMs;
-      const goesOn = pauseMs !== null && tries < AGAIN_TRIES_MAX && unreachable <= UNREACHABLE_TRIES_MAX && clock.now() + pauseMs - beganMs <= AGAIN_WINDOW_MS;
+      absent = isAbsent(refusal) ? absent + 1 : 0;
+      const pauseMs = unreachable + absent > 0 ? this.pause(unreachable + absent) : refusal.retryAfterMs;
+      const patient = tries < AGAIN_TRIES_MAX && unreachable <= UNREACHABLE_TRIES_MAX && absent <= ABSENT_TRIES_MAX;
+      const goesOn = pauseMs !== null && patient && clock.now() + pauseMs - beganMs <= AGAIN_WINDOW_MS;
       if (!goesOn) return this.end({ kind: "refused", refusal, againAtMs: null });
+      this.nap = new AbortController();
       this.tell({ kind: "refused", refusal, againAtMs: clock.now() + pauseMs });
-      await clock.wait(pauseMs, this.abort.signal, refusal.status === 0);
+      if (!this.over) await clock.wait(pauseMs, this.nap.signal, refusal.status === 0);
+      this.nap = null;
     }
   }
 
@@ -369,6 +382,7 @@ export class Answer implements AnswerHandle {
 
   private letLoose(): void {
     this.abort.abort();
+    this.nap?.abort();
     this.reading?.abort();
   }
 
@@ -403,6 +417,11 @@ export function bearer(key: string | null): Record<string, string> {
 
 function isStream(response: Response): boolean {
   return response.ok && /^text\/event-stream\b/i.test(response.headers.get("content-type") ?? "");
+}
+
+/* With a time it is the door's word, and waited for. */
+function isAbsent({ status, code, retryAfterMs }: Refusal): boolean {
+  return retryAfterMs === null && (status === 502 || status === 503 || ABSENT_CODES.has(code));
 }
 
 /* Refused while coming back, but worth another try: busy, restarting, or somebody between us and the door. */

@@ -73,6 +73,8 @@ export type AnswerEvent =
 export interface AnswerHandle {
   /* Stops the engine's work; the answer's last state is `stopped`. */
   stop(): void;
+  /* Does not wait for the time of a refusal: asks again at once, with the ticket it gave. Nothing in any other state. */
+  now(): void;
   /* Closes the connection and says no more; the door keeps the answer for its grace. For an unload of the page. */
   leave(): void;
 }

@@ -85,8 +85,8 @@ export class RunningAnswer {
 
   tryNow(): void {
     if (this.over.value || this.state.value?.kind !== "refused") return;
-    this.handle?.leave();
-    this.begin();
+    this.state.value = null;
+    this.handle?.now();
   }
 
   stop(): void {

@@ -98,10 +98,30 @@ describe("a refusal", () => {
     expect(heard.calls.map((call) => call.headers["Seawall-Ticket"])).toEqual([undefined, "t1", "t2"]);
   });
 
-  it.each([[401, "invalid_api_key"], [401, "expired_api_key"], [400, "invalid_value"], [503, "model_unavailable"]])("without a time is final: %d %s", async (status, code) => {
+  it.each([[401, "invalid_api_key"], [401, "expired_api_key"], [400, "invalid_value"], [500, "internal_error"]])("without a time is final: %d %s", async (status, code) => {
     const heard = await play([() => refusal(status, code)]);
     expect(heard.last).toEqual({ kind: "refused", refusal: { status, code, message: `it is ${code}`, retryAfterMs: null, requestId: "" }, againAtMs: null });
     expect(heard.calls.length).toBe(1);
+  });
+
+  it("is not waited for when somebody tries now, and its ticket goes with that", async () => {
+    const clock = new TestClock();
+    clock.wait = (_ms, signal) => new Promise((resolve) => signal.addEventListener("abort", () => resolve()));
+    const heard = await play(
+      [() => refusal(503, "no_turn", { "retry-after": "60", "seawall-ticket": "t1" }), () => stream([event(1, text("a")), event(2, "[DONE]")], HEAD)],
+      { clock, act: (handle) => handle.now() },
+    );
+    expect(heard.text).toBe("a");
+    expect(heard.calls.map((call) => call.headers["Seawall-Ticket"])).toEqual([undefined, "t1"]);
+  });
+
+  it.each([[502, "bad_gateway"], [503, "model_unavailable"], [503, ""]])("of nobody behind the door, without a time, is tried twice more: %d %s", async (status, code) => {
+    const gone = await play(Array.from({ length: 9 }, () => () => refusal(status, code)));
+    expect(gone.last).toMatchObject({ kind: "refused", refusal: { status }, againAtMs: null });
+    expect(gone.calls.length).toBe(3);
+    expect(gone.clock.waits).toEqual([300, 600]);
+    const back = await play([() => refusal(status, code), () => stream([event(1, text("a")), event(2, "[DONE]")], HEAD)]);
+    expect(back.text).toBe("a");
   });
 
   it("that asks for too much patience is final, and all of them together end", async () => {
