@@ -68,7 +68,7 @@ async function begin(): Promise<void> {
   if (token !== null) await signInByLink(token);
   site.value = await reading;
   if (site.value.reached && site.value.keyRequired && session.key.value === "") session.asked.value = true;
-  else await chat.loadModels();
+  else await Promise.all([listing.then(() => chat.pickUpAll()), chat.loadModels()]);
   await listing;
 }
 

@@ -18,6 +18,9 @@ import { titleFrom, toContinue, toWire, wireBytes } from "./wire";
 export const NEW_DRAFT = "new";
 const RELIST_MS = 300;
 const ANSWERS_KEPT_MAX = 200;
+/* Of the newest conversations so many are looked through after a reload, and so many of them are come back for. */
+const LOOKED_THROUGH_MAX = 32;
+export const PICKED_UP_MAX = 8;
 
 export class Chat {
   readonly conversations = signal<readonly Conversation[]>([]);
@@ -41,6 +44,7 @@ export class Chat {
   private readonly host: AnswerHost;
   private readonly background = new Map<string, OpenConversation>();
   private readonly locks = new Map<string, () => void>();
+  private readonly picking = new Set<string>(); /* conversations whose answers are being come back for */
   private relisting = false;
 
   /* `show` puts a conversation's id into the address; null: a new one. */
@@ -91,7 +95,7 @@ export class Chat {
   /* ---- which is shown ---- */
 
   async showConversation(id: string | null): Promise<void> {
-    for (const known of this.background.keys()) if (!this.running.value.has(known)) this.background.delete(known);
+    for (const known of this.background.keys()) if (!this.running.value.has(known) && !this.picking.has(known)) this.background.delete(known);
     this.missing.value = false;
     if (id === null) {
       if (this.open.value.listed) this.open.value = this.blank();
@@ -105,6 +109,11 @@ export class Chat {
       return;
     }
     const found = await this.services.store.open(id);
+    const meanwhile = this.background.get(id);
+    if (meanwhile) {
+      this.open.value = meanwhile;
+      return;
+    }
     if (!found) {
       this.missing.value = true;
       this.open.value = this.blank();
@@ -112,6 +121,23 @@ export class Chat {
     }
     this.open.value = this.opened(found.conversation, found.messages);
     await this.pickUp(this.open.value);
+  }
+
+  /* Answers that an earlier page left in any conversation, at once: the door keeps them for its grace and no longer. */
+  async pickUpAll(): Promise<void> {
+    let count = 0;
+    for (const { id } of this.conversations.value.slice(0, LOOKED_THROUGH_MAX)) {
+      const found = this.atHand(id) ? null : await this.services.store.open(id);
+      const left = found?.messages.some((message) => message.resume !== undefined && message.finish === undefined);
+      if (!found || !left || this.atHand(id)) continue;
+      const open = this.opened(found.conversation, found.messages);
+      this.background.set(id, open);
+      this.picking.add(id);
+      await this.pickUp(open);
+      this.picking.delete(id);
+      count += 1;
+      if (count === PICKED_UP_MAX) return;
+    }
   }
 
   private blank(): OpenConversation {
