@@ -27,7 +27,7 @@ test("a refusal with a time counts down; giving up stops it", async ({ page, wat
   await expect(answers(page)).toContainText("Hello");
 });
 
-test("the queue is told in words", async ({ page }) => {
+test("a connection that is lost is told in words", async ({ page }) => {
   const body = ": keep-alive waiting=12 estimate_ms=34000\n\n";
   await page.route("**/v1/chat/completions", (route) => route.fulfill({ status: 200, headers: { "Content-Type": "text/event-stream", "Seawall-Stream": "s" }, body }));
   await page.route("**/v1/streams/s", () => undefined);
