@@ -36,7 +36,11 @@ export async function importFiles(transfer: Transfer, files: readonly File[]): P
       toast({ text: t("side.imported", { count: conversations }) });
     } catch (error) {
       if (!(error instanceof TransferError)) throw error;
-      toast({ text: t("side.importFailed", { name: file.name, why: error.message }) });
+      toast({ text: t("side.importFailed", { name: file.name, why: whyOf(error) }) });
     }
   }
+}
+
+function whyOf(error: TransferError): string {
+  return error.code === "malformed" ? t("import.malformed", { detail: error.message }) : t(`import.${error.code}`);
 }

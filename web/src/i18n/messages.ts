@@ -50,6 +50,13 @@ export const messages = {
   "side.exportAll": { en: "Export all conversations", zh: "导出全部对话" },
   "side.import": { en: "Import conversations…", zh: "导入对话…" },
   "side.imported": { en: { one: "{count} conversation imported.", other: "{count} conversations imported." }, zh: "已导入 {count} 个对话。" },
+  "import.unreadable": { en: "it cannot be read.", zh: "无法读取文件。" },
+  "import.too_large": { en: "it is too large.", zh: "文件过大。" },
+  "import.not_json": { en: "it is not JSON.", zh: "文件不是 JSON。" },
+  "import.not_export": { en: "it is not an export of conversations.", zh: "文件不是导出的对话。" },
+  "import.newer": { en: "it was written by a newer version of this page. Load the page again.", zh: "文件来自此页面的较新版本，请重新加载页面。" },
+  "import.no_messages": { en: "it has no message. Each begins with a line “## User” or “## Assistant”.", zh: "文件中没有消息。每条消息应以“## User”或“## Assistant”一行开头。" },
+  "import.malformed": { en: "it is damaged. {detail}", zh: "文件已损坏。{detail}" },
   "side.importFailed": { en: "“{name}” could not be imported: {why}", zh: "无法导入“{name}”：{why}" },
   "side.more": { en: "Settings and more", zh: "设置与更多" },
 

@@ -31,8 +31,8 @@ type Json = Record<string, unknown>;
 
 export function checkFile(root: unknown): FileConversation[] {
   const file = object(root, "The file");
-  if (file.format !== FORMAT) throw new TransferError("This file is not an export of conversations.");
-  if (typeof file.version !== "number" || file.version > VERSION) throw new TransferError("This file was written by a newer version of this page.");
+  if (file.format !== FORMAT) throw new TransferError("not_export", "This file is not an export of conversations.");
+  if (typeof file.version !== "number" || file.version > VERSION) throw new TransferError("newer", "This file was written by a newer version of this page.");
   return list(file.conversations, CONVERSATIONS_MAX, "The file").map((conversation, at) => checkConversation(conversation, `Conversation ${at + 1}`));
 }
 
@@ -41,7 +41,7 @@ function checkConversation(value: unknown, where: string): FileConversation {
   const seen = new Set<string>();
   const messages = list(from.messages, MESSAGES_MAX, where).map((message, at) => checkMessage(message, seen, `Message ${at + 1} of ${where.toLowerCase()}`));
   const leaf = from.leaf === null || from.leaf === undefined ? null : text(from.leaf, NAME_CHARS_MAX, where, "leaf");
-  if (leaf !== null && !seen.has(leaf)) throw new TransferError(`${where} shows a message that it does not have.`);
+  if (leaf !== null && !seen.has(leaf)) throw new TransferError("malformed", `${where} shows a message that it does not have.`);
   return {
     title: text(from.title, NAME_CHARS_MAX, where, "title"),
     createdMs: time(from.createdMs, where, "createdMs"),
@@ -57,11 +57,11 @@ function checkConversation(value: unknown, where: string): FileConversation {
 function checkMessage(value: unknown, seen: Set<string>, where: string): FileMessage {
   const from = object(value, where);
   const id = text(from.id, NAME_CHARS_MAX, where, "id");
-  if (seen.has(id)) throw new TransferError(`${where} has the id of another message.`);
+  if (seen.has(id)) throw new TransferError("malformed", `${where} has the id of another message.`);
   const parentId = from.parentId === null ? null : text(from.parentId, NAME_CHARS_MAX, where, "parentId");
-  if (parentId !== null && !seen.has(parentId)) throw new TransferError(`${where} answers a message that does not come before it.`);
+  if (parentId !== null && !seen.has(parentId)) throw new TransferError("malformed", `${where} answers a message that does not come before it.`);
   seen.add(id);
-  if (from.role !== "user" && from.role !== "assistant") throw new TransferError(`${where} has no role "user" or "assistant".`);
+  if (from.role !== "user" && from.role !== "assistant") throw new TransferError("malformed", `${where} has no role "user" or "assistant".`);
   const message: FileMessage = {
     id,
     parentId,
@@ -104,7 +104,7 @@ const FINISHES = ["stop", "length", "cut", "other", "stopped", "broken"] as cons
 
 function checkFinish(value: unknown, where: string): (typeof FINISHES)[number] {
   const finish = FINISHES.find((known) => known === value);
-  if (!finish) throw new TransferError(`${where} has an unknown member "finish".`);
+  if (!finish) throw new TransferError("malformed", `${where} has an unknown member "finish".`);
   return finish;
 }
 
@@ -114,7 +114,7 @@ function checkSampling(value: unknown, where: string): Sampling {
   for (const name of ["temperature", "top_p", "max_tokens", "seed"] as const) {
     const number = from[name];
     if (number === undefined) continue;
-    if (typeof number !== "number" || !Number.isFinite(number)) throw new TransferError(`${where} has a member "${name}" that is no number.`);
+    if (typeof number !== "number" || !Number.isFinite(number)) throw new TransferError("malformed", `${where} has a member "${name}" that is no number.`);
     sampling[name] = number;
   }
   return sampling;
@@ -123,23 +123,23 @@ function checkSampling(value: unknown, where: string): Sampling {
 /* ---- members ---- */
 
 function object(value: unknown, where: string): Json {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) throw new TransferError(`${where} has not the expected form.`);
+  if (typeof value !== "object" || value === null || Array.isArray(value)) throw new TransferError("malformed", `${where} has not the expected form.`);
   return value as Json;
 }
 
 function list(value: unknown, max: number, where: string): unknown[] {
-  if (!Array.isArray(value)) throw new TransferError(`${where} lacks a list.`);
-  if (value.length > max) throw new TransferError(`${where} has more than ${max} entries in a list.`);
+  if (!Array.isArray(value)) throw new TransferError("malformed", `${where} lacks a list.`);
+  if (value.length > max) throw new TransferError("malformed", `${where} has more than ${max} entries in a list.`);
   return value as unknown[];
 }
 
 function text(value: unknown, max: number, where: string, name: string): string {
-  if (typeof value !== "string") throw new TransferError(`${where} has a member "${name}" that is no text.`);
-  if (value.length > max) throw new TransferError(`${where} has a member "${name}" of more than ${max} characters.`);
+  if (typeof value !== "string") throw new TransferError("malformed", `${where} has a member "${name}" that is no text.`);
+  if (value.length > max) throw new TransferError("malformed", `${where} has a member "${name}" of more than ${max} characters.`);
   return value;
 }
 
 function time(value: unknown, where: string, name: string): number {
-  if (typeof value !== "number" || !Number.isFinite(value) || value < 0) throw new TransferError(`${where} has a member "${name}" that is no number of 0 and more.`);
+  if (typeof value !== "number" || !Number.isFinite(value) || value < 0) throw new TransferError("malformed", `${where} has a member "${name}" that is no number of 0 and more.`);
   return value;
 }

@@ -57,10 +57,10 @@ export function readMarkdown(text: string): { title: string; systemPrompt: strin
     take(at);
     heading = found[1] ?? "";
     from = at + 1;
-    if (sections.length >= SECTIONS_MAX) throw new TransferError(`The file has more than ${SECTIONS_MAX} messages.`);
+    if (sections.length >= SECTIONS_MAX) throw new TransferError("malformed", `The file has more than ${SECTIONS_MAX} messages.`);
   });
   take(lines.length);
-  if (sections.length === 0) throw new TransferError('The file has no message: each begins with a line "## User" or "## Assistant".');
+  if (sections.length === 0) throw new TransferError("no_messages", 'The file has no message: each begins with a line "## User" or "## Assistant".');
   return { title, systemPrompt, sections };
 }
 

@@ -25,7 +25,7 @@ export function createTransfer(store: ConversationStore, now: () => number = Dat
     },
     async toMarkdown(id) {
       const opened = await store.open(id);
-      if (!opened) throw new TransferError("This conversation does not exist any more.");
+      if (!opened) throw new TransferError("unreadable", "This conversation does not exist any more.");
       const path = pathTo(treeOf(opened.messages), opened.conversation.leaf).map((branch) => branch.message);
       return new Blob([writeMarkdown(opened.conversation, path)], { type: "text/markdown" });
     },
@@ -48,11 +48,11 @@ export function createTransfer(store: ConversationStore, now: () => number = Dat
 }
 
 async function textOf(file: Blob): Promise<string> {
-  if (file.size > FILE_BYTES_MAX) throw new TransferError(`The file is larger than ${FILE_BYTES_MAX / 1024 / 1024} MiB.`);
+  if (file.size > FILE_BYTES_MAX) throw new TransferError("too_large", `The file is larger than ${FILE_BYTES_MAX / 1024 / 1024} MiB.`);
   try {
     return await file.text();
   } catch {
-    throw new TransferError("The file cannot be read.");
+    throw new TransferError("unreadable", "The file cannot be read.");
   }
 }
 
@@ -60,7 +60,7 @@ function parse(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    throw new TransferError("The file is not JSON.");
+    throw new TransferError("not_json", "The file is not JSON.");
   }
 }
 

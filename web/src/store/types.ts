@@ -71,9 +71,19 @@ export interface ConversationStore {
 export interface Transfer {
   toJson(ids: string[]): Promise<Blob>;
   toMarkdown(id: string): Promise<Blob>;
-  /* Throws TransferError with a sentence for a person. */
+  /* Throws TransferError. */
   fromJson(file: Blob): Promise<{ conversations: number; messages: number }>;
   fromMarkdown(file: Blob): Promise<{ conversations: number; messages: number }>;
 }
 
-export class TransferError extends Error {}
+export type TransferTrouble = "unreadable" | "too_large" | "not_json" | "not_export" | "newer" | "no_messages" | "malformed";
+
+/* `message` is English and says where; the page has a sentence of its own for each code. */
+export class TransferError extends Error {
+  constructor(
+    readonly code: TransferTrouble,
+    message: string,
+  ) {
+    super(message);
+  }
+}

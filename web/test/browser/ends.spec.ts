@@ -60,3 +60,9 @@ test("text files go with a question; others are refused by name", async ({ page,
   expect(sent).toContain("Which harbour?");
   expect(sent).toContain("Brest,6.1");
 });
+
+test("a file that cannot be imported is refused in the page's language @looks", async ({ page }) => {
+  const picker = page.locator("input[type='file'][accept*='json']");
+  await picker.setInputFiles({ name: "notes.json", mimeType: "application/json", buffer: Buffer.from("{") });
+  await expect(page.getByText(/it is not JSON|文件不是 JSON/)).toBeVisible();
+});
