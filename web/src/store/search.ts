@@ -1,7 +1,7 @@
 /*
  * Search through all conversations, newest first: linear, a conversation at a time, with a pause for the page after each PAUSE_MS of work.
  *
- * All words must occur in a conversation (in its title, or anywhere in its messages); case and compatibility forms do not matter.
+ * All words must occur in a conversation (in its title, or anywhere in its messages, with what was thought and the names of attached files); case and compatibility forms do not matter.
  */
 import type { Conversation, Message, SearchHit } from "./types";
 
@@ -50,7 +50,7 @@ export async function searchAll(
 function find(messages: readonly Message[], words: readonly string[]): string | null {
   const left = new Set(words);
   let excerpt: string | null = null;
-  for (const { text } of messages) {
+  for (const text of messages.flatMap(textsOf)) {
     const folded = fold(text);
     for (const word of left) {
       const at = folded.indexOf(word);
@@ -62,6 +62,11 @@ function find(messages: readonly Message[], words: readonly string[]): string | 
     if (left.size === 0) return excerpt;
   }
   return null;
+}
+
+function textsOf(message: Message): string[] {
+  const names = (message.attachments ?? []).map(({ name }) => name);
+  return [message.text, ...names, ...(message.reasoning === undefined ? [] : [message.reasoning])];
 }
 
 function around(text: string, at: number): string {

@@ -106,6 +106,14 @@ describe("conversations", () => {
     expect(await heard).toBe("a");
   });
 
+  it("finds what was thought, and files by their names", async () => {
+    const store = fresh();
+    void store.saveConversation(conversation("a", { title: "Tides" }));
+    void store.saveMessage({ ...message("m1", "a", null, "Look at this"), attachments: [{ name: "harbours.csv", bytes: 3, text: "a,b" }] });
+    await store.saveMessage({ ...message("m2", "a", "m1", "It is high."), reasoning: "The moon pulls." });
+    expect((await store.search("moon harbours", 10)).map((hit) => hit.excerpt)).toEqual(["harbours.csv"]);
+  });
+
   it("finds words in titles and messages, newest first", async () => {
     const store = fresh();
     void store.saveConversation(conversation("a", { title: "Cooking rice", updatedMs: 1 }));
