@@ -1,6 +1,6 @@
 /* Model output that wants to harm, and browsers that keep nothing. The watch of fixtures.ts fails a test for any call elsewhere and any breach of the policy. */
 import { expect, test } from "./fixtures";
-import { answered, answers, ask } from "./person";
+import { answered, answers, ask, entries } from "./person";
 
 const HOSTILE = [
   "<script>window.harmed = 1</script> <img src=x onerror='window.harmed = 1'> <iframe src='https://elsewhere.example/'></iframe>",
@@ -47,6 +47,39 @@ test("without storage the page says so and works", async ({ context, door, watch
   await ask(page, "Go");
   await expect(answers(page)).toContainText("Hello");
   await expect(page.locator(".notice-warn")).toContainText("browser");
+});
+
+test("with the disk full the page says so and goes on", async ({ context, door, watch }) => {
+  const page = await context.newPage();
+  await watch.follow(page, () => door.url);
+  await page.addInitScript(() => {
+    IDBObjectStore.prototype.put = () => {
+      throw new DOMException("no room", "QuotaExceededError");
+    };
+  });
+  await door.script({ text: "Hello" });
+  await page.goto(await door.link());
+  await ask(page, "Go");
+  await expect(answers(page)).toContainText("Hello");
+  await expect(page.locator(".notice-warn")).toContainText("full");
+});
+
+test("a turn whose first token is to come is told in words", async ({ page, door }) => {
+  await door.script({ hold: "reading" }, { text: "Read." });
+  await ask(page, "Go");
+  await expect(page.locator(".wait")).toContainText("It is your turn. The model is reading…");
+  await door.release("reading");
+  await expect(answers(page)).toContainText("Read.");
+});
+
+test("another tab shows what was asked in this one", async ({ page, context, door, watch }) => {
+  const other = await context.newPage();
+  await watch.follow(other, () => door.url);
+  await other.goto(await door.link());
+  await expect(entries(other)).toHaveCount(0);
+  await ask(page, "Which tab?");
+  await answered(page);
+  await expect(entries(other)).toHaveCount(1);
 });
 
 test("one that waits is told its place and how long, and then goes on by itself", async ({ openDoor, context, watch }) => {
