@@ -2,7 +2,8 @@
 import { expect, test } from "./fixtures";
 import { answered, answers, ask, composer } from "./person";
 
-test("a refusal whose time runs out is asked again by itself", async ({ page, watch }) => {
+test("a refusal whose time runs out is asked again by itself", async ({ page, door, watch }) => {
+  await door.script({ text: "Hello" });
   watch.allow(/Failed to load resource/);
   const refused = { error: { message: "not yet", type: "rate_limit_error", param: null, code: "come_back_later" } };
   const tickets: (string | undefined)[] = [];
@@ -48,6 +49,7 @@ test("a key that is disabled in mid-answer: the answer ends, and the next questi
 });
 
 test("text files go with a question; others are refused by name", async ({ page, door }) => {
+  await door.script({ text: "Brest." });
   const files = page.locator('.composer-row input[type="file"]');
   await files.setInputFiles({ name: "photo.bin", mimeType: "application/octet-stream", buffer: Buffer.from([0, 1, 2, 0xff, 0xfe, 0, 0]) });
   await expect(page.getByText("“photo.bin” is not a text file, so it cannot be attached.")).toBeVisible();

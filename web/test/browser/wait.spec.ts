@@ -1,6 +1,6 @@
 /* Waiting, refusals and lost connections, in words. */
 import { expect, test } from "./fixtures";
-import { answered, answers, ask } from "./person";
+import { answered, answers, ask, entries, showList } from "./person";
 
 test("a refusal says what happened, which request it was, and can be tried again", async ({ page, door, watch }) => {
   watch.allow(/Failed to load resource/);
@@ -15,7 +15,8 @@ test("a refusal says what happened, which request it was, and can be tried again
   await expect(answers(page)).toHaveCount(1);
 });
 
-test("a refusal with a time counts down; giving up stops it", async ({ page, watch }) => {
+test("a refusal with a time counts down, and can be tried at once", async ({ page, door, watch }) => {
+  await door.script({ text: "Hello" });
   watch.allow(/Failed to load resource/);
   const refused = { error: { message: "not yet", type: "rate_limit_error", param: null, code: "come_back_later" } };
   await page.route("**/v1/chat/completions", (route) => route.fulfill({ status: 429, headers: { "Retry-After": "30" }, json: refused }));
@@ -45,6 +46,28 @@ test("a reload in mid-answer loses no word and shows none twice", async ({ page,
   await answered(page);
   await expect(answers(page).locator(".md")).toHaveText("One, two, three.");
   expect((await door.calls()).length).toBe(1);
+});
+
+test("a reload comes back for the answers of other conversations too", async ({ page, door }) => {
+  await door.script({ text: "One, " }, { hold: "reloaded" }, { text: "two." });
+  await ask(page, "First");
+  await expect(answers(page)).toContainText("One,");
+  await showList(page);
+  await page.getByRole("button", { name: "New chat" }).first().click();
+  await ask(page, "Second");
+  await expect(answers(page)).toContainText("One,");
+  await page.reload();
+  await showList(page);
+  await expect(entries(page)).toHaveCount(2);
+  await expect.poll(async () => (await door.calls()).every((call) => !call.hungUp)).toBe(true);
+  await door.release("reloaded");
+  for (const at of [0, 1]) {
+    await showList(page);
+    await entries(page).nth(at).getByRole("link").or(entries(page).nth(at).getByRole("button").first()).first().click();
+    await answered(page);
+    await expect(answers(page).locator(".md")).toHaveText("One, two.");
+  }
+  expect((await door.calls()).length).toBe(2);
 });
 
 test("a gateway that dies in mid-answer: what came stays, and can be continued", async ({ openDoor, context }) => {
