@@ -183,6 +183,15 @@ void caller_answer_json(struct caller *caller, unsigned status, struct span json
     answer(caller, status, SPAN("application/json"), SPAN_NULL, json);
 }
 
+void caller_answer_built(struct caller *caller, struct buf *json)
+{
+    if (buf_status(json) < 0)
+        caller_answer_error(caller, 503, "out of memory for the answer");
+    else
+        caller_answer_json(caller, 200, buf_span(json));
+    buf_release(json);
+}
+
 static void answer_message(struct caller *caller, unsigned status, struct span allow,
                            struct span message)
 {

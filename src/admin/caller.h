@@ -42,6 +42,8 @@ struct http_request *caller_request(struct caller *caller);
 /* Ends a request that is BUSY, also one whose caller has gone. `caller` may be gone afterwards. */
 void caller_answer(struct caller *caller, unsigned status, struct span type, struct span body);
 void caller_answer_json(struct caller *caller, unsigned status, struct span json);
+/* 200 with what was built, or 503 where there was no memory for it; releases the buffer. */
+void caller_answer_built(struct caller *caller, struct buf *json);
 void caller_answer_error(struct caller *caller, unsigned status, const char *format, ...)
     printf_like(3, 4);
 /* 405; `allow` is the list of methods. */

@@ -30,15 +30,6 @@ static uint64_t keys_of(const struct keyring *ring, uint64_t account_id)
     return count;
 }
 
-static void answer(const struct ask *ask, struct buf *buf)
-{
-    if (buf_status(buf) < 0)
-        caller_answer_error(ask->caller, 503, "out of memory for the answer");
-    else
-        caller_answer_json(ask->caller, 200, buf_span(buf));
-    buf_release(buf);
-}
-
 void route_accounts_list(const struct ask *ask)
 {
     const struct accounts *accounts = keyring_accounts(ask->admin->ring);
@@ -59,7 +50,7 @@ void route_accounts_list(const struct ask *ask)
     }
     json_out_close(&out, ']');
     json_out_close(&out, '}');
-    answer(ask, &buf);
+    caller_answer_built(ask->caller, &buf);
 }
 
 void route_accounts_show(const struct ask *ask)
@@ -77,7 +68,7 @@ void route_accounts_show(const struct ask *ask)
     json_out_open(&out, '{');
     write_account(&out, ask->admin, account, keys_of(ask->admin->ring, account->id));
     json_out_close(&out, '}');
-    answer(ask, &buf);
+    caller_answer_built(ask->caller, &buf);
 }
 
 void route_accounts_limits(const struct ask *ask)

@@ -69,11 +69,7 @@ void route_keys_list(const struct ask *ask)
     buf_init(&buf, LIST_BYTES_MAX);
     struct json_out out = json_out_start(&buf);
     write_list(&out, ask->admin, offset, MIN(limit, PAGE_KEYS));
-    if (buf_status(&buf) < 0)
-        caller_answer_error(ask->caller, 503, "out of memory for the answer");
-    else
-        caller_answer_json(ask->caller, 200, buf_span(&buf));
-    buf_release(&buf);
+    caller_answer_built(ask->caller, &buf);
 }
 
 /* The key that the path names; answers 404 when there is none. */
@@ -113,11 +109,7 @@ void route_keys_show(const struct ask *ask)
     key_write_members(&out, key, loop_wall_ms(ask->admin->loop));
     write_use(&out, ask->admin, key);
     json_out_close(&out, '}');
-    if (buf_status(&buf) < 0)
-        caller_answer_error(ask->caller, 503, "out of memory for the answer");
-    else
-        caller_answer_json(ask->caller, 200, buf_span(&buf));
-    buf_release(&buf);
+    caller_answer_built(ask->caller, &buf);
 }
 
 static void change_one(const struct ask *ask, enum keys_change_kind kind)

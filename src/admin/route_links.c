@@ -43,11 +43,7 @@ static void answer_link(const struct ask *ask, uint64_t id, struct span name, co
     json_out_key(&out, SPAN("expires_in_s"));
     json_out_u64(&out, LINK_LIFE_MS / 1000);
     json_out_close(&out, '}');
-    if (buf_status(&buf) < 0)
-        caller_answer_error(ask->caller, 503, "out of memory for the answer");
-    else
-        caller_answer_json(ask->caller, 200, buf_span(&buf));
-    buf_release(&buf);
+    caller_answer_built(ask->caller, &buf);
 }
 
 static void make_link(const struct ask *ask, struct span text)

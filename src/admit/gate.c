@@ -126,10 +126,10 @@ static void refuse(struct gate *gate, struct turn *turn, enum gate_refusal why)
     tell(gate, turn);
 }
 
-/* The newest call of the lowest class whose client has gone and that may be cut, or NULL. */
-static struct turn *newest_left(struct gate *gate)
+/* The newest call of the lowest class, up to `highest`, whose client has gone and that may be cut, or NULL. */
+static struct turn *newest_left(struct gate *gate, enum fair_class highest)
 {
-    for (int class = FAIR_CLASSES - 1; gate->left > 0 && class >= 0; class--) {
+    for (int class = FAIR_CLASSES - 1; gate->left > 0 && class >= (int)highest; class--) {
         uint32_t looks = 0;
         for (struct list *at = gate->running[class].prev; at != &gate->running[class] && looks < GATE_LOOKS; at = at->prev, looks++) {
             struct turn *turn = list_entry(at, struct turn, link);
@@ -143,7 +143,7 @@ static struct turn *newest_left(struct gate *gate)
 /* One that nobody reads; else the newest running call of the lowest class that may be cut, or NULL. */
 static struct turn *newest_low(struct gate *gate)
 {
-    struct turn *left = newest_left(gate);
+    struct turn *left = newest_left(gate, FAIR_IN_PROFILE);
     if (left)
         return left;
     for (int class = FAIR_UNKNOWN; class > FAIR_IN_PROFILE; class--) {
@@ -156,16 +156,22 @@ static struct turn *newest_low(struct gate *gate)
     return NULL;
 }
 
-static void cut(struct gate *gate, struct turn *turn, uint64_t now_ms)
+static void cut(struct gate *gate, struct turn *turn)
 {
     turn->state = TURN_CUT;
     gate->cutting++;
     gate->cuts++;
     gate->stretched_cuts += turn->place.class == FAIR_IN_PROFILE;
     fair_queue_give_way(&turn->entry);
+    tell(gate, turn);
+}
+
+/* … and the place that others give up is kept. */
+static void cut_for_in_profile(struct gate *gate, struct turn *turn, uint64_t now_ms)
+{
+    cut(gate, turn);
     if (turn->place.class != FAIR_IN_PROFILE)
         gate_hold(gate, now_ms);
-    tell(gate, turn);
 }
 
 /* Of the same class. An ordinary one has it at once, wherever it stands in the queue; the next of the others when none is being cut, since how far the one behind it is
@@ -190,8 +196,22 @@ static void cut_for_waiting(struct gate *gate, uint64_t now_ms)
             victim = more_stretched(gate, gate->cutting + freed);
         if (!victim)
             return;
-        cut(gate, victim, now_ms);
+        cut_for_in_profile(gate, victim, now_ms);
     }
+}
+
+/* Nobody waits for long beside a call that nobody reads: one of lower classes for each request of theirs that waits. */
+static void cut_left_for_waiting(struct gate *gate, uint64_t now_ms)
+{
+    uint32_t late = 0;
+    for (int class = FAIR_PAID; gate->left > 0 && class < FAIR_CLASSES; class++) {
+        struct list *first = list_first(&gate->waiting[class]);
+        if (first && now_ms >= list_entry(first, struct turn, link)->asked_ms + GATE_LEFT_WAIT_MS)
+            late += fair_queue_waiting(gate->queue, (enum fair_class)class);
+    }
+    struct turn *victim;
+    while (gate->cutting < late && (victim = newest_left(gate, FAIR_PAID)))
+        cut(gate, victim);
 }
 
 /* ---- foresight --------------------------------------------------------------------------------------- */
@@ -499,7 +519,7 @@ static void begin_siege(struct gate *gate, uint64_t now_ms)
     struct gate_totals totals = gate_totals(gate);
     struct turn *victim;
     for (uint32_t i = totals.strict + gate->cutting; i < totals.busy && (victim = newest_low(gate)); i++)
-        cut(gate, victim, now_ms);
+        cut_for_in_profile(gate, victim, now_ms);
 }
 
 static void judge_siege(struct gate *gate, double seconds_passed, uint64_t now_ms)
@@ -531,6 +551,7 @@ void gate_tick(struct gate *gate, uint64_t now_ms)
         (void)limiter_tick(&backend->limiter, backend->under_way_most, now_ms);
         backend->under_way_most = backend->under_way;
     }
+    cut_left_for_waiting(gate, now_ms);
     send_away_late(gate, now_ms);
     send_away_if_nobody_serves(gate, now_ms);
     pump(gate, now_ms);

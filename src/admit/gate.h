@@ -29,7 +29,8 @@
  *   order      in-profile requests before all others; then the fair queue's (fair_queue.h)
  *   cut        an in-profile request that finds no room cuts the newest call of the lowest class; one cut for each that waits. Calls at an engine that does not
  *              stop are not cut: it would free nothing
- *   left       of calls that may be cut those whose clients have gone (gate_note_left) go first, whatever their class: nobody reads them now
+ *   left       of calls that may be cut those whose clients have gone (gate_note_left) go first, whatever their class: nobody reads them now. Those of lower classes are cut for lower
+ *              classes too, once one of these has waited for GATE_LEFT_WAIT_MS
  *   stretched  an in-profile request is *stretched* when its identity has as many calls here, waiting ones too, as are its ordinary ones (`ordinary_calls`). In a siege it has none of the
  *              reserve. When no lower class has anything left to cut, in-profile requests cut in-profile calls: the newest of the identity with the most under way for its ordinary ones,
  *              as long as that is more than these and more than the caller's own would be with one more. So nobody is cut below what is ordinary for it, and a burst costs its owner
@@ -62,6 +63,7 @@
 #define GATE_HOLD_MS 2000
 #define GATE_NOBODY_MS 2000
 #define GATE_LEAN 0.25
+#define GATE_LEFT_WAIT_MS 1000
 #define GATE_READ_SHARE 0.5
 #define GATE_READ_AHEAD_MS 250
 #define GATE_READ_MS_MAX 2000.0 /* however long one prompt is: others of its class go on */

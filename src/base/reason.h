@@ -60,8 +60,6 @@ C_LINKAGE_BEGIN
            "this model cannot do what the request asks")                                           \
     REASON(HEAD_TOO_LARGE, 431, "invalid_request_error", "headers_too_large",                      \
            "the request's header is too large")                                                    \
-    REASON(LINK_ATTEMPTS, 429, "rate_limit_error", "link_attempts",                                \
-           "too many wrong sign-in links came from here: try again later")                         \
     REASON(TOO_MANY_WAITING, 429, "rate_limit_error", "rate_limit_exceeded",                       \
            "too many of your requests are waiting already")                                        \
     REASON(TOO_EARLY, 429, "rate_limit_error", "come_back_later",                                  \

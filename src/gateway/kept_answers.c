@@ -25,7 +25,7 @@ struct kept_answer {
     struct kept_side writer;
     struct kept_reader *reader; /* NULL: nobody has returned, or not any more */
     bool first_client;          /* the one that asked is there */
-    bool waited_for;            /* the engine waits for the reader */
+    bool waited_for;            /* the engine was told to wait for the reader, and not yet that it has caught up */
     uint64_t since_ms;          /* without a client, or over */
     struct buf bytes;
     struct buf ends; /* of events `first` … `last`: positions, as uint64_t */
@@ -417,7 +417,7 @@ enum kept_state kept_write(struct kept_answer *answer, struct span text, bool la
     }
     if (state == KEPT_GOES_ON && answer->reader) {
         *ret_bells = tell(kept, &answer->reader->side, KEPT_TO_READ);
-        answer->waited_for = behind(answer) > answer->limits.ahead_bytes_max;
+        answer->waited_for |= behind(answer) > answer->limits.ahead_bytes_max;
         state = answer->waited_for ? KEPT_AHEAD : KEPT_GOES_ON;
     }
     unlock(kept);

@@ -305,17 +305,6 @@ static struct span link_token(struct span authorization)
     return span_trim(authorization);
 }
 
-static enum step_result refuse_link(struct request *request, enum link_verdict verdict)
-{
-    if (verdict == LINK_TOO_OFTEN)
-        request->refusal.retry_after_s = 1;
-    return request_refuse(request,
-                          verdict == LINK_TOO_OFTEN ? REASON_LINK_ATTEMPTS
-                          : verdict == LINK_USED    ? REASON_LINK_USED
-                                                    : REASON_LINK_UNKNOWN,
-                          NULL);
-}
-
 /* A link that signs in becomes its key. No copy of it stays here but what the wire has not taken yet. */
 static enum step_result reply_link(struct request *request)
 {
@@ -326,11 +315,9 @@ static enum step_result reply_link(struct request *request)
     if (request->method != HTTP_POST)
         return request_refuse(request, REASON_BAD_METHOD, NULL);
     enum link_verdict verdict =
-        links_open(worker->links, link_token(authorization),
-                   identity_network(worker->address_key, client_peer(request->client)),
-                   loop_now_ms(worker->loop), &key);
+        links_open(worker->links, link_token(authorization), loop_now_ms(worker->loop), &key);
     if (verdict != LINK_GOOD)
-        return refuse_link(request, verdict);
+        return request_refuse(request, verdict == LINK_USED ? REASON_LINK_USED : REASON_LINK_UNKNOWN, NULL);
 
     buf_clear(&worker->out);
     struct json_out out = json_out_start(&worker->out);

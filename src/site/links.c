@@ -16,16 +16,9 @@ struct link {
     struct link_key key;
 };
 
-/* How often an asker may still be wrong, as it was at a time. */
-struct place {
-    uint32_t misses_left;
-    uint64_t at_ms;
-};
-
 struct links {
     pthread_mutex_t lock;
     struct link links[LINKS_MAX];
-    struct place places[LINK_PLACES];
 };
 
 struct links *links_new(void)
@@ -34,8 +27,6 @@ struct links *links_new(void)
     if (!links)
         return NULL;
     check(pthread_mutex_init(&links->lock, NULL) == 0);
-    for (size_t i = 0; i < LINK_PLACES; i++)
-        links->places[i].misses_left = LINK_MISSES_MAX;
     return links;
 }
 
@@ -99,18 +90,6 @@ int links_add(struct links *links, struct span text, struct span name, uint64_t 
     return 0;
 }
 
-/* May this asker try? One more miss each second. */
-static struct place *may_miss(struct links *links, uint64_t asker, uint64_t now_ms)
-{
-    struct place *place = &links->places[asker % LINK_PLACES];
-    uint64_t earned = now_ms > place->at_ms ? (now_ms - place->at_ms) / 1000 : 0;
-    if (earned > 0) {
-        place->misses_left = (uint32_t)MIN(place->misses_left + earned, (uint64_t)LINK_MISSES_MAX);
-        place->at_ms = now_ms;
-    }
-    return place->misses_left > 0 ? place : NULL;
-}
-
 static struct link *find(struct links *links, const unsigned char digest[SHA256_BYTES])
 {
     struct link *found = NULL;
@@ -124,8 +103,8 @@ static struct link *find(struct links *links, const unsigned char digest[SHA256_
     return found;
 }
 
-enum link_verdict links_open(struct links *links, struct span token, uint64_t asker,
-                             uint64_t now_ms, struct link_key *ret_key)
+enum link_verdict links_open(struct links *links, struct span token, uint64_t now_ms,
+                             struct link_key *ret_key)
 {
     unsigned char digest[SHA256_BYTES];
     enum link_verdict verdict = LINK_GOOD;
@@ -133,16 +112,12 @@ enum link_verdict links_open(struct links *links, struct span token, uint64_t as
 
     pthread_mutex_lock(&links->lock);
     expire(links, now_ms);
-    struct place *place = may_miss(links, asker, now_ms);
-    struct link *link = place ? find(links, digest) : NULL;
-    if (!place) {
-        verdict = LINK_TOO_OFTEN;
-    } else if (!link || !link->open) {
-        place->misses_left--;
-        verdict = link ? LINK_USED : LINK_UNKNOWN;
-    } else {
+    struct link *link = find(links, digest);
+    if (link && link->open) {
         *ret_key = link->key;
         spend(link);
+    } else {
+        verdict = link ? LINK_USED : LINK_UNKNOWN;
     }
     pthread_mutex_unlock(&links->lock);
     return verdict;

@@ -9,8 +9,8 @@
  * At most LINKS_MAX are remembered; spent ones give way first, then the oldest. Of a token only the SHA-256 is kept. A key's text is wiped the moment its link
  * is no longer OPEN (links_expire() sees to those that nobody asks about). All tokens are compared, each in constant time, so that an answer's time tells nothing.
  *
- * Guessing is hopeless by the token's length; so that it is cheap as well, each of LINK_PLACES places of askers (an asker's number, modulo) may be wrong
- * LINK_MISSES_MAX times and once more each second. Any thread: one lock, held for a microsecond or two.
+ * Guessing is hopeless by the token's length and costs a hash and LINKS_MAX comparisons, so nobody is held off for it: a good link works however many wrong ones come
+ * with it. Any thread: one lock, held for a microsecond or two.
  */
 #pragma once
 
@@ -21,8 +21,6 @@
 #define LINK_TOKEN_BYTES 22 /* base62 */
 #define LINK_KEY_BYTES_MAX 512
 #define LINK_NAME_BYTES_MAX 100
-#define LINK_PLACES 64
-#define LINK_MISSES_MAX 8
 
 struct links;
 
@@ -34,8 +32,7 @@ struct link_key {
 enum link_verdict {
     LINK_GOOD,
     LINK_UNKNOWN, /* no such link */
-    LINK_USED,    /* it was opened before, or is too old */
-    LINK_TOO_OFTEN
+    LINK_USED     /* it was opened before, or is too old */
 };
 
 struct links *links_new(void) must_check;
@@ -46,9 +43,9 @@ void links_free(struct links *links);
 int links_add(struct links *links, struct span text, struct span name, uint64_t now_ms,
               char ret_token[LINK_TOKEN_BYTES + 1]) must_check;
 
-/* LINK_GOOD, *ret_key (the caller wipes it), and the link is spent; else *ret_key is untouched. `asker` is any number that tells askers apart. */
-enum link_verdict links_open(struct links *links, struct span token, uint64_t asker,
-                             uint64_t now_ms, struct link_key *ret_key);
+/* LINK_GOOD, *ret_key (the caller wipes it), and the link is spent; else *ret_key is untouched. */
+enum link_verdict links_open(struct links *links, struct span token, uint64_t now_ms,
+                             struct link_key *ret_key);
 
 /* Wipes the keys of links that are too old. */
 void links_expire(struct links *links, uint64_t now_ms);

@@ -58,7 +58,7 @@ static void test_a_key_becomes_a_link_that_gives_it_back(void **state)
     assert_true(span_starts(path, SPAN("/#link=")));
     struct span token = span_skip(path, 7);
     assert_int_equal(token.len, LINK_TOKEN_BYTES);
-    assert_int_equal(links_open(fixture.links, token, 1, clock_mono_us() / 1000, &got), LINK_GOOD);
+    assert_int_equal(links_open(fixture.links, token, clock_mono_us() / 1000, &got), LINK_GOOD);
     assert_string_equal(got.text, key);
     assert_string_equal(got.name, "ann");
     reply_release(&reply);

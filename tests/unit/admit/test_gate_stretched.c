@@ -79,6 +79,24 @@ static void calls_whose_clients_have_gone_are_cut_before_all_others(void **state
     assert_int_equal(news(), 3); /* nobody else was left: as always */
 }
 
+static void strangers_wait_for_nobody_who_has_gone(void **state)
+{
+    (void)state;
+    ask(0, FAIR_IN_PROFILE);
+    for (size_t i = 1; i < SLOTS; i++)
+        ask(i, FAIR_UNKNOWN);
+    gate_note_left(gate, &turns[0], true); /* of a higher class: it stays */
+    gate_note_left(gate, &turns[1], true);
+    assert_int_equal(ask(10, FAIR_UNKNOWN), TURN_WAITING);
+    gate_tick(gate, now += GATE_LEFT_WAIT_MS / 2);
+    assert_int_equal(view().cuts, 0);
+    gate_tick(gate, now += GATE_LEFT_WAIT_MS);
+    assert_int_equal(view().cuts, 1);
+    assert_int_equal(turns[1].state, TURN_CUT);
+    assert_int_equal(turns[0].state, TURN_RUNNING);
+    assert_int_equal(view().holds, 0); /* its place is for whoever waits */
+}
+
 static void who_was_returned_to_is_like_any_other(void **state)
 {
     (void)state;
@@ -158,6 +176,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(the_newest_of_whom_has_most_is_cut, begin, end),
         cmocka_unit_test_setup_teardown(nobody_is_cut_below_what_is_ordinary, begin, end),
         cmocka_unit_test_setup_teardown(calls_whose_clients_have_gone_are_cut_before_all_others, begin, end),
+        cmocka_unit_test_setup_teardown(strangers_wait_for_nobody_who_has_gone, begin, end),
         cmocka_unit_test_setup_teardown(who_was_returned_to_is_like_any_other, begin, end),
         cmocka_unit_test_setup_teardown(lower_classes_are_cut_first, begin, end),
         cmocka_unit_test_setup_teardown(a_stretched_one_cuts_whoever_is_further_beyond_than_it_would_be, begin, end),

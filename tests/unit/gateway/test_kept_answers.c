@@ -315,6 +315,36 @@ static void when_nobody_is_there_a_full_log_ends_the_answer(void **state)
     (void)kept_unfollow(&reader, now_ms);
 }
 
+/* What an engine's read brought is written piece by piece, also the pieces behind the one that was too much; meanwhile the reader reads. */
+static void an_engine_that_waits_is_told_when_its_reader_has_caught_up(void **state)
+{
+    (void)state;
+    static const struct kept_limits wide = {.grace_ms = GRACE_MS,
+                                            .answers_max = 4,
+                                            .caller_answers_max = 2,
+                                            .bytes_max = 4 << 20,
+                                            .answer_bytes_max = 1 << 20,
+                                            .ahead_bytes_max = 2 * KEPT_READ_BYTES};
+    char id[KEPT_ID_TEXT + 1];
+    struct kept_reader reader;
+    struct kept_news news;
+    struct kept_answer *answer = open_for(CALLER, 0, &wide, id);
+    assert_int_equal(follow(id, CALLER, 0, 1, &reader), KEPT_FOUND);
+    (void)kept_leave(answer, now_ms);
+    (void)kept_news(kept, 0, &news);
+    while (say(answer, "x", 4096) == KEPT_GOES_ON) {
+    }
+    assert_int_equal(read_more(&reader), KEPT_SOME); /* half, and a little more, is left */
+    assert_false(kept_news(kept, 0, &news));
+    assert_int_equal(say(answer, "x", 4096), KEPT_AHEAD);
+    assert_int_equal(read_more(&reader), KEPT_SOME);
+    assert_true(kept_news(kept, 0, &news));
+    assert_int_equal(news.what, KEPT_CAUGHT_UP);
+    assert_int_equal(say(answer, "x", 4096), KEPT_GOES_ON);
+    (void)kept_unfollow(&reader, now_ms);
+    (void)kept_end(answer, true, now_ms);
+}
+
 static void a_slow_reader_makes_the_engine_wait(void **state)
 {
     (void)state;
@@ -651,6 +681,7 @@ int main(void)
         TEST(while_the_client_is_there_the_oldest_go),
         TEST(an_event_that_is_too_large_to_keep_still_leaves),
         TEST(when_nobody_is_there_a_full_log_ends_the_answer),
+        TEST(an_engine_that_waits_is_told_when_its_reader_has_caught_up),
         TEST(a_slow_reader_makes_the_engine_wait),
         TEST(callers_and_all_have_so_many_and_what_ended_gives_way),
         TEST(all_together_keep_so_many_bytes),

@@ -259,7 +259,6 @@ export const messages = {
   "reason.events_not_kept": { en: "Too much of this answer was missed; the service does not keep that much.", zh: "错过的内容过多，服务没有全部保留。" },
   "reason.link_unknown": { en: "This link is not known. Ask for a new one, or paste your key.", zh: "此链接无效。请索取新链接或粘贴您的密钥。" },
   "reason.link_used": { en: "This link has been used, or it is too old. Ask for a new one, or paste your key.", zh: "此链接已被使用或已过期。请索取新链接或粘贴您的密钥。" },
-  "reason.link_attempts": { en: "Too many wrong links were tried from here. Wait a minute, or paste your key.", zh: "尝试的错误链接过多。请稍等，或粘贴您的密钥。" },
   "reason.unknown": { en: "The service did not take this request.", zh: "服务没有接受此请求。" },
 } as const satisfies Record<string, Row>;
 
