@@ -27,6 +27,8 @@ int fair_heap_reserve(struct fair_heap *heap, uint32_t seats)
 
 static bool before(const struct fair_slot *a, const struct fair_slot *b)
 {
+    if (a->late != b->late)
+        return a->late < b->late;
     double finish_a = a->counter + a->price, finish_b = b->counter + b->price;
     return finish_a < finish_b || (finish_a == finish_b && a->since < b->since);
 }
@@ -102,7 +104,7 @@ static void settle_at(struct fair_heap *heap, uint32_t at, struct fair_slot slot
 
 static struct fair_slot slot_of(struct fair_seat *seat)
 {
-    return (struct fair_slot){seat->counter, seat->price, seat->since, seat, seat->counter};
+    return (struct fair_slot){seat->counter, seat->price, seat->since, seat, seat->late, seat->counter};
 }
 
 void fair_heap_put(struct fair_heap *heap, struct fair_seat *seat)
@@ -121,7 +123,8 @@ static uint32_t place_of(const struct fair_heap *heap, const struct fair_seat *s
 void fair_heap_move(struct fair_heap *heap, struct fair_seat *seat)
 {
     uint32_t at = place_of(heap, seat);
-    if (heap->slots[at].counter != seat->counter || heap->slots[at].price != seat->price)
+    const struct fair_slot *slot = &heap->slots[at];
+    if (slot->counter != seat->counter || slot->price != seat->price || slot->late != seat->late)
         settle_at(heap, at, slot_of(seat));
 }
 

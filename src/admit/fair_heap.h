@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A min-heap of seats: who of one level waits, the lowest finish = counter + price first, and of equal ones who came first. A seat is a member of what waits and knows
+ * A min-heap of seats: who of one level waits, the lowest finish = counter + price first, and of equal ones who came first. What is `late` goes after what is less so, whatever its finish. A seat is a member of what waits and knows
  * its place, so it can be moved and taken out from the middle. Four children to a parent, keys beside the pointers: a step down looks at three cache lines.
  * Each slot also knows the lowest counter at and below it, so the lowest of all is known at once though the order is another.
  *
@@ -14,12 +14,14 @@ struct fair_seat {
     double counter, price;
     uint64_t since; /* of two with the same finish the lower goes first */
     uint32_t place; /* in the heap, from 1; 0: in none */
+    float late;     /* 0 and more */
 };
 
 struct fair_slot {
     double counter, price;
     uint64_t since;
     struct fair_seat *seat;
+    float late;
     double lowest; /* counter, of this slot and all below it */
 };
 
@@ -35,7 +37,7 @@ int fair_heap_reserve(struct fair_heap *heap, uint32_t seats) must_check;
 
 /* The seat is in no heap. */
 void fair_heap_put(struct fair_heap *heap, struct fair_seat *seat);
-/* The counter or price of a seat of this heap may have changed. */
+/* The counter, price or lateness of a seat of this heap may have changed. */
 void fair_heap_move(struct fair_heap *heap, struct fair_seat *seat);
 void fair_heap_remove(struct fair_heap *heap, struct fair_seat *seat);
 /* NULL: empty. */
@@ -51,6 +53,8 @@ double fair_heap_price_before(const struct fair_heap *heap, const struct fair_se
 
 static inline bool fair_seat_before(const struct fair_seat *a, const struct fair_seat *b)
 {
+    if (a->late != b->late)
+        return a->late < b->late;
     double finish_a = a->counter + a->price, finish_b = b->counter + b->price;
     return finish_a < finish_b || (finish_a == finish_b && a->since < b->since);
 }

@@ -47,6 +47,17 @@ static double price_next(const struct fair_node *node)
     return node->level == LEVEL_NETWORK ? fair_heap_first(&node->heap)->price : 0;
 }
 
+/* How far its next is stretched. */
+static float lateness(const struct fair_node *node)
+{
+    if (node->level == LEVEL_NETWORK)
+        return fair_heap_first(&node->heap)->late;
+    if (node->level != LEVEL_IDENTITY)
+        return 0;
+    float ordinary_calls = list_entry(node->entries.next, struct fair_entry, link)->beyond;
+    return ordinary_calls > 0 ? (float)(node->parts - node->giving_way) / ordinary_calls : 0;
+}
+
 /* Puts a node into its parent's heap, moves it there, or takes it out, as its counter and what waits below it say. */
 static void update_seat(struct fair_node *node)
 {
@@ -58,6 +69,7 @@ static void update_seat(struct fair_node *node)
         return;
     }
     seat->price = price_next(node);
+    seat->late = lateness(node);
     if (seat->place > 0) {
         fair_heap_move(&parent->heap, seat);
         return;
@@ -103,8 +115,6 @@ static void note_served(struct fair_node *node)
 /* `price` wt of work of the identity count as `used` from now on. */
 static void charge(struct fair_node *leaf, uint64_t price, uint64_t used)
 {
-    if (price == used)
-        return;
     for (struct fair_node *node = leaf; node->parent; node = node->parent) {
         double counter = node->seat.counter + ((double)used - (double)price) / node->weight;
         node->seat.counter = MAX(counter, node->base);
@@ -199,7 +209,6 @@ static void tidy_now_and_then(struct fair_queue *queue)
 static void depart(struct fair_queue *queue, struct fair_entry *entry)
 {
     struct fair_node *leaf = TAKE(entry->node);
-    leaf->parts--;
     fair_node_let_go(queue, leaf);
     tidy_now_and_then(queue);
     while (queue->remembered_count > queue->remembered_max)
@@ -304,6 +313,7 @@ void fair_queue_take(struct fair_queue *queue, struct fair_entry *entry)
 void fair_queue_leave(struct fair_queue *queue, struct fair_entry *entry)
 {
     take_out(queue, entry);
+    entry->node->parts--;
     update_seats(entry->node);
     depart(queue, entry);
 }
@@ -325,6 +335,7 @@ void fair_queue_settle(struct fair_queue *queue, struct fair_entry *entry, uint6
     for (struct fair_node *node = entry->node; node->parent; node = node->parent)
         node->running_price -= entry->price;
     entry->node->giving_way -= entry->gives_way;
+    entry->node->parts--;
     charge(entry->node, entry->price, MIN(used, FAIR_PRICE_MAX));
     for (struct fair_node *node = entry->node; node->parent; node = node->parent) {
         note_served(node);
@@ -398,6 +409,7 @@ void fair_queue_give_way(struct fair_entry *entry)
 {
     entry->gives_way = true;
     entry->node->giving_way++;
+    update_seats(entry->node);
 }
 
 bool fair_queue_owes(const struct fair_entry *entry)

@@ -8,6 +8,9 @@
  * with a small request need not wait until each of many large ones had its turn. Of equal ones the one that waits longest. Work is charged at the turn by its
  * predicted price and corrected when it is known, so a counter may be corrected while its owner waits again.
  *
+ * What is *stretched* (its identity had as many calls here, waiting or running, as are its ordinary ones) goes after all of its class that is not; of the stretched, who has the fewest
+ * here now for its ordinary ones goes first. A network is where the first of it is.
+ *
  * A child that begins to wait is lifted, so that idle time is not saved up (Sheng et al., "Fairness in Serving Large Language Models", OSDI 2024, section 4): to the lowest
  * counter of those that wait beside it or, among networks and identities, to their *virtual time* if that is more; when none waits, to the highest that was
  * served so far. The virtual time is what each would have had by now, had they shared all the work that is over: strangers without number, each with a small request,
@@ -57,8 +60,9 @@ struct fair_limits {
     uint32_t per_identity_max;      /* ≥ 1 */
 };
 
-/* Embedded in what waits. `node` is set from push or pass until it left or was settled. Only the queue writes to it. */
+/* Embedded in what waits. `node` is set from push or pass until it left or was settled. All but `beyond` is written by the queue alone. */
 struct fair_entry {
+    float beyond; /* set before: of a stretched one its identity's ordinary calls, else 0 */
     struct list link;         /* in its identity */
     struct list arrival_link; /* in its class */
     struct fair_node *node;

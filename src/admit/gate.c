@@ -110,7 +110,6 @@ static void start(struct gate *gate, struct turn *turn, struct gate_backend *bac
 /* Strangers are told apart by how often they ask and for how much; callers with a budget or a promise are not held to account for our having no place. */
 static void leave(struct gate *gate, struct turn *turn)
 {
-    gate->ordinary_waiting -= gate_is_ordinary(turn);
     if (turn->place.class == FAIR_UNKNOWN && !gate->limits.one_class)
         fair_queue_leave_in_vain(gate->queue, &turn->entry);
     else
@@ -174,26 +173,27 @@ static void cut_for_in_profile(struct gate *gate, struct turn *turn, uint64_t no
         gate_hold(gate, now_ms);
 }
 
-/* Of the same class. An ordinary one has it at once, wherever it stands in the queue; the next of the others when none is being cut, since how far the one behind it is
- * stretched is not known before that has become the next. */
-static struct turn *more_stretched(const struct gate *gate, uint32_t ending)
+/* For an in-profile request one of its class, one at a time: at once of who presses; else where it would wait in vain for a call to end by itself, which costs nobody a prompt. */
+static struct turn *more_stretched(const struct gate *gate, const struct turn *first, uint32_t ending, uint64_t now_ms)
 {
-    if (ending < gate->ordinary_waiting)
-        return gate_more_stretched(gate, 1);
-    struct fair_entry *next = ending == 0 ? fair_queue_next(gate->queue, 1u << FAIR_IN_PROFILE) : NULL;
-    return next ? gate_more_stretched(gate, gate_times_ordinary(container_of(next, struct turn, entry), 1)) : NULL;
+    if (ending > 0 || gate_presses(gate, first))
+        return NULL;
+    struct turn *victim = gate_more_stretched(gate, gate_times_ordinary(gate, first));
+    bool waits = now_ms >= first->asked_ms + GATE_CUT_WAIT_MS;
+    return victim && (waits || gate_presses(gate, victim)) ? victim : NULL;
 }
 
 /* Places for in-profile requests that wait are on their way when as many are being cut, or were and stop. */
 static void cut_for_waiting(struct gate *gate, uint64_t now_ms)
 {
-    if (gate->limits.one_class)
+    struct fair_entry *next = gate->limits.one_class ? NULL : fair_queue_next(gate->queue, 1u << FAIR_IN_PROFILE);
+    if (!next || gate_waits_for_reading(gate, container_of(next, struct turn, entry)))
         return;
     uint32_t freed = gate_freed_late(gate);
     while (gate->cutting + freed < fair_queue_waiting(gate->queue, FAIR_IN_PROFILE)) {
         struct turn *victim = newest_low(gate);
         if (!victim)
-            victim = more_stretched(gate, gate->cutting + freed);
+            victim = more_stretched(gate, container_of(next, struct turn, entry), gate->cutting + freed, now_ms);
         if (!victim)
             return;
         cut_for_in_profile(gate, victim, now_ms);
@@ -206,7 +206,7 @@ static void cut_left_for_waiting(struct gate *gate, uint64_t now_ms)
     uint32_t late = 0;
     for (int class = FAIR_PAID; gate->left > 0 && class < FAIR_CLASSES; class++) {
         struct list *first = list_first(&gate->waiting[class]);
-        if (first && now_ms >= list_entry(first, struct turn, link)->asked_ms + GATE_LEFT_WAIT_MS)
+        if (first && now_ms >= list_entry(first, struct turn, link)->asked_ms + GATE_CUT_WAIT_MS)
             late += fair_queue_waiting(gate->queue, (enum fair_class)class);
     }
     struct turn *victim;
@@ -272,7 +272,6 @@ static void pump(struct gate *gate, uint64_t now_ms)
         }
         turn->owes = fair_queue_owes(entry);
         fair_queue_take(gate->queue, entry);
-        gate->ordinary_waiting -= gate_is_ordinary(turn);
         start(gate, turn, backend, now_ms);
         tell(gate, turn);
         totals = gate_totals(gate);
@@ -327,7 +326,6 @@ static enum gate_refusal begin_to_wait(struct gate *gate, struct turn *turn, uin
     int result = enqueue(gate, turn, price);
     if (result < 0)
         return refusal_of(result);
-    gate->ordinary_waiting += gate_is_ordinary(turn);
     if (waits_in_vain(gate, turn)) {
         leave(gate, turn);
         gate->foreseen++;
@@ -355,7 +353,8 @@ enum turn_state gate_ask(struct gate *gate, struct turn *turn, const struct gate
     list_init(&turn->news);
     if (gate->limits.one_class)
         turn->place.class = FAIR_UNKNOWN;
-    turn->stretched = gate_stretches(gate, &turn->place, ask->ordinary_calls);
+    if (gate_times_ordinary(gate, turn) > 1)
+        turn->entry.beyond = turn->ordinary_calls;
     enum fair_class class = turn->place.class;
     uint64_t price = price_of(ask->prompt_tokens, ask->output_expected);
     turn->ahead = waiting_ahead(gate, class);

@@ -18,8 +18,9 @@
  *   room       a backend that takes calls, has fewer under way than its limit and KV left for this one (limiter.h); of those the least (under way + 1) /
  *              (limit × weight), ties by turn; or one that has read more of the beginning of this prompt and is at most GATE_LEAN of its limit more loaded. Where no backend takes calls there is nothing to wait for: who asks then goes on, and whoever makes the call finds
  *              nobody; those who wait already do so for GATE_NOBODY_MS more, since it may come back
- *   reading    beside in-profile calls prompts of lower classes are begun as fast as the engine reads them in GATE_READ_SHARE of its time, by what first tokens took (limiter.h), and
- *              GATE_READ_AHEAD_MS ahead: an engine reads them before it goes on with what it writes, and everybody's next token waits. A flood would bring as many as there are places
+ *   reading    beside in-profile calls prompts of lower classes, and of those who are stretched, are begun as fast as the engine reads prompts in GATE_READ_SHARE of its time, by what
+ *              first tokens took (limiter.h), and GATE_READ_AHEAD_MS ahead: an engine reads them before it goes on with what it writes, and everybody's next token waits. All prompts
+ *              count. A flood would bring as many as there are places. Nobody is cut for one who waits for that alone
  *   reserve    R = ⌈2√n + λs⌉ + 1 places, n = in-profile calls under way and λ their arrivals in a second (both smoothed), s = the seconds for which the slowest backend
  *              works on after a hang-up (at most GATE_HOLD_MS; that much where it does not stop), that classes below in-profile do not get. Where engines say how many
  *              calls they run at once it is taken from these, at most half of them; the learned limit is soft, so in-profile calls go R beyond it instead. For
@@ -30,19 +31,20 @@
  *   cut        an in-profile request that finds no room cuts the newest call of the lowest class; one cut for each that waits. Calls at an engine that does not
  *              stop are not cut: it would free nothing
  *   left       of calls that may be cut those whose clients have gone (gate_note_left) go first, whatever their class: nobody reads them now. Those of lower classes are cut for lower
- *              classes too, once one of these has waited for GATE_LEFT_WAIT_MS
- *   stretched  an in-profile request is *stretched* when its identity has as many calls here, waiting ones too, as are its ordinary ones (`ordinary_calls`). In a siege it has none of the
- *              reserve. When no lower class has anything left to cut, in-profile requests cut in-profile calls: the newest of the identity with the most under way for its ordinary ones,
- *              as long as that is more than these and more than the caller's own would be with one more. So nobody is cut below what is ordinary for it, and a burst costs its owner
- *              nothing while there is room or anybody lower (docs/decisions/0019)
+ *              classes too, once one of these has waited for GATE_CUT_WAIT_MS
+ *   stretched  an in-profile request is *stretched* when its identity has as many calls here, waiting ones too, as are its ordinary ones (`ordinary_calls`). It goes after all in-profile
+ *              requests that are not; of the stretched, whose identity has the fewest here for its ordinary ones goes first. In a siege an identity *presses* that has more than
+ *              GATE_STRETCH times its ordinary calls here, and its stretched requests are held to the strict limit: a second call of somebody else has its place
+ *   equals     when no lower class has anything left to cut, an in-profile request ends an in-profile call, one at a time: the newest of the identity with the most here for its ordinary
+ *              ones, as long as that is more than its own identity has. Who does not press keeps its ordinary calls, and loses others only to one that has waited for GATE_CUT_WAIT_MS; who
+ *              presses keeps none for sure, and ends nobody's. So a burst costs its owner nothing while there is room or anybody lower (docs/decisions/0019)
  *   waiting    at most wait_ms_max, in a siege siege_wait_ms_max for classes below in-profile; a queue that is full loses the newest of a lower class first
  *   foresight  one that would wait longer than it may, by the work that has its turn before it and what its class was given lately, is refused when it comes, and one
  *              whose first token is expected after its deadline when its turn comes, before it costs a prompt. A prediction has to miss by GATE_FORESIGHT, for in-profile
  *              requests by GATE_FORESIGHT_IN_PROFILE, and to rest on what was seen. In a siege waits are short and most who wait before it will be gone: then only the queue tells
  *   siege      begins when what waits below in-profile is worth GATE_SIEGE_BEGINS_S of all capacity while there are in-profile callers to protect, and ends
  *              GATE_SIEGE_CALM_MS after it was last worth GATE_SIEGE_GOES_ON_S. Without in-profile callers all are alike, and waiting is all that is asked of them. While it lasts
- *              lower classes are held to the strict limit (limiter.h), at which known users keep their pace, and in-profile calls are too where they alone fill the engine; what of lower
- *              classes runs beyond it when it begins is cut
+ *              lower classes are held to the strict limit (limiter.h), at which known users keep their pace; what of them runs beyond it when it begins is cut
  *   shorten    while gate_shorten() says so (policy/ladder.h), calls that run or have their turn may write `output_max_short` tokens, all their answers (`n`) together; as
  *              many as they asked for when that is GATE_MODEST times as many at most and their network owes nothing. It counts however long a request has waited
  *   strangers  who waits in vain owes for it (fair_queue.h), so that who asks once and for little goes before who floods. In a siege ⌈√m⌉ places, m = calls below
@@ -63,7 +65,7 @@
 #define GATE_HOLD_MS 2000
 #define GATE_NOBODY_MS 2000
 #define GATE_LEAN 0.25
-#define GATE_LEFT_WAIT_MS 1000
+#define GATE_CUT_WAIT_MS 1000
 #define GATE_READ_SHARE 0.5
 #define GATE_READ_AHEAD_MS 250
 #define GATE_READ_MS_MAX 2000.0 /* however long one prompt is: others of its class go on */
@@ -73,6 +75,7 @@
 #define GATE_LOOKS 512 /* in-profile calls, for one that gives way to another in-profile */
 #define GATE_STOPPING_MS_MAX 60000 /* however long a call's end is predicted to take */
 #define GATE_STOPS_NOT UINT32_MAX
+#define GATE_STRETCH 2.0F /* times its ordinary calls */
 #define GATE_MODEST 2 /* times the short answer: a stranger who asks for no more gets it */
 #define GATE_SIEGE_BEGINS_S 10.0
 #define GATE_SIEGE_GOES_ON_S 2.0
@@ -118,8 +121,7 @@ struct turn {
     bool shorten;                /* it had its turn, or ran, while answers are shortened, its own or not; but for a modest one */
     bool owes;                   /* its network did when it had its turn */
     bool left;                   /* its client has gone and may return */
-    bool stretched;              /* in-profile, and beyond its identity's ordinary calls when it came */
-    float ordinary_calls;        /* of its identity; 0: any number */
+    float ordinary_calls;        /* of its identity; 0: any number. entry.beyond is this when it is stretched */
 };
 
 struct gate_limits {

@@ -62,7 +62,7 @@ static uint64_t kv_of(const struct turn *turn)
     return turn->prompt_tokens + MAX(turn->output_tokens, turn->output_expected);
 }
 
-static bool fits(const struct gate_backend *backend, const struct turn *turn)
+bool gate_backend_fits(const struct gate_backend *backend, const struct turn *turn)
 {
     enum fair_class class = turn->place.class;
     uint64_t kv_max = limiter_kv_max(&backend->limiter), kv = kv_of(turn);
@@ -90,8 +90,9 @@ static bool reads_enough(const struct gate_backend *backend, uint64_t now_ms)
 bool gate_backend_has_room(const struct gate_backend *backend, const struct turn *turn, bool low,
                            uint64_t now_ms)
 {
-    bool holds = low && (limiter_holds_low(&backend->limiter, now_ms) || reads_enough(backend, now_ms));
-    return fits(backend, turn) && !holds;
+    bool paced = low || turn->entry.beyond > 0;
+    bool holds = (low && limiter_holds_low(&backend->limiter, now_ms)) || (paced && reads_enough(backend, now_ms));
+    return gate_backend_fits(backend, turn) && !holds;
 }
 
 static bool is_below_limit(const struct gate_backend *backend)
@@ -149,10 +150,8 @@ void gate_backend_take(struct gate_backend *backend, struct turn *turn)
     backend->kv_reserved += turn->kv;
     backend->under_way++;
     backend->under_way_most = MAX(backend->under_way_most, backend->under_way);
-    if (turn->place.class == FAIR_IN_PROFILE)
-        backend->in_profile++;
-    else
-        backend->reads_until_ms = fmax(backend->reads_until_ms, (double)turn->started_ms) + read_ms(backend, turn) / GATE_READ_SHARE;
+    backend->in_profile += turn->place.class == FAIR_IN_PROFILE;
+    backend->reads_until_ms = fmax(backend->reads_until_ms, (double)turn->started_ms) + read_ms(backend, turn) / GATE_READ_SHARE;
     if (!turn->prefix)
         return;
     backend->blocks += turn->prefix->count;

@@ -14,7 +14,7 @@ struct gate_backend {
     bool available;
     uint32_t under_way, under_way_most; /* now, and since the last tick */
     uint32_t in_profile;                /* of those under way */
-    double reads_until_ms; /* prompts of lower classes, at GATE_READ_SHARE of the engine's time */
+    double reads_until_ms; /* the prompts that went there, at GATE_READ_SHARE of the engine's time */
     uint64_t kv_reserved;
     uint32_t stop_ms;
     struct leaving leaving;        /* hung up, and not stopped yet */
@@ -29,7 +29,9 @@ uint32_t gate_backend_limit(const struct gate_backend *backend);
 uint32_t gate_backend_strict_limit(const struct gate_backend *backend);
 /* Calls whose end a request of this class has to wait for. */
 uint32_t gate_backend_busy(const struct gate_backend *backend, enum fair_class class);
-/* Is there a place, and a part of the cache, for it? `low`: its class is to go elsewhere while the engine says that it has too much to do, or has prompts of such classes to read beside
+/* Is there a place, and a part of the cache, for it? */
+bool gate_backend_fits(const struct gate_backend *backend, const struct turn *turn);
+/* … and does nothing hold it back? `low`: its class is to go elsewhere while the engine says that it has too much to do. It too, and who is stretched, while prompts are to be read beside
  * in-profile calls. */
 bool gate_backend_has_room(const struct gate_backend *backend, const struct turn *turn, bool low,
                            uint64_t now_ms);

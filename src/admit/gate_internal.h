@@ -15,7 +15,6 @@ struct gate {
     struct list waiting[FAIR_CLASSES], running[FAIR_CLASSES];
     uint32_t running_count[FAIR_CLASSES];
     uint32_t cutting;
-    uint32_t ordinary_waiting; /* in-profile requests that wait and are not stretched */
     struct list *news; /* of each worker */
     uint32_t workers;
     uint64_t workers_with_news;
@@ -64,14 +63,12 @@ uint32_t gate_reserve(const struct gate *gate, const struct gate_totals *totals)
 /* Calls that a class may have under way, with those of all others. */
 uint32_t gate_class_limit(const struct gate *gate, enum fair_class class, const struct gate_totals *totals);
 
-/* In-profile, and within its identity's ordinary calls. */
-bool gate_is_ordinary(const struct turn *turn);
-/* Would one more call of this identity, which is in-profile, be beyond its ordinary ones? */
-bool gate_stretches(const struct gate *gate, const struct fair_place *place, float ordinary_calls);
-/* Calls that the owner of an in-profile turn has under way, and `more`, for each of its ordinary ones; 1 where it has no such number. */
-float gate_times_ordinary(const struct turn *turn, uint32_t more);
-/* The newest in-profile call, of those that may be cut, of the identity that has most under way for its ordinary ones, if that is more than `than`, and than 1; else NULL. Looks at
- * the newest GATE_LOOKS alone: it is asked again for as long as one waits, under the lock. */
+/* Calls that the owner of a turn has here, waiting or running, this one too, for each of its ordinary ones; 1 where it has no such number, or is of a lower class. */
+float gate_times_ordinary(const struct gate *gate, const struct turn *turn);
+/* Does the owner of a turn ask for more than GATE_STRETCH times its ordinary calls, in a siege? */
+bool gate_presses(const struct gate *gate, const struct turn *turn);
+/* The newest in-profile call, of those that may be cut and whose identity presses, or has more than its ordinary ones under way, of the identity that has most here for these, if that is
+ * more than `than`; else NULL. Looks at the newest GATE_LOOKS alone: it is asked again for as long as one waits, under the lock. */
 struct turn *gate_more_stretched(const struct gate *gate, float than);
 /* Does it end when it is hung up? One that was cut is not cut again. */
 bool gate_can_cut(const struct gate *gate, const struct turn *turn);
@@ -81,5 +78,7 @@ bool gate_can_cut(const struct gate *gate, const struct turn *turn);
 unsigned gate_classes_that_may_go(const struct gate *gate, unsigned classes);
 /* The least loaded backend with room, or NULL. `totals` are those of now. */
 struct gate_backend *gate_find_room(struct gate *gate, const struct gate_totals *totals, const struct turn *turn, uint64_t now_ms);
+/* Of an in-profile one that has none: there is a place, once prompts have been read. */
+bool gate_waits_for_reading(const struct gate *gate, const struct turn *turn);
 /* For one that has just come: NULL when it has to wait. */
 struct gate_backend *gate_find_room_at_once(struct gate *gate, const struct turn *turn, uint64_t now_ms);

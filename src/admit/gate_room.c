@@ -77,19 +77,12 @@ uint32_t gate_reserve(const struct gate *gate, const struct gate_totals *totals)
     return keeps ? MIN(gate->reserve + gate->holds, totals->cap / 2) : 0;
 }
 
-/* In a siege lower classes are held to the strict limit. In-profile calls are where they alone fill the engine: else others give way for what they have beyond it. */
-static uint32_t limit_of(const struct gate *gate, enum fair_class class, const struct gate_totals *totals)
-{
-    bool alone = gate->running_count[FAIR_PAID] + gate->running_count[FAIR_UNKNOWN] == 0;
-    return gate->siege && (class != FAIR_IN_PROFILE || alone) ? totals->strict : totals->limit;
-}
-
 uint32_t gate_class_limit(const struct gate *gate, enum fair_class class, const struct gate_totals *totals)
 {
-    uint32_t kept = gate_reserve(gate, totals), limit = limit_of(gate, class, totals);
+    uint32_t kept = gate_reserve(gate, totals);
     if (class == FAIR_IN_PROFILE && !gate->limits.one_class)
-        return MIN(limit + kept, totals->cap);
-    return MIN(limit, totals->cap - kept);
+        return MIN(totals->limit + kept, totals->cap);
+    return MIN(gate->siege ? totals->strict : totals->limit, totals->cap - kept);
 }
 
 /* Places that in a siege are for strangers who owe nothing. One that has just come waits for the next tick to have one. */
@@ -101,17 +94,18 @@ static uint32_t kept_for_new(const struct gate *gate)
 
 /* ---- who is beyond what is ordinary ------------------------------------------------------------------- */
 
-bool gate_is_ordinary(const struct turn *turn)
+float gate_times_ordinary(const struct gate *gate, const struct turn *turn)
 {
-    return turn->place.class == FAIR_IN_PROFILE && !turn->stretched;
+    if (turn->place.class != FAIR_IN_PROFILE || turn->ordinary_calls == 0)
+        return 1;
+    bool inside = turn->entry.node != NULL;
+    struct fair_calls calls = inside ? fair_queue_calls_beside(&turn->entry) : fair_queue_calls(gate->queue, &turn->place);
+    return (float)(calls.running + calls.waiting + !inside) / turn->ordinary_calls;
 }
 
-bool gate_stretches(const struct gate *gate, const struct fair_place *place, float ordinary_calls)
+bool gate_presses(const struct gate *gate, const struct turn *turn)
 {
-    if (place->class != FAIR_IN_PROFILE || ordinary_calls == 0)
-        return false;
-    struct fair_calls calls = fair_queue_calls(gate->queue, place);
-    return (float)(calls.running + calls.waiting + 1) > ordinary_calls;
+    return gate->siege && gate_times_ordinary(gate, turn) > GATE_STRETCH;
 }
 
 bool gate_can_cut(const struct gate *gate, const struct turn *turn)
@@ -119,22 +113,23 @@ bool gate_can_cut(const struct gate *gate, const struct turn *turn)
     return turn->state == TURN_RUNNING && gate->backends[turn->backend].stop_ms != GATE_STOPS_NOT;
 }
 
-float gate_times_ordinary(const struct turn *turn, uint32_t more)
+/* May it be ended for somebody of its class? */
+static bool is_spare(const struct gate *gate, const struct turn *turn)
 {
-    if (turn->ordinary_calls == 0)
-        return 1;
-    return (float)(fair_queue_calls_beside(&turn->entry).running + more) / turn->ordinary_calls;
+    if (turn->ordinary_calls == 0 || !gate_can_cut(gate, turn))
+        return false;
+    return gate_presses(gate, turn) || (float)fair_queue_calls_beside(&turn->entry).running > turn->ordinary_calls;
 }
 
 struct turn *gate_more_stretched(const struct gate *gate, float than)
 {
     const struct list *running = &gate->running[FAIR_IN_PROFILE];
     struct turn *most = NULL;
-    float most_times = fmaxf(than, 1);
+    float most_times = than;
     uint32_t looks = 0;
     for (struct list *at = running->prev; at != running && looks < GATE_LOOKS; at = at->prev, looks++) {
         struct turn *turn = list_entry(at, struct turn, link);
-        float times = gate_can_cut(gate, turn) ? gate_times_ordinary(turn, 0) : 0;
+        float times = is_spare(gate, turn) ? gate_times_ordinary(gate, turn) : 0;
         if (times > most_times) {
             most_times = times;
             most = turn;
@@ -151,10 +146,18 @@ static bool is_new(const struct turn *turn)
     return turn->place.class == FAIR_UNKNOWN && turn->state == TURN_WAITING && !fair_queue_owes(&turn->entry);
 }
 
-/* What in-profile calls may have beyond the limit is, in a siege, not for a stretched one, but where it has its turn before one that is not: both would wait. */
-static bool may_have_reserve(const struct gate *gate, const struct turn *turn)
+static uint32_t limit_of(const struct gate *gate, const struct turn *turn, const struct gate_totals *totals)
 {
-    return !gate->siege || !turn->stretched || gate->ordinary_waiting > 0;
+    return turn->entry.beyond > 0 && gate_presses(gate, turn) ? totals->strict : gate_class_limit(gate, turn->place.class, totals);
+}
+
+bool gate_waits_for_reading(const struct gate *gate, const struct turn *turn)
+{
+    struct gate_totals totals = gate_totals(gate);
+    bool place = gate_busy(&totals, turn->place.class) < limit_of(gate, turn, &totals), fits = false;
+    for (size_t i = 0; place && !fits && i < gate->backends_count; i++)
+        fits = gate_backend_fits(&gate->backends[i], turn);
+    return fits;
 }
 
 struct gate_backend *gate_find_room(struct gate *gate, const struct gate_totals *totals, const struct turn *turn, uint64_t now_ms)
@@ -163,8 +166,7 @@ struct gate_backend *gate_find_room(struct gate *gate, const struct gate_totals 
     bool low = turn->place.class != FAIR_IN_PROFILE && !gate->limits.one_class;
     uint32_t kept = low && !is_new(turn) ? kept_for_new(gate) : 0;
     enum fair_class class = turn->place.class;
-    uint32_t most = may_have_reserve(gate, turn) ? gate_class_limit(gate, class, totals) : limit_of(gate, class, totals);
-    if (gate_busy(totals, class) + kept >= most)
+    if (gate_busy(totals, class) + kept >= limit_of(gate, turn, totals))
         return NULL;
     for (size_t i = 0; i < gate->backends_count; i++) {
         struct gate_backend *backend = &gate->backends[(gate->looked_first + i) % gate->backends_count];
@@ -189,7 +191,8 @@ struct gate_backend *gate_find_room_at_once(struct gate *gate, const struct turn
     if (totals.backends == 0)
         return &gate->backends[0];
     enum fair_class class = turn->place.class;
-    bool first = fair_queue_waiting(gate->queue, class) == 0 || (gate_is_ordinary(turn) && gate->ordinary_waiting == 0);
+    const struct fair_entry *next = fair_queue_next(gate->queue, 1u << class);
+    bool first = !next || (turn->entry.beyond == 0 && next->beyond > 0);
     bool in_turn = first && gate_classes_that_may_go(gate, 1u << class);
     return in_turn ? gate_find_room(gate, &totals, turn, now_ms) : NULL;
 }

@@ -27,6 +27,8 @@ struct model_entry {
     enum model_state state;
     unsigned path[3]; /* class; network of it; identity of that */
     uint64_t price;
+    float beyond;
+    bool gives_way;
     int64_t order; /* in its identity: lowest first */
 };
 
@@ -140,7 +142,7 @@ static inline void model_lift(struct model_node *node, double floor)
 }
 
 static inline void model_arrive(struct model *model, size_t at, const unsigned *path,
-                                uint64_t price, bool first)
+                                uint64_t price, float beyond, bool first)
 {
     struct model_entry *entry = &model->entries[at];
     for (unsigned depth = 3; depth > 0; depth--) {
@@ -158,6 +160,8 @@ static inline void model_arrive(struct model *model, size_t at, const unsigned *
     memcpy(entry->path, path, sizeof(entry->path));
     entry->state = MODEL_WAITS;
     entry->price = price;
+    entry->beyond = beyond;
+    entry->gives_way = false;
     entry->order = first ? -(int64_t)model->number : (int64_t)model->number;
     model->number++;
 }
@@ -223,7 +227,19 @@ static inline size_t model_head(const struct model *model, const unsigned *path)
     return head;
 }
 
-/* Whose turn it is below a node; MODEL_ENTRIES: nobody's. Classes go by counters, networks and identities by these and the price of what they would be served. */
+/* Of an entry that is its identity's next: calls of that here for its ordinary ones, where it is stretched. */
+static inline float model_lateness(const struct model *model, const struct model_entry *next)
+{
+    unsigned here = 0;
+    for (size_t i = 0; i < MODEL_ENTRIES; i++) {
+        const struct model_entry *entry = &model->entries[i];
+        here += entry->state != MODEL_FREE && !entry->gives_way && model_below(entry, next->path, 3);
+    }
+    return next->beyond > 0 ? (float)here / next->beyond : 0;
+}
+
+/* Whose turn it is below a node; MODEL_ENTRIES: nobody's. Classes go by counters; networks and identities by how far they are stretched, then by counters and the price of what they
+ * would be served. */
 static inline size_t model_first(struct model *model, const unsigned *path, unsigned depth,
                                  unsigned classes)
 {
@@ -232,6 +248,7 @@ static inline size_t model_first(struct model *model, const unsigned *path, unsi
         return model_head(model, path);
     size_t first = MODEL_ENTRIES;
     double first_key = 0;
+    float first_late = 0;
     uint64_t first_since = 0;
     unsigned below[3] = {0};
     memcpy(below, path, depth * sizeof(*path));
@@ -243,9 +260,12 @@ static inline size_t model_first(struct model *model, const unsigned *path, unsi
             continue;
         const struct model_node *node = model_node(model, below, depth + 1);
         double key = node->counter + (depth == 0 ? 0 : (double)model->entries[at].price);
-        if (first == MODEL_ENTRIES || key < first_key ||
-            (key == first_key && node->since < first_since)) {
+        float late = depth == 0 ? 0 : model_lateness(model, &model->entries[at]);
+        bool as_late = late == first_late;
+        if (first == MODEL_ENTRIES || late < first_late || (as_late && key < first_key) ||
+            (as_late && key == first_key && node->since < first_since)) {
             first = at;
+            first_late = late;
             first_key = key;
             first_since = node->since;
         }

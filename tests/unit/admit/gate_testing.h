@@ -13,7 +13,7 @@
 #include "base/random.h"
 
 #define SHORT 256 /* tokens of an answer in a siege */
-#define TURNS 64
+#define TURNS 128
 #define SLOTS 4
 #define PROMPT 100
 #define OUTPUT 50

@@ -21,6 +21,7 @@ static int begin(void **state)
 {
     (void)state;
     live = mem_live_count();
+    memset(entries, 0, sizeof(entries));
     queue = fair_queue_new(&limits);
     return queue ? 0 : -1;
 }
@@ -141,6 +142,50 @@ static void a_network_has_the_place_of_what_it_would_be_served(void **state)
     fair_queue_leave(queue, &entries[3]);
     assert_int_equal(serve(), 1);
     assert_int_equal(serve(), 0);
+}
+
+static int push_beyond(size_t at, uint64_t identity, float ordinary_calls, uint64_t price)
+{
+    entries[at].beyond = ordinary_calls;
+    return push(at, FAIR_IN_PROFILE, identity, identity, price);
+}
+
+static void stretched_ones_go_last_and_the_least_first(void **state)
+{
+    (void)state;
+    assert_int_equal(push_beyond(0, 1, 1, 100), 0);
+    assert_int_equal(push_beyond(1, 1, 1, 100), 0);
+    assert_int_equal(push_beyond(2, 2, 1, 101), 0);
+    assert_int_equal(push_beyond(3, 3, 0, 900), 0); /* is within its ordinary ones */
+    assert_int_equal(serve(), 3);
+    assert_int_equal(serve(), 2); /* one here, not two */
+    assert_int_equal(push_beyond(4, 4, 1, 2), 0);
+    assert_int_equal(next(), 4);
+    fair_queue_take(queue, &entries[4]); /* it runs, and its next comes */
+    assert_int_equal(push_beyond(5, 4, 1, 1), 0);
+    assert_int_equal(push_beyond(6, 4, 1, 1), 0);
+    assert_int_equal(next(), 0); /* two here, not three */
+    fair_queue_settle(queue, &entries[4], 2);
+    assert_int_equal(next(), 0); /* two each */
+    fair_queue_leave(queue, &entries[6]);
+    assert_int_equal(serve(), 5); /* one */
+    assert_int_equal(serve(), 0);
+    assert_int_equal(serve(), 1);
+}
+
+static void what_is_being_ended_is_not_counted_as_had(void **state)
+{
+    (void)state;
+    const struct fair_place place = {FAIR_IN_PROFILE, 1, 1};
+    assert_int_equal(fair_queue_pass(queue, &entries[0], &place, 10), 0);
+    assert_int_equal(push_beyond(1, 1, 1, 10), 0);
+    assert_int_equal(push_beyond(2, 2, 1, 90), 0);
+    assert_int_equal(next(), 2);
+    fair_queue_give_way(&entries[0]);
+    assert_int_equal(next(), 1);
+    fair_queue_settle(queue, &entries[0], 10);
+    assert_int_equal(serve(), 1);
+    assert_int_equal(serve(), 2);
 }
 
 static void all_that_waits_has_a_maximum(void **state)
@@ -498,6 +543,7 @@ static void random_arrival(size_t at)
     unsigned path[3] = {random_below(FAIR_CLASSES), random_below(MODEL_NETWORKS),
                         random_below(MODEL_IDENTITIES)};
     struct fair_place place = place_of(path);
+    float beyond = entries[at].beyond = random_below(3) ? 0 : 1 + (float)random_below(8) / 4;
     uint64_t price = 1 + random_below(random_below(2) ? 20 : 1000);
     unsigned how = random_below(8);
     int expected = 0;
@@ -508,21 +554,26 @@ static void random_arrival(size_t at)
 
     if (how == 0 && model_count(&model, path, 3, MODEL_WAITS) == 0) {
         assert_int_equal(fair_queue_pass(queue, &entries[at], &place, price), 0);
-        model_arrive(&model, at, path, price, false);
+        model_arrive(&model, at, path, price, beyond, false);
         model_go(&model, at);
     } else if (how == 1) {
         assert_int_equal(fair_queue_push_first(queue, &entries[at], &place, price), expected);
         if (expected == 0)
-            model_arrive(&model, at, path, price, true);
+            model_arrive(&model, at, path, price, beyond, true);
     } else {
         assert_int_equal(fair_queue_push(queue, &entries[at], &place, price), expected);
         if (expected == 0)
-            model_arrive(&model, at, path, price, false);
+            model_arrive(&model, at, path, price, beyond, false);
     }
 }
 
 static void random_end(size_t at)
 {
+    if (random_below(6) == 0 && !model.entries[at].gives_way) {
+        fair_queue_give_way(&entries[at]);
+        model.entries[at].gives_way = true;
+        return;
+    }
     uint64_t used = random_below(4) ? random_below(1500) : entries[at].price;
     if (random_below(3) == 0) {
         fair_queue_charge(queue, &entries[at], used);
@@ -597,6 +648,8 @@ int main(void)
         TEST(of_equals_the_one_that_asks_for_less_goes_first),
         TEST(classes_do_not_go_by_the_next_price),
         TEST(a_network_has_the_place_of_what_it_would_be_served),
+        TEST(stretched_ones_go_last_and_the_least_first),
+        TEST(what_is_being_ended_is_not_counted_as_had),
         TEST(all_that_waits_has_a_maximum),
         TEST(the_newest_of_the_lowest_class_is_displaced),
         TEST(strangers_displace_who_goes_late),

@@ -87,14 +87,18 @@ static void prompts_of_lower_classes_are_begun_as_fast_as_they_are_read(void **s
     gate_backend_take(&backend, &high);
     assert_false(gate_backend_has_room(&backend, &low, true, 5000));
     assert_true(gate_backend_has_room(&backend, &high, false, 5000));
-    assert_false(gate_backend_has_room(&backend, &low, true, 5540));
-    assert_true(gate_backend_has_room(&backend, &low, true, 5560));
+    assert_false(gate_backend_has_room(&backend, &low, true, 5740)); /* five of them, the one in-profile too */
+    assert_true(gate_backend_has_room(&backend, &low, true, 5760));
+    high.entry.beyond = 1; /* stretched */
+    assert_false(gate_backend_has_room(&backend, &high, false, 5740));
+    assert_true(gate_backend_has_room(&backend, &high, false, 5760));
+    assert_true(gate_backend_fits(&backend, &high));
     gate_backend_give_back(&backend, &high, 5000);
     assert_true(gate_backend_has_room(&backend, &low, true, 5000));
 
     gate_backend_take(&backend, &high);
     gate_backend_take(&backend, &huge);
-    assert_true(gate_backend_has_room(&backend, &low, true, 5800 + (uint64_t)(GATE_READ_MS_MAX / GATE_READ_SHARE)));
+    assert_true(gate_backend_has_room(&backend, &low, true, 6200 + (uint64_t)(GATE_READ_MS_MAX / GATE_READ_SHARE)));
 }
 
 static void the_cache_is_shared_with_what_was_hung_up(void **state)
