@@ -16,6 +16,7 @@ import { navigate, Routes } from "./routes";
 import { exchangeLink, takeLinkToken } from "./session/link";
 import { Session } from "./session/session";
 import { readSite, siteOf } from "./session/site";
+import type { SiteInfo } from "./session/types";
 import { keyOfTab } from "./session/tab";
 import { createConversationStore } from "./store/conversations";
 import { createSettings } from "./store/settings";
@@ -28,6 +29,9 @@ import "./styles/chat.css";
 import "./styles/side.css";
 import "./styles/composer.css";
 import { applyTheme } from "./ui/theme";
+
+/* Who has no key sees nothing for so long at most until the service has said whether one is needed: the sign-in is then drawn first, not second. */
+const SITE_WAIT_MS = 500;
 
 const token = takeLinkToken(location, history);
 const settings = createSettings();
@@ -62,8 +66,7 @@ async function signInByLink(once: string): Promise<void> {
   }
 }
 
-async function begin(): Promise<void> {
-  const reading = readSite();
+async function begin(reading: Promise<SiteInfo>): Promise<void> {
   const listing = chat.list();
   if (token !== null) await signInByLink(token);
   site.value = await reading;
@@ -85,8 +88,13 @@ if (app) {
       <Routes />
     </ChatProvider>
   );
-  void begin();
-  render(page, app);
-  void loadParser();
+  const reading = readSite();
+  void begin(reading);
+  const draw = (): void => {
+    render(page, app);
+    void loadParser();
+  };
+  if (session.key.value !== "" || token !== null) draw();
+  else void Promise.race([reading, new Promise((late) => setTimeout(late, SITE_WAIT_MS))]).then(draw);
 }
 if ("serviceWorker" in navigator && import.meta.env.PROD) void navigator.serviceWorker.register("/sw.js").catch(() => undefined);

@@ -145,5 +145,6 @@ function Field({ draftId }: { draftId: string }): VNode {
 function fit(field: HTMLTextAreaElement | null): void {
   if (!field) return;
   field.style.height = "auto";
+  if (field.value === "") return; /* one line, and nothing to ask the layout */
   field.style.height = `${Math.min(field.scrollHeight, HEIGHT_PX_MAX)}px`;
 }

@@ -1,11 +1,11 @@
-/* GET /site.json: what a page needs to know before anybody has signed in. Never throws. */
+/* GET /site.json: what a page needs to know before anybody has signed in. Never throws. index.html asks for it beside the script, in the same words. */
 import type { SiteInfo } from "./types";
 
 const BODY_BYTES_MAX_GUESS = 1 << 20;
 
 export async function readSite(ask: typeof fetch = fetch): Promise<SiteInfo> {
   try {
-    const response = await ask("/site.json", { credentials: "omit" });
+    const response = await ask("/site.json");
     if (!response.ok) return siteOf(null);
     return siteOf(await response.json());
   } catch {
