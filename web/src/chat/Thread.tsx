@@ -1,6 +1,6 @@
 /*
  * The messages of the conversation in view. A long one is drawn from its end: the last FIRST messages at once, those before in portions between frames, so
- * that it opens at once whatever its length; the browser itself skips what is far from view (content-visibility).
+ * that it opens at once whatever its length and a phone stays free meanwhile; the browser itself skips what is far from view (content-visibility).
  */
 import { Component, type VNode } from "preact";
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
@@ -10,10 +10,13 @@ import { Icon } from "../ui/Icon";
 import { AnswerView } from "./AnswerView";
 import { useChat } from "./context";
 import { Follower, type Position } from "./follow";
+import { onFrame } from "./frames";
 import { QuestionView } from "./QuestionView";
 
-const FIRST = 8;
-const PORTION = 6;
+/* A question and its answer. */
+const FIRST = 2;
+const PORTION = 2;
+const PORTION_MS = 16;
 const FAR = 2;
 
 export function Thread(): VNode {
@@ -68,7 +71,7 @@ function useShown(count: number): number {
   const [shown, setShown] = useState(FIRST);
   useEffect(() => {
     if (shown >= count) return undefined;
-    const timer = setTimeout(() => setShown(shown + PORTION), 30);
+    const timer = setTimeout(() => setShown(shown + PORTION), PORTION_MS);
     return () => clearTimeout(timer);
   }, [shown, count]);
   return shown;
@@ -95,7 +98,7 @@ function useFollowing(lastId: string): Following {
   const follow = (): void => {
     follower.follow();
     setFollowing(true);
-    toEnd();
+    onFrame(toEnd); /* where the layout is made anyway */
   };
   useLayoutEffect(follow, [lastId]);
   useEffect(() => {

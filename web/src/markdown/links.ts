@@ -38,8 +38,9 @@ export function hostToShow(link: SafeLink, text: string): string {
 
 /* The host that a text looks like; null when it looks like none. */
 function claimedHost(text: string): string | null {
-  const found = /^\W*(?:https?:\/\/)?(?:[^\s/@]*@)?((?:[\p{L}\p{N}-]+\.)+\p{L}{2,}|\d{1,3}(?:\.\d{1,3}){3})(?::\d+)?(?:[/?#]|\W*$|\s)/iu.exec(text.slice(0, 512));
-  return found ? (found[1] ?? "").toLowerCase() : null;
+  const lower = text.slice(0, 512).toLowerCase(); /* with /i browsers need 3 ms to make this pattern ready */
+  const found = /^\W*(?:https?:\/\/)?(?:[^\s/@]*@)?((?:[\p{L}\p{N}-]+\.)+\p{L}{2,}|\d{1,3}(?:\.\d{1,3}){3})(?::\d+)?(?:[/?#]|\W*$|\s)/u.exec(lower);
+  return found?.[1] ?? null;
 }
 
 function sameSite(claimed: string, host: string): boolean {
