@@ -1,8 +1,9 @@
 /*
  * What the chat costs the browser it runs in, against its budgets: script of the first view, time to it on a phone, script time of a streamed token, the
- * longest freeze meanwhile, and how fast a long conversation opens. After `npm run build`:
+ * longest freeze meanwhile, also where one block has thousands of lines or a paragraph is written to be slow, and how fast a long conversation opens.
+ * After `npm run build`:
  *
- *   node bench/chat.mjs [--runs 3] [--tokens 10000] [--rate 800] [--only bytes,view,stream,open] [--out FILE]
+ *   node bench/chat.mjs [--runs 3] [--tokens 10000] [--rate 800] [--only bytes,view,stream,code,table,list,crafted,open] [--out FILE]
  *
  * Prints one table, a median of the runs in each row with the lowest and the highest; --out writes it as JSON too. Script time is processor time of the page's
  * main thread (so other work on the machine matters little); times to a view and freezes are by the clock. "phone": processor 4 times slower, 390 px wide, and
@@ -17,11 +18,13 @@ import { createServer } from "vite";
 import { readRows, startServer } from "./server.mjs";
 
 const { values: options } = parseArgs({
-  options: { runs: { type: "string", default: "3" }, tokens: { type: "string", default: "10000" }, rate: { type: "string", default: "800" }, only: { type: "string", default: "bytes,view,stream,open" }, out: { type: "string" } },
+  options: { runs: { type: "string", default: "3" }, tokens: { type: "string", default: "10000" }, rate: { type: "string", default: "800" }, only: { type: "string", default: "bytes,view,stream,code,table,list,crafted,open" }, out: { type: "string" } },
 });
 const runs = Number(options.runs);
 const wanted = new Set(options.only.split(","));
 const ALONE = 200; /* tokens at the end of an answer, of which each is drawn by itself */
+const LINES_ALONE = 100; /* the same for lines, where each token is one */
+const LINES_RATE = 500;
 const MESSAGES = 500;
 const MESSAGE_CHARS = 1_200;
 const SETTLED_MS = 2_500; /* after a conversation has opened: what is drawn later */
@@ -149,36 +152,37 @@ async function measureView(url) {
   row("key sent to the field for questions, phone", "ms", 1_000, times.signed);
 }
 
-async function streamOnce(url, kind, tokens) {
+async function streamOnce(url, kind, question, { tokens, rate, alone }) {
   const { context, page, debug } = await visit(url, kind);
-  await page.locator("#composer").fill("a long one");
+  await page.locator("#composer").fill(question);
   const before = await figures(debug);
   const began = await page.evaluate(() => performance.now());
   await page.locator("#composer").press("Enter");
   await page.locator("article.answer .md").waitFor();
-  const wait = (1_000 * (tokens - ALONE)) / Number(options.rate);
-  await page.waitForTimeout(wait + 500);
+  await page.waitForTimeout((1_000 * (tokens.length - alone)) / rate + 500);
   const late = await figures(debug);
   await page.locator('article.answer[aria-busy="false"]').waitFor({ timeout: 240_000 });
   const after = await figures(debug);
+  const chars = tokens.join("").length;
   const drawn = await page.evaluate(() => document.querySelector("article.answer .md").textContent.length);
-  if (drawn < 2 * tokens) throw new Error(`of ${tokens} tokens only ${drawn} characters were drawn`);
+  if (drawn < chars / 2) throw new Error(`of ${chars} characters only ${drawn} were drawn`);
   const freeze = await longestTask(page, began);
   await context.close();
   const of = (from, to, count) => ({ script: (to.ScriptDuration - from.ScriptDuration) / count, layout: (to.LayoutDuration + to.RecalcStyleDuration - from.LayoutDuration - from.RecalcStyleDuration) / count, task: (to.TaskDuration - from.TaskDuration) / count });
-  return { whole: of(before, after, tokens), end: of(late, after, ALONE), freeze };
+  return { whole: of(before, after, tokens.length), end: of(late, after, alone), freeze };
 }
 
-async function measureStream(url, tokens) {
+async function measureStream(url, question, answer) {
   const budgets = { script: 4, layout: null, task: null };
+  const { what, unit, tokens, alone } = answer;
   for (const kind of [DESKTOP, PHONE]) {
     const found = [];
-    for (let run = 0; run < runs; run++) found.push(await streamOnce(url, kind, tokens));
+    for (let run = 0; run < runs; run++) found.push(await streamOnce(url, kind, question, answer));
     for (const [name, budget] of Object.entries(kind === DESKTOP ? budgets : {})) {
-      row(`${name} time of a token, ${tokens} tokens, ${kind.name}`, "ms", budget, found.map((one) => one.whole[name]));
-      row(`${name} time of a token, the last ${ALONE} each by itself, ${kind.name}`, "ms", budget, found.map((one) => one.end[name]));
+      row(`${name} time of a ${unit}, ${what}`, "ms", budget, found.map((one) => one.whole[name]));
+      row(`${name} time of a ${unit}, ${what}, the last ${alone} each by itself`, "ms", budget, found.map((one) => one.end[name]));
     }
-    row(`longest freeze while it streams, ${kind.name}`, "ms", kind === PHONE ? 100 : null, found.map((one) => one.freeze));
+    row(`longest freeze while it streams, ${what}, ${kind.name}`, "ms", kind === PHONE ? 100 : null, found.map((one) => one.freeze));
   }
 }
 
@@ -206,22 +210,33 @@ async function measureOpening(url, texts) {
 
 /* ---- all of it ---- */
 
+/* What the service streams, by the question that asks for it. */
 async function sample() {
   const vite = await createServer({ server: { middlewareMode: true }, appType: "custom", logLevel: "error", optimizeDeps: { noDiscovery: true } });
   const { longAnswer, tokens } = await vite.ssrLoadModule("/test/markdown/sample.ts");
+  const { crafted } = await vite.ssrLoadModule("/test/markdown/crafted.ts");
   await vite.close();
-  return { longAnswer, tokens };
+  const answer = tokens(longAnswer(Number(options.tokens) * 4));
+  const lines = (what, count, first, line) => ({ what, unit: "line", tokens: [first, ...Array.from({ length: count }, (_, i) => line(i))], rate: LINES_RATE, alone: LINES_ALONE });
+  const paragraphs = crafted.map(([, text]) => text).join("\n\n").match(/[\s\S]{1,64}/g);
+  const answers = {
+    stream: { what: `${answer.length} tokens`, unit: "token", tokens: answer, rate: Number(options.rate), alone: ALONE },
+    code: lines("5000 lines of code", 5_000, "```js\n", (i) => `const value${i} = compute(${i}, "some text"); // of line ${i}\n`),
+    table: lines("2000 rows of a table", 2_000, "| name | value | note |\n|:--|--:|---|\n", (i) => `| row ${i} | ${i * 7} | some **bold** words and \`code\` |\n`),
+    list: lines("2000 items of a list", 2_000, "", (i) => `- item ${i} has *some* words in it\n`),
+    crafted: { what: `${crafted.length} crafted paragraphs`, unit: "piece of 64 characters", tokens: paragraphs, rate: LINES_RATE, alone: LINES_ALONE },
+  };
+  return { longAnswer, answers };
 }
 
-const { longAnswer, tokens } = await sample();
-const answer = tokens(longAnswer(Number(options.tokens) * 4));
+const { longAnswer, answers } = await sample();
 const texts = Array.from({ length: MESSAGES }, (_, index) => (index % 2 === 0 ? `What of number ${index}?` : `${longAnswer(MESSAGE_CHARS, index)}\n\nThis is the end of ${index}.`));
-const server = await startServer({ tokens: answer, rate: Number(options.rate), alone: ALONE });
+const server = await startServer(answers);
 const load = loadavg()[0];
 try {
   if (wanted.has("bytes")) measureBytes();
   if (wanted.has("view")) await measureView(server.url);
-  if (wanted.has("stream")) await measureStream(server.url, answer.length);
+  for (const [question, answer] of Object.entries(answers)) if (wanted.has(question)) await measureStream(server.url, question, answer);
   if (wanted.has("open")) await measureOpening(server.url, texts);
 } finally {
   await browser.close();

@@ -1,8 +1,8 @@
 /*
  * What bench/chat.mjs measures against: the packed pages as the daemon serves them (brotli, a year's keep for hashed names, the policy), and a service that
- * streams one scripted answer. Its figures are those of the machine alone; no model, no disk.
+ * streams scripted answers. Its figures are those of the machine alone; no model, no disk.
  *
- *   startServer({ tokens, rate, alone }) → { url, close() }
+ *   startServer({ [question]: { tokens, rate, alone } }) → { url, close() }
  *
  * `tokens` are sent `rate` to the second, and the last `alone` of them one to each FRAME_MS, so that a page draws each by itself.
  */
@@ -44,7 +44,13 @@ async function stream(response, { tokens, rate, alone }) {
   response.end("data: [DONE]\n\n");
 }
 
-export async function startServer(answer) {
+async function questionOf(request) {
+  let text = "";
+  for await (const chunk of request) text += chunk;
+  return JSON.parse(text).messages.at(-1).content;
+}
+
+export async function startServer(answers) {
   const rows = new Map(readRows().map((row) => [row.path, row]));
   const pages = readFileSync(new URL("pages.bin", PACKED));
   const json = (response, body) => {
@@ -65,7 +71,7 @@ export async function startServer(answer) {
     const { pathname } = new URL(request.url, "http://door");
     if (pathname === "/site.json") return json(response, { name: "Seawall", version: "0", key_required: true, body_bytes_max: 8 << 20, resume_grace_s: 0 });
     if (pathname === "/v1/models") return json(response, { object: "list", data: [{ id: "bench", object: "model" }] });
-    if (pathname === "/v1/chat/completions") return void stream(response, answer);
+    if (pathname === "/v1/chat/completions") return void questionOf(request).then((question) => stream(response, answers[question]));
     return file(request, response, pathname);
   });
   await new Promise((ready) => server.listen(0, "127.0.0.1", ready));

@@ -14,8 +14,8 @@ export class Chunks<T> {
   private readonly full: T[][] = [];
   private last: T[] = [];
 
-  get empty(): boolean {
-    return this.full.length === 0 && this.last.length === 0;
+  get length(): number {
+    return this.full.length * CHUNK_MAX + this.last.length;
   }
 
   push(element: T): void {

@@ -1,11 +1,13 @@
 /*
- * A code block: its language, a button that copies it, and its text, coloured when it is finished.
+ * A code block: its language, a button that copies it, and its text, part by part; a part that is whole is drawn once, and once more with its colours.
  *
- * While it is open its text grows by parts, and it is coloured at most each OPEN_HIGHLIGHT_MS and up to OPEN_HIGHLIGHT_CHARS_MAX; what came since then
- * stands behind it without colours. Beyond HIGHLIGHT_CHARS_MAX it stays as it is.
+ * While the block is open it is coloured at most each OPEN_HIGHLIGHT_MS and up to OPEN_HIGHLIGHT_CHARS_MAX; what came since then stands behind it without
+ * colours. When it is closed it is coloured for the last time, a part at a time, so that a long one holds up nothing. Beyond HIGHLIGHT_CHARS_MAX it stays as
+ * it is.
  */
-import { Component, type ComponentChild, type VNode } from "preact";
+import { Component, type VNode } from "preact";
 import { copyText } from "./copy";
+import { drawRun, highlight, type Run } from "./highlight";
 import type { MarkdownLabels } from "./types";
 
 export const HIGHLIGHT_CHARS_MAX = 50_000;
@@ -21,15 +23,22 @@ export interface CodeBlockProps {
   labels: MarkdownLabels;
 }
 
+/* The beginning of a part, or all of it, with its colours. */
+interface Coloured {
+  text: string;
+  drawn: VNode;
+}
+
 interface State {
-  coloured: { chars: number; lang: string; node: VNode } | null;
+  coloured: readonly Coloured[]; /* of each part so far */
   copied: "" | "copied" | "copyFailed";
 }
 
 export class CodeBlock extends Component<CodeBlockProps, State> {
-  override state: State = { coloured: null, copied: "" };
+  override state: State = { coloured: [], copied: "" };
   private timer: ReturnType<typeof setTimeout> | undefined;
   private copiedTimer: ReturnType<typeof setTimeout> | undefined;
+  private colouring = 0; /* the one that is under way; an older one ends */
   private gone = false;
 
   override componentDidMount(): void {
@@ -49,12 +58,11 @@ export class CodeBlock extends Component<CodeBlockProps, State> {
   private schedule(): void {
     const { closed, lang, parts } = this.props;
     if (language(lang) === "") return;
-    const chars = length(parts);
-    if (chars > (closed ? HIGHLIGHT_CHARS_MAX : OPEN_HIGHLIGHT_CHARS_MAX)) return;
+    if (length(parts) > (closed ? HIGHLIGHT_CHARS_MAX : OPEN_HIGHLIGHT_CHARS_MAX)) return;
     if (closed) {
       clearTimeout(this.timer);
       this.timer = undefined;
-      if (this.state.coloured?.chars !== chars) void this.colour();
+      void this.colour();
     } else if (this.timer === undefined) {
       this.timer = setTimeout(() => {
         this.timer = undefined;
@@ -64,15 +72,13 @@ export class CodeBlock extends Component<CodeBlockProps, State> {
   }
 
   private async colour(): Promise<void> {
-    try {
-      const { highlight } = await import("./highlight");
-      if (this.gone) return;
-      const text = this.props.parts.join("");
-      const lang = language(this.props.lang);
-      const spans: ComponentChild[] | null = await highlight(lang, text);
-      if (spans && !this.gone) this.setState({ coloured: { chars: text.length, lang, node: <span>{spans}</span> } });
-    } catch {
-      /* not loaded, or a grammar that fails: the text stands there already */
+    const { lang, parts } = this.props;
+    const mine = ++this.colouring;
+    const runs = (await highlight({ lang: language(lang), parts })) ?? [];
+    for (const [at, part] of runs.entries()) {
+      if (at > 0) await new Promise((resolve) => setTimeout(resolve));
+      if (this.gone || mine !== this.colouring) return;
+      this.setState(({ coloured }) => ({ coloured: [...coloured.slice(0, at), colouredPart(part), ...coloured.slice(at + 1)] }));
     }
   }
 
@@ -84,7 +90,8 @@ export class CodeBlock extends Component<CodeBlockProps, State> {
     this.copiedTimer = setTimeout(() => this.setState({ copied: "" }), COPIED_MS);
   };
 
-  override render({ lang, parts, labels }: CodeBlockProps, { copied }: State): VNode {
+  override render({ lang, parts, labels }: CodeBlockProps, { coloured, copied }: State): VNode {
+    const colours = length(parts) > HIGHLIGHT_CHARS_MAX ? [] : coloured;
     const shown = lang.split(/\s/, 1)[0]?.slice(0, LANG_CHARS_MAX) ?? "";
     return (
       <div class="md-code" dir="ltr">
@@ -95,20 +102,41 @@ export class CodeBlock extends Component<CodeBlockProps, State> {
           </button>
         </div>
         <pre class="md-pre" tabIndex={0} role="group" aria-label={shown || labels.code}>
-          <code>{this.text(parts)}</code>
+          <code>
+            {parts.map((part, at) => (
+              <Part key={at} text={part} lines={isWhole(parts, at)} coloured={colours[at]} />
+            ))}
+          </code>
         </pre>
       </div>
     );
   }
+}
 
-  private text(parts: readonly string[]): ComponentChild {
-    const { coloured } = this.state;
-    const chars = length(parts);
-    if (!coloured || coloured.chars > chars || (coloured.chars < chars && this.props.closed) || chars > HIGHLIGHT_CHARS_MAX) {
-      return parts.map((part, at) => <span key={at}>{part}</span>);
-    }
-    return [coloured.node, coloured.chars < chars ? parts.join("").slice(coloured.chars) : ""];
+interface PartProps {
+  text: string;
+  lines: boolean;
+  coloured: Coloured | undefined;
+}
+
+class Part extends Component<PartProps> {
+  override shouldComponentUpdate({ text, lines, coloured }: Readonly<PartProps>): boolean {
+    return text !== this.props.text || lines !== this.props.lines || coloured !== this.props.coloured;
   }
+
+  override render({ text, lines, coloured }: PartProps): VNode {
+    const fits = coloured !== undefined && text.startsWith(coloured.text);
+    return <span class={lines ? "md-lines" : undefined}>{fits ? [coloured.drawn, text.slice(coloured.text.length)] : text}</span>;
+  }
+}
+
+/* Whether a part begins and ends with a line; the last one may go on. */
+function isWhole(parts: readonly string[], at: number): boolean {
+  return (at === 0 || parts[at - 1]?.endsWith("\n") === true) && (at === parts.length - 1 || parts[at]?.endsWith("\n") === true);
+}
+
+function colouredPart(runs: readonly Run[]): Coloured {
+  return { text: runs.map(([text]) => text).join(""), drawn: <span>{runs.map(drawRun)}</span> };
 }
 
 function length(parts: readonly string[]): number {

@@ -1,48 +1,36 @@
 /*
- * Code as coloured elements; loaded when the first code block is drawn. Only spans with classes that begin with `hljs-` and text come out.
+ * Code as coloured elements. What is to be coloured is found in a worker (highlightWorker.ts), which begins when the first code block is drawn; only spans with
+ * classes that begin with `hljs-` and text come out.
  */
-import type { Element as HastElement, ElementContent, Root, RootContent } from "hast";
-import { createLowlight, common } from "lowlight";
 import { h, type ComponentChild } from "preact";
 
-/* The languages are made ready in slices of this length: all at once they would hold up a phone's page. */
-const SLICE_MS = 8;
-
-const lowlight = createLowlight();
-const ready = prepare();
-
-async function prepare(): Promise<void> {
-  let began = performance.now();
-  for (const [name, grammar] of Object.entries(common)) {
-    if (performance.now() - began > SLICE_MS) {
-      await pause();
-      began = performance.now();
-    }
-    lowlight.register(name, grammar);
-  }
-  lowlight.registerAlias({ bash: ["zsh", "console", "terminal"], javascript: ["node"], json: ["jsonc", "json5"], plaintext: ["output"] });
-  await pause();
+export interface Question {
+  lang: string;
+  parts: readonly string[];
 }
 
-function pause(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve));
+/* Text, and the classes around it, outermost first. */
+export type Run = readonly [text: string, ...classes: string[]];
+
+/* Of each part; null: it cannot be coloured. */
+export type Answer = readonly (readonly Run[])[] | null;
+
+let worker: Worker | null = null;
+const waiting: ((answer: Answer) => void)[] = [];
+
+export function highlight(question: Question): Promise<Answer> {
+  worker ??= begin();
+  worker.postMessage(question);
+  return new Promise((resolve) => waiting.push(resolve));
 }
 
-/* Null: the language is not known. */
-export async function highlight(lang: string, text: string): Promise<ComponentChild[] | null> {
-  await ready;
-  if (!lowlight.registered(lang)) return null;
-  return children(lowlight.highlight(lang, text));
+function begin(): Worker {
+  const begun = new Worker(new URL("./highlightWorker.ts", import.meta.url), { type: "module" });
+  begun.onmessage = ({ data }: MessageEvent<Answer>) => waiting.shift()?.(data);
+  begun.onerror = () => waiting.splice(0).forEach((resolve) => resolve(null)); /* not loaded */
+  return begun;
 }
 
-function children(parent: Root | HastElement): ComponentChild[] {
-  return (parent.children as (RootContent | ElementContent)[]).map(node);
-}
-
-function node(content: RootContent | ElementContent): ComponentChild {
-  if (content.type === "text") return content.value;
-  if (content.type !== "element") return null;
-  const names = content.properties.className;
-  const known = Array.isArray(names) ? names.filter((name) => /^(?:hljs-[\w-]+|[\w-]+_)$/.test(String(name))) : [];
-  return h("span", { class: known.join(" ") }, children(content));
+export function drawRun([text, ...classes]: Run): ComponentChild {
+  return classes.reduceRight<ComponentChild>((inner, name) => h("span", { class: name }, inner), text);
 }

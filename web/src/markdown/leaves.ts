@@ -12,6 +12,7 @@ import type { Align, BlockNode, Cell } from "./types";
 export const PARAGRAPH_CHARS_MAX = 4096;
 export const MATHS_CHARS_MAX = 8192;
 export const TABLE_COLUMNS_MAX = 64;
+export const TABLE_ROWS_MAX = 128; /* a browser lays out a whole table for each row that comes; a longer one goes on as another below the same header */
 const CODE_PART_CHARS = 2048;
 
 export interface Leaf {
@@ -110,13 +111,14 @@ export class Code implements Leaf {
       this.blank += 1;
       return;
     }
-    const before = continues || !this.begun ? "" : "\n";
-    this.tail += before + "\n".repeat(this.blank) + line;
+    if (this.begun && !continues) this.tail += "\n".repeat(this.blank + 1);
+    if (this.tail.length >= CODE_PART_CHARS) {
+      this.parts.push(this.tail);
+      this.tail = "";
+    }
+    this.tail += line;
     this.blank = 0;
     this.begun = true;
-    if (this.tail.length < CODE_PART_CHARS) return;
-    this.parts.push(this.tail);
-    this.tail = "";
   }
 
   closes(line: string): boolean {
@@ -142,22 +144,27 @@ export class Code implements Leaf {
 
 export class Table implements Leaf {
   private readonly rows = new Chunks<readonly Cell[]>();
-  private readonly header: readonly Cell[];
 
   constructor(
-    header: string,
-    private readonly align: Align[],
-  ) {
-    this.header = this.cells(header);
+    private readonly header: readonly Cell[],
+    private readonly align: readonly Align[],
+  ) {}
+
+  static begin(header: string, align: readonly Align[]): Table {
+    return new Table(cells(header, align.length), align);
+  }
+
+  get full(): boolean {
+    return this.rows.length >= TABLE_ROWS_MAX;
+  }
+
+  /* The table in which a full one goes on. */
+  next(): Table {
+    return new Table(this.header, this.align);
   }
 
   add(line: string, half: boolean): void {
-    this.rows.push(this.cells(half ? closeInline(line) : line));
-  }
-
-  private cells(line: string): Cell[] {
-    const texts = splitCells(line, this.align.length);
-    return this.align.map((_, column) => lexCell(texts[column] ?? ""));
+    this.rows.push(cells(half ? closeInline(line) : line, this.align.length));
   }
 
   node(): BlockNode {
@@ -171,6 +178,11 @@ export class Table implements Leaf {
   takeBack(mark: unknown): void {
     this.rows.takeBack(mark as ChunksMark<readonly Cell[]>);
   }
+}
+
+function cells(line: string, columns: number): Cell[] {
+  const texts = splitCells(line, columns);
+  return Array.from({ length: columns }, (_, column) => lexCell(texts[column] ?? ""));
 }
 
 function lexCell(text: string): Cell {

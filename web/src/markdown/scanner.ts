@@ -16,6 +16,8 @@ import type { BlockNode, Item } from "./types";
 
 /* Containers beyond this depth are text. */
 export const DEPTH_MAX = 16;
+/* Each item that comes costs the browser a look at all of its list; a longer one goes on as another. */
+export const LIST_ITEMS_MAX = 256;
 
 interface Container {
   kind: "root" | "quote" | "list" | "item";
@@ -26,6 +28,7 @@ interface Container {
   marker: string; /* of a list: its character */
   start: number;
   loose: boolean;
+  continues: boolean; /* of a list: the rest of one that was too long */
   used: boolean; /* of an item: something is in it */
 }
 
@@ -184,7 +187,7 @@ export class Scanner {
       return true;
     }
     if (leaf instanceof Table && rest.includes("|") && !this.startsBlock(rest, this.stack.length)) {
-      leaf.add(rest, this.half);
+      (leaf.full ? this.newLeaf(leaf.next()) : leaf).add(rest, this.half);
       return true;
     }
     return false;
@@ -241,12 +244,19 @@ export class Scanner {
     const top = this.stack.at(-1) as Container;
     if (top.kind === "list" && top.marker === character) {
       if (this.blank) top.loose = true;
+      if (top.items.length >= LIST_ITEMS_MAX) this.nextList(top);
     } else {
       this.beforeChild();
       this.push({ ...container("list"), marker: character, start: marker[3] === undefined ? -1 : Number(marker[3]) });
     }
     this.push({ ...container("item"), indent: itemIndent(rest, marker[0].length) });
     return true;
+  }
+
+  /* A full list ends; what comes goes on with its numbers. */
+  private nextList(list: Container): void {
+    this.closeTo(this.stack.length - 1);
+    this.push({ ...container("list"), marker: list.marker, start: list.start < 0 ? -1 : list.start + list.items.length, loose: list.loose, continues: true });
   }
 
   /* Of a line that has just opened a container: what is behind its mark. */
@@ -289,7 +299,7 @@ export class Scanner {
     if (!align || splitCells(header, TABLE_COLUMNS_MAX + 1).length !== align.length) return false;
     if (paragraph.dropLast()) this.closeLeaf();
     this.leaf = null;
-    this.newLeaf(new Table(header, align));
+    this.newLeaf(Table.begin(header, align));
     return true;
   }
 
@@ -378,12 +388,12 @@ export class Scanner {
   }
 
   private listNode(list: Container, open?: Item): BlockNode {
-    return { type: "list", ordered: list.start >= 0, start: Math.max(list.start, 0), loose: list.loose, items: list.items.view(open) };
+    return { type: "list", ordered: list.start >= 0, start: Math.max(list.start, 0), loose: list.loose, continues: list.continues, items: list.items.view(open) };
   }
 }
 
 function container(kind: Container["kind"]): Container {
-  return { kind, children: new Chunks(), items: new Chunks(), indent: 0, task: null, marker: "", start: -1, loose: false, used: false };
+  return { kind, children: new Chunks(), items: new Chunks(), indent: 0, task: null, marker: "", start: -1, loose: false, continues: false, used: false };
 }
 
 /* The content begins one to four spaces behind the mark; behind more, or behind none, one. */

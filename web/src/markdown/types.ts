@@ -27,9 +27,9 @@ export interface Item {
 export type BlockNode =
   | { type: "paragraph"; tokens: Token[]; continues: boolean } /* continues: the rest of one that was too long */
   | { type: "heading"; depth: number; tokens: Token[] }
-  | { type: "code"; lang: string; parts: readonly string[]; closed: boolean } /* the text is all parts in a row */
+  | { type: "code"; lang: string; parts: readonly string[]; closed: boolean } /* the text is all parts in a row; each ends with a line unless that is very long */
   | { type: "table"; align: readonly Align[]; header: readonly Cell[]; rows: Chunked<readonly Cell[]> }
-  | { type: "list"; ordered: boolean; start: number; loose: boolean; items: Chunked<Item> }
+  | { type: "list"; ordered: boolean; start: number; loose: boolean; continues: boolean; items: Chunked<Item> }
   | { type: "quote"; children: Chunked<BlockNode> }
   | { type: "maths"; text: string; closed: boolean }
   | { type: "rule" };

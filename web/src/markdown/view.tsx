@@ -2,7 +2,8 @@
  * Blocks as elements. Text only ever becomes text nodes and attributes that are listed here; nothing of it is parsed as HTML.
  *
  * A node is drawn again only when it is another object: finished blocks, items, rows and parts of code are drawn once. Classes are `md-…`
- * (styles/markdown.css). Headings begin below the page's own, at h3.
+ * (styles/markdown.css). Headings begin below the page's own, at h3. What holds text has dir="auto"; what holds only such elements has none: nothing of them
+ * counts for it, and a browser looks through them all to find that out.
  */
 import type { Token, Tokens } from "marked";
 import { Component, type ComponentChildren, type VNode } from "preact";
@@ -80,7 +81,7 @@ function drawNode(node: BlockNode, labels: MarkdownLabels): VNode {
     case "list":
       return <List node={node} labels={labels} />;
     case "quote":
-      return <blockquote class="md-quote" dir="auto">{chunks(node.children, labels)}</blockquote>;
+      return <blockquote class="md-quote">{chunks(node.children, labels)}</blockquote>;
     case "rule":
       return <hr class="md-rule" />;
   }
@@ -105,9 +106,9 @@ class NodesView extends Once<{ chunk: readonly BlockNode[] }> {
 
 function List({ node, labels }: { node: Extract<BlockNode, { type: "list" }>; labels: MarkdownLabels }): VNode {
   const items = node.items.map((chunk, at) => <ItemsView key={at} chunk={chunk} labels={labels} />);
-  const name = node.loose ? "md-list md-loose" : "md-list";
-  if (!node.ordered) return <ul class={name} dir="auto">{items}</ul>;
-  return <ol class={name} dir="auto" start={node.start}>{items}</ol>;
+  const name = `md-list${node.loose ? " md-loose" : ""}${node.continues ? " md-continues" : ""}`;
+  if (!node.ordered) return <ul class={name}>{items}</ul>;
+  return <ol class={name} start={node.start}>{items}</ol>;
 }
 
 class ItemsView extends Once<{ chunk: readonly Item[] }> {
@@ -143,7 +144,7 @@ class ItemView extends Once<{ item: Item }> {
 function Table({ node, labels }: { node: Extract<BlockNode, { type: "table" }>; labels: MarkdownLabels }): VNode {
   return (
     <div class="md-table-scroll" tabIndex={0} role="group" aria-label={labels.table}>
-      <table class="md-table" dir="auto">
+      <table class="md-table">
         <thead>
           <tr>
             {node.header.map((cell, column) => (

@@ -1,5 +1,8 @@
 import { describe, expect, it } from "vitest";
+import { TABLE_ROWS_MAX } from "../../src/markdown/leaves";
+import { LIST_ITEMS_MAX } from "../../src/markdown/scanner";
 import { createMarkdownStream, parseMarkdown } from "../../src/markdown/stream";
+import type { Block } from "../../src/markdown/types";
 import { random, slices } from "../random";
 import { outline } from "./outline";
 
@@ -131,3 +134,53 @@ describe("arrival", () => {
   });
 });
 
+
+describe("what is too long for one block", () => {
+  const lines = (count: number, line: (i: number) => string): string => Array.from({ length: count }, (_, i) => line(i)).join("\n");
+
+  /* Sliced and drawn, it is what it is as a whole. */
+  function arrived(text: string): readonly Block[] {
+    const chance = random(11);
+    const stream = createMarkdownStream();
+    for (const slice of slices(text, chance, 40)) {
+      stream.append(slice);
+      if (chance() < 0.3) stream.blocks();
+    }
+    stream.finish();
+    expect(outline(stream.blocks())).toBe(whole(text));
+    return stream.blocks();
+  }
+
+  it("goes on as another table below the same header", () => {
+    const blocks = arrived(`| a | b |\n|--:|---|\n${lines(2 * TABLE_ROWS_MAX + 1, (i) => `| ${i} | *x* |`)}\n\nthe end`);
+    const tables = blocks.map(({ node }) => node).filter((node) => node.type === "table");
+    expect(tables.map(({ rows }) => rows.flat().length)).toEqual([TABLE_ROWS_MAX, TABLE_ROWS_MAX, 1]);
+    for (const { header, align } of tables) expect([header, align]).toEqual([tables[0]?.header, ["right", null]]);
+  });
+
+  it("goes on as another list with its numbers and its room", () => {
+    const blocks = arrived(`3. first\n\n${lines(2 * LIST_ITEMS_MAX, () => "1. more")}\n\nthe end`);
+    const lists = blocks.map(({ node }) => node).filter((node) => node.type === "list");
+    expect(lists.map(({ start, loose, continues, items }) => [start, loose, continues, items.flat().length])).toEqual([
+      [3, true, false, LIST_ITEMS_MAX],
+      [3 + LIST_ITEMS_MAX, true, true, LIST_ITEMS_MAX],
+      [3 + 2 * LIST_ITEMS_MAX, true, true, 1],
+    ]);
+  });
+
+  it("goes on inside of others too", () => {
+    const [block] = arrived(`> - a\n${lines(LIST_ITEMS_MAX + 2, (i) => `>   - ${i}`)}\n`);
+    const list = block?.node.type === "quote" ? block.node.children.flat()[0] : undefined;
+    const inside = list?.type === "list" ? (list.items.flat()[0]?.children.flat() ?? []) : [];
+    expect(inside.map((node) => (node.type === "list" ? node.items.flat().length : node.type))).toEqual(["paragraph", LIST_ITEMS_MAX, 2]);
+  });
+
+  it("is drawn of parts of whole lines, of code", () => {
+    const text = lines(3_000, (i) => (i % 7 === 0 ? "" : `line ${i}`)).trim();
+    const [block] = arrived("```\n" + text + "\n```");
+    const parts = block?.node.type === "code" ? block.node.parts : [];
+    expect(parts.length).toBeGreaterThan(5);
+    expect(parts.slice(0, -1).every((part) => part.endsWith("\n"))).toBe(true);
+    expect(parts.join("")).toBe(text);
+  });
+});

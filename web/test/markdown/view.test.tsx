@@ -1,6 +1,8 @@
 // @vitest-environment jsdom
 import { render } from "preact";
-import { beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it, vi } from "vitest";
+import type { Question } from "../../src/markdown/highlight";
+import { answerTo } from "../../src/markdown/highlightWorker";
 import { createMarkdownStream, parseMarkdown } from "../../src/markdown/stream";
 import type { MarkdownLabels } from "../../src/markdown/types";
 import { MarkdownView } from "../../src/markdown/view";
@@ -139,9 +141,56 @@ describe("drawing", () => {
     expect(root.querySelector("a")).toBeNull();
   });
 
-  it("colours finished code", async () => {
-    draw("```js\nlet a = 'b';\n```");
-    await expect.poll(() => root.querySelector(".hljs-keyword")?.textContent).toBe("let");
-    expect(root.querySelector("pre")?.textContent).toBe("let a = 'b';");
+  describe("code", () => {
+    /* The worker, without a thread. */
+    class Near {
+      onmessage = (_: { data: unknown }): void => undefined;
+      postMessage(question: Question): void {
+        setTimeout(() => this.onmessage({ data: answerTo(question) }));
+      }
+    }
+    vi.stubGlobal("Worker", Near);
+    const lines = (count: number): string => Array.from({ length: count }, (_, i) => `let a${i} = "text"; // comment ${i}\n`).join("");
+    const pre = (): Element => root.querySelector("pre") as Element;
+
+    it("is coloured when it is finished", async () => {
+      draw("```js\nlet a = 'b';\n```");
+      await expect.poll(() => root.querySelector(".hljs-keyword")?.textContent).toBe("let");
+      expect(pre().textContent).toBe("let a = 'b';");
+    });
+
+    it("is coloured part by part, in the same colours as at once", async () => {
+      const text = `/* a comment\n${lines(80)} that ends */ ${lines(120)}`.trimEnd();
+      draw("```js\n" + text + "\n```");
+      await expect.poll(() => root.querySelectorAll(".hljs-keyword").length).toBe(120);
+      expect(pre().textContent).toBe(text);
+      expect([...root.querySelectorAll(".hljs-comment")].map((one) => one.textContent).join("")).toContain(`/* a comment\n${lines(80)} that ends */`);
+      expect(root.querySelectorAll(".md-lines").length).toBeGreaterThan(2);
+    });
+
+    it("is drawn once where it is finished, while lines come", () => {
+      const stream = createMarkdownStream();
+      stream.append("```js\n" + lines(300));
+      render(<MarkdownView blocks={stream.blocks()} labels={LABELS} />, root);
+      const before = [...root.querySelectorAll(".md-lines")].slice(0, -1);
+      const watcher = new MutationObserver(() => undefined);
+      for (const element of before) watcher.observe(element, { childList: true, subtree: true, characterData: true });
+      for (let i = 0; i < 200; i++) {
+        stream.append(lines(1));
+        render(<MarkdownView blocks={stream.blocks()} labels={LABELS} />, root);
+      }
+      expect(watcher.takeRecords()).toEqual([]);
+      expect(before.length).toBeGreaterThan(3);
+      expect([...root.querySelectorAll(".md-lines")].slice(0, before.length)).toEqual(before);
+      expect(pre().textContent).toBe(lines(300) + lines(1).repeat(200).trimEnd());
+    });
+
+    it("keeps a line together that is longer than a part", () => {
+      const text = "x".repeat(10_000);
+      draw("```\n" + lines(100) + text + "\n" + lines(100) + "```");
+      const parts = [...pre().querySelectorAll("code > span")];
+      expect(parts.filter((part) => !part.matches(".md-lines")).map((part) => part.textContent).join("")).toContain(`\n${text}\n`);
+      expect(pre().textContent).toBe(lines(100) + text + "\n" + lines(100).trimEnd());
+    });
   });
 });
