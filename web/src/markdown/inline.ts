@@ -1,304 +1,295 @@
 /*
- * What is inside a paragraph, a heading or a cell: marked's inline lexer with maths, and what is needed to show text that is not whole.
+ * What is inside a paragraph, a heading or a cell: CommonMark 0.31 section 6 with GFM's strikethrough and bare addresses, and maths.
  *
- * lexInline() is asked once for finished text. For open text there is OpenInline: it keeps the tokens of all that cannot change any more, up to a space
- * after which nothing is open, and lexes the rest with what is open closed for display.
+ * One walk over the text. Marks of emphasis go onto a stack and are paired as their ends come (the spec's "process emphasis", whose bottoms keep it linear);
+ * every other look ahead is remembered or has a maximum, so that no text costs more than a constant for each of its characters.
  *
- * Reference links ("[a][1]" with "[1]: …" elsewhere) stay text: a definition that comes later would change what has been drawn.
+ * lexInline() is asked once for finished text. For open text there is OpenInline (openInline.ts).
+ *
+ * Left out on purpose: HTML (a tag is a token that shows itself), reference links ("[a][1]" with "[1]: …" elsewhere: a definition that comes later would change
+ * what has been drawn), and links inside of links.
  */
-import { Lexer, Marked, Tokenizer, type Token, type Tokens } from "marked";
+import { Ahead, runLength, work } from "./ahead";
+import { Emphasis } from "./emphasis";
+import { textToken } from "./tokens";
+import type { Token } from "./types";
 
-const MATHS_CHARS_MAX = 2000;
-/* marked's own rules look again and again through what follows; these keep that in bounds, and nobody writes so. */
-const LINK_CHARS_MAX = 2048;
-const LINK_DEPTH_MAX = 8;
-const EMPHASIS_CHARS_MAX = 1024;
-const EMPHASIS_FAILS_MAX = 48; /* marks in one text that open nothing; those behind are text */
-/* Open text that took longer than this is lexed again only when it has grown by a quarter. */
-const SLOW_MS = 4;
+const LINK_CHARS_MAX = 2048; /* of a label, and of what is behind it */
+const LINK_DEPTH_MAX = 8; /* of brackets in a label, of parentheses in an address */
+const TAG_CHARS_MAX = 512;
+const ADDRESS_CHARS_MAX = 2048;
 
-interface MathsRule {
-  name: string;
-  display: boolean;
-  start: string;
-  whole: RegExp;
-}
-
-/* `$…$` is maths only where it cannot be money: no space inside the signs, no digit after them. */
-const MATHS: MathsRule[] = [
-  { name: "mathsDisplayDollar", display: true, start: "$$", whole: /^\$\$((?:[^$\\]|\\[\s\S])+?)\$\$/ },
-  { name: "mathsDollar", display: false, start: "$", whole: /^\$(?![\s$])((?:[^$\\\n]|\\[^\n])*?(?:[^$\\\s]|\\[^\n\s]))\$(?![\d$])/ },
-  { name: "mathsDisplayBracket", display: true, start: "\\[", whole: /^\\\[([\s\S]+?)\\\]/ },
-  { name: "mathsBracket", display: false, start: "\\(", whole: /^\\\(([\s\S]+?)\\\)/ },
-];
-
-export interface MathsToken extends Tokens.Generic {
-  type: "maths";
-  raw: string;
-  text: string;
-  display: boolean;
-}
-
-const marked = new Marked({
-  gfm: true,
-  tokenizer: {
-    /* HTML is text; it opens no state that would change what follows. */
-    tag(src) {
-      const found = this.rules.inline.tag.exec(src);
-      return found ? { type: "html", raw: found[0], text: found[0], inLink: false, inRawBlock: false, block: false } : undefined;
-    },
-    reflink() {
-      return undefined;
-    },
-    link(src) {
-      const end = wholeLink(src);
-      return end < 0 ? undefined : Tokenizer.prototype.link.call(this, src.slice(0, end));
-    },
-    /* A long run of one mark is one text. */
-    inlineText(src) {
-      const run = /^([*_!~[\]])\1{15,}/.exec(src);
-      return run ? { type: "text", raw: run[0], text: run[0], escaped: false } : false;
-    },
-    emStrong(src, maskedSrc, prevChar) {
-      if (!/^[*_]/.test(src) || emphasisFails >= EMPHASIS_FAILS_MAX) return undefined;
-      const from = maskedSrc.length - src.length;
-      const found = Tokenizer.prototype.emStrong.call(this, src.slice(0, EMPHASIS_CHARS_MAX), maskedSrc.slice(from, from + EMPHASIS_CHARS_MAX), prevChar);
-      if (!found) emphasisFails += 1;
-      return found;
-    },
-  },
-  extensions: MATHS.map((rule) => ({
-    name: rule.name,
-    level: "inline" as const,
-    start: (src: string) => {
-      const at = src.indexOf(rule.start);
-      return at < 0 ? undefined : at;
-    },
-    tokenizer(src: string): MathsToken | undefined {
-      if (!src.startsWith(rule.start)) return undefined;
-      const found = rule.whole.exec(src.slice(0, MATHS_CHARS_MAX));
-      return found ? { type: "maths", raw: found[0], text: found[1] ?? "", display: rule.display } : undefined;
-    },
-  })),
-});
-
-let emphasisFails = 0; /* of the text at hand */
-
-/* The end of `[…](…)` or `![…](…)` at the beginning of `src`; -1: it is none. */
-function wholeLink(src: string): number {
-  const open = src.startsWith("![") ? 1 : 0;
-  if (src.charAt(open) !== "[") return -1;
-  const label = closing(src, open, "[", "]");
-  return label < 0 || src.charAt(label) !== "(" ? -1 : closing(src, label, "(", ")");
-}
-
-/* Behind the bracket that closes the one at `at`; -1: none, or too far or too deep. */
-function closing(src: string, at: number, open: string, close: string): number {
-  let depth = 0;
-  for (let i = at; i < Math.min(src.length, at + LINK_CHARS_MAX); i++) {
-    const char = src.charAt(i);
-    if (char === "\\") i += 1;
-    else if (char === open && ++depth > LINK_DEPTH_MAX) return -1;
-    else if (char === close && --depth === 0) return i + 1;
-  }
-  return -1;
-}
-
-/* How many characters have been lexed: the tests hold it against the text's length. */
-export const work = { chars: 0 };
+const ESCAPED = /^[!-/:-@[-`{-~]$/;
+const TAG = /<\/[a-zA-Z][\w:-]*\s*>|<[a-zA-Z][\w-]*(?:\s+[a-zA-Z:_][\w.:-]*(?:\s*=\s*(?:"[^"]*"|'[^']*'|[^\s"'=<>`]+))?)*\s*\/?>/y;
+const AUTOLINK = /<([a-zA-Z][a-zA-Z0-9+.-]{1,31}:[^\s\0-\x1f<>]*)>/y;
+const AUTOLINK_EMAIL = /<([a-zA-Z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[a-zA-Z0-9-]{1,63}(?:\.[a-zA-Z0-9-]{1,63})+)>/y;
+const WORD = /[a-zA-Z0-9]+/y;
+const WEB = /(?:https?:\/\/|www\.)(?=[a-zA-Z0-9-])/iy;
+const EMAIL = /[a-zA-Z0-9][\w.+-]*@[a-zA-Z0-9-]+(?:\.[a-zA-Z0-9-]*[a-zA-Z0-9])+/y;
+const EMAIL_CHARS_MAX = 254;
+const TARGET = /\(\s*(<(?:\\.|[^\n<>\\])*>|)/y;
+const TITLE = /\s+(?:"(?:\\[^]|[^"\\])*"|'(?:\\[^]|[^'\\])*'|\((?:\\[^]|[^()\\])*\))/y;
+const TARGET_END = /\s*\)/y;
 
 export function lexInline(text: string): Token[] {
-  work.chars += text.length;
-  emphasisFails = 0;
-  return new Lexer(marked.defaults).inlineTokens(text);
+  return new InlineLexer(text, false).tokens();
 }
 
-/* Text that grows at its end. */
-export class OpenInline {
-  private settled = "";
-  private tokens: Token[] = [];
-  private last = { text: "", tokens: [] as Token[] };
-  private restUntil = 0; /* the length from which slow text is lexed again */
+/* The text at `at` as `pattern`, which is sticky, finds it among the next `max` characters. */
+function matchAt(pattern: RegExp, text: string, at: number, max = LINK_CHARS_MAX): RegExpExecArray | null {
+  const part = text.slice(at, at + max);
+  pattern.lastIndex = 0;
+  const found = pattern.exec(part);
+  work.chars += found ? found[0].length : pattern === TAG ? part.length : 1; /* the others fail where the next one may begin */
+  return found;
+}
 
-  show(text: string): Token[] {
-    if (text === this.last.text) return this.last.tokens;
-    if (text.length < this.restUntil && this.last.text !== "" && text.startsWith(this.last.text)) {
-      return joined(this.last.tokens, [textToken(text.slice(this.last.text.length))]);
-    }
-    if (!text.startsWith(this.settled)) {
-      this.settled = "";
-      this.tokens = [];
-    }
-    const beganMs = performance.now();
-    const tail = text.slice(this.settled.length);
-    const closed = closeInline(tail);
-    const lexed = lexInline(closed);
-    this.restUntil = performance.now() - beganMs > SLOW_MS ? text.length * 1.25 : 0;
-    const tokens = joined(this.tokens, lexed);
-    this.last = { text, tokens };
-    if (closed === tail) this.settle(lexed);
-    return tokens;
+class InlineLexer {
+  private readonly emphasis: Emphasis;
+  private readonly ahead: Ahead;
+  private at = 0;
+  private plainFrom = 0; /* the text from here to `at` means nothing else */
+
+  constructor(
+    private readonly text: string,
+    private readonly inLink: boolean,
+  ) {
+    this.emphasis = new Emphasis(text);
+    this.ahead = new Ahead(text);
   }
 
-  private settle(lexed: Token[]): void {
-    const last = lexed.at(-1);
-    if (last?.type !== "text" || lexed.some((token) => token.type === "text" && /[*_`~[\]$<\\&|!]/.test(token.raw))) return;
-    const space = last.raw.lastIndexOf(" ");
-    if (space <= 0) return;
-    const before = [...lexed.slice(0, -1), textToken(last.raw.slice(0, space))];
-    const settled = before.reduce((sum, token) => sum + token.raw.length, 0);
-    this.settled += this.last.text.slice(this.settled.length, this.settled.length + settled);
-    this.tokens = joined(this.tokens, before);
+  tokens(): Token[] {
+    work.chars += this.text.length;
+    while (this.at < this.text.length) {
+      const token = this.special();
+      if (token) this.take(token);
+      else if (token === null) this.at += 1;
+    }
+    this.flush();
+    return this.emphasis.tokens();
   }
-}
 
-function textToken(text: string): Token {
-  return { type: "text", raw: text, text };
-}
-
-/* Two texts that meet become one, as they will be when the whole is lexed. */
-function joined(before: readonly Token[], after: readonly Token[]): Token[] {
-  const [last, first] = [before.at(-1), after[0]];
-  if (last?.type !== "text" || first?.type !== "text") return [...before, ...after];
-  return [...before.slice(0, -1), textToken(last.raw + first.raw), ...after.slice(1)];
-}
-
-/* ---- closing for display ---- */
-
-interface Mark {
-  char: string;
-  length: number;
-  at: number;
-}
-
-/*
- * What a person would expect of text that ends here: marks that are open are closed, a half link is its text, marks that have just begun are left away.
- * One walk over the text; wrong guesses last until the rest comes.
- */
-export function closeInline(text: string): string {
-  if (!/[*_`~[\\$]/.test(text)) return text;
-  const open: Mark[] = [];
-  let at = 0;
-  while (at < text.length) {
-    const char = text.charAt(at);
-    if (char === "\\") {
-      const maths = /^\\[([]/.test(text.slice(at, at + 2)) ? text.indexOf(text.charAt(at + 1) === "(" ? "\\)" : "\\]", at + 2) : -2;
-      if (maths === -1) return close(text.slice(0, at).trimEnd(), open);
-      if (at + 1 === text.length) return close(text.slice(0, at), open);
-      at = maths >= 0 ? maths + 2 : at + 2;
-    } else if (char === "`") {
-      const length = runLength(text, at);
-      const end = findRun(text, at + length, length);
-      if (end < 0) return closeCode(text, at, length, open);
-      at = end + length;
-    } else if (char === "$") {
-      const end = mathsEnd(text, at);
-      at = end > at ? end : at + 1;
-    } else if (char === "[") {
-      open.push({ char, length: 1, at });
-      at += 1;
-    } else if (char === "]") {
-      const link = open.map((mark) => mark.char).lastIndexOf("[");
-      const end = link < 0 ? at + 1 : linkEnd(text, at);
-      if (end < 0 && link >= 0) return halfLink(text, open, link, at);
-      if (link >= 0) open.splice(link);
-      at = Math.max(end, at + 1);
-    } else if (char === "*" || char === "_" || (char === "~" && text.charAt(at + 1) === "~")) {
-      const length = runLength(text, at);
-      if (!takeRun(text, { char, length, at }, open)) return close(text.slice(0, at), open);
-      at += length;
-    } else {
-      at += 1;
+  /* The token that begins here; null: none; undefined: something that has been dealt with. */
+  private special(): Token | null | undefined {
+    switch (this.text.charAt(this.at)) {
+      case "\\":
+        return this.maths() ?? this.escape();
+      case "$":
+        return this.maths();
+      case "`":
+        return this.code();
+      case "<":
+        return this.html() ?? (this.inLink ? null : this.autolink());
+      case "!":
+        return this.text.charAt(this.at + 1) === "[" ? this.link(this.at + 1) : null;
+      case "[":
+        return this.inLink ? null : this.link(this.at);
+      case "*":
+      case "_":
+      case "~":
+        return this.mark();
+      case " ":
+      case "\n":
+        return this.lineBreak();
+      default:
+        return this.word();
     }
   }
-  return close(text, open);
-}
 
-function runLength(text: string, at: number): number {
-  let end = at + 1;
-  while (text.charAt(end) === text.charAt(at)) end += 1;
-  return end - at;
-}
-
-function findRun(text: string, from: number, length: number): number {
-  for (let at = text.indexOf("`", from); at >= 0; at = text.indexOf("`", at)) {
-    const found = runLength(text, at);
-    if (found === length) return at;
-    at += found;
+  /* A bare address, or a word or another character that means nothing else. */
+  private word(): Token | null | undefined {
+    const end = this.at + (matchAt(WORD, this.text, this.at)?.[0].length ?? 0);
+    if (end === this.at) return null;
+    const address = this.inLink ? null : (this.web() ?? this.email());
+    if (!address) this.at = end;
+    return address ?? undefined;
   }
-  return -1;
+
+  private take(token: Token): void {
+    this.flush();
+    this.emphasis.push(token);
+    this.at += token.raw.length;
+    this.plainFrom = this.at;
+  }
+
+  private flush(): void {
+    if (this.at > this.plainFrom) this.emphasis.push(textToken(this.text.slice(this.plainFrom, this.at)));
+    this.plainFrom = this.at;
+  }
+
+  private token(type: Token["type"], end: number, text: string, more: Partial<Token> = {}): Token {
+    return { type, raw: this.text.slice(this.at, end), text, ...more };
+  }
+
+  private maths(): Token | null {
+    const found = this.ahead.maths(this.at);
+    return found && this.token("maths", found.end, found.text, { display: found.display });
+  }
+
+  private escape(): Token | null {
+    const next = this.text.charAt(this.at + 1);
+    if (ESCAPED.test(next)) return this.token("escape", this.at + 2, next);
+    return next === "\n" ? this.breakAt(this.at + 2) : null;
+  }
+
+  /* Two spaces at least before the end of a line; a text does not end with a break. */
+  private lineBreak(): Token | null | undefined {
+    const from = this.at;
+    let end = from;
+    while (this.text.charAt(end) === " ") end += 1;
+    if (this.text.charAt(end) !== "\n") this.at = end;
+    else if (end - from >= 2) return this.breakAt(end + 1);
+    else this.at = end + 1;
+    return undefined;
+  }
+
+  private breakAt(end: number): Token | null {
+    return this.text.slice(end).trim() === "" ? null : this.token("br", end, "");
+  }
+
+  private code(): Token | undefined {
+    const length = runLength(this.text, this.at);
+    const from = this.at + length;
+    const end = this.behindCode(this.at) - length;
+    if (end < from) {
+      this.at = from;
+      return undefined;
+    }
+    const inside = this.text.slice(from, end).replaceAll("\n", " ");
+    const padded = inside.startsWith(" ") && inside.endsWith(" ") && inside.trim() !== "";
+    return this.token("codespan", end + length, padded ? inside.slice(1, -1) : inside);
+  }
+
+  private html(): Token | null {
+    const { text, at } = this;
+    const found = /[a-zA-Z/]/.test(text.charAt(at + 1)) ? matchAt(TAG, text, at, TAG_CHARS_MAX) : null;
+    if (found) return this.token("html", at + found[0].length, found[0]);
+    for (const [begin, close] of [["<!--", "-->"], ["<?", "?>"], ["<![CDATA[", "]]>"]] as const) {
+      if (!text.startsWith(begin, at)) continue;
+      const end = this.ahead.find(close, at + begin.length);
+      if (end >= 0) return this.token("html", end + close.length, text.slice(at, end + close.length));
+      return begin === "<!--" ? this.token("html", text.length, text.slice(at)) : null;
+    }
+    return null;
+  }
+
+  private autolink(): Token | null {
+    const found = matchAt(AUTOLINK, this.text, this.at);
+    const email = found ?? matchAt(AUTOLINK_EMAIL, this.text, this.at);
+    return email && this.address(email[1] as string, email[0], found ? "" : "mailto:");
+  }
+
+  private address(text: string, raw: string, before: string): Token {
+    return { type: "link", raw, text, href: before + text, tokens: [textToken(text)] };
+  }
+
+  private web(): Token | null {
+    const { text, at } = this;
+    const found = matchAt(WEB, text, at, 16);
+    if (!found) return null;
+    let end = at + found[0].length;
+    const most = Math.min(text.length, at + ADDRESS_CHARS_MAX);
+    while (end < most && !/[\s<]/.test(text.charAt(end)) && !this.emphasis.closesAt(end)) end += 1;
+    work.chars += end - at;
+    const raw = withoutStops(text.slice(at, end));
+    return raw.length <= found[0].length ? null : this.address(raw, raw, /^www/i.test(raw) ? "http://" : "");
+  }
+
+  /* Begins with the first letter or digit of the word before an "@". */
+  private email(): Token | null {
+    const { text, at } = this;
+    const sign = this.ahead.find("@", at);
+    if (sign < 0 || sign - at > EMAIL_CHARS_MAX || /[.+-]/.test(text.charAt(at - 1))) return null;
+    const found = matchAt(EMAIL, text, at, EMAIL_CHARS_MAX);
+    return found && this.address(found[0], found[0], "mailto:");
+  }
+
+  private mark(): undefined {
+    const length = runLength(this.text, this.at);
+    this.flush();
+    this.emphasis.mark(this.at, length);
+    this.at += length;
+    this.plainFrom = this.at;
+    return undefined;
+  }
+
+  /* `[…](…)`, whose bracket is at `open`; before a picture's there is "!". */
+  private link(open: number): Token | null {
+    const { text } = this;
+    const behind = this.closing(open);
+    if (behind < 0 || text.charAt(behind) !== "(") return null;
+    const target = targetAt(text, behind);
+    if (!target) return null;
+    const label = text.slice(open + 1, behind - 1);
+    const { href, end } = target;
+    if (open > this.at) return this.token("image", end, label.replace(/\\([[\]])/g, "$1"), { href });
+    return this.token("link", end, label, { href, tokens: new InlineLexer(label, true).tokens() });
+  }
+
+  /* Behind the bracket that closes the one at `at`; -1: none, or too far or too deep. What is in code closes nothing. */
+  private closing(at: number): number {
+    let depth = 0;
+    let end = at;
+    while (end < Math.min(this.text.length, at + LINK_CHARS_MAX)) {
+      const char = this.text.charAt(end);
+      if (char === "[" && ++depth > LINK_DEPTH_MAX) break;
+      if (char === "]" && --depth === 0) break;
+      if (char === "`") end = this.behindCode(end);
+      else end += char === "\\" ? 2 : 1;
+    }
+    work.chars += end - at;
+    return depth === 0 ? end + 1 : -1;
+  }
+
+  private behindCode(at: number): number {
+    const length = runLength(this.text, at);
+    const end = this.ahead.backticks(length, at + length);
+    return (end < 0 ? at : end) + length;
+  }
 }
 
-function mathsEnd(text: string, at: number): number {
-  const rest = text.slice(at, at + MATHS_CHARS_MAX);
-  const found = MATHS[0]?.whole.exec(rest) ?? MATHS[1]?.whole.exec(rest);
-  return found ? at + found[0].length : -1;
+/* `(address "title")` at `at`. */
+function targetAt(text: string, at: number): { href: string; end: number } | null {
+  const begin = matchAt(TARGET, text, at);
+  if (!begin) return null;
+  let end = at + begin[0].length;
+  let href = (begin[1] as string).slice(1, -1);
+  if (begin[1] === "") {
+    if (text.charAt(end) === "<") return null;
+    const from = end;
+    end = addressEnd(text, from);
+    href = text.slice(from, end);
+  }
+  end += matchAt(TITLE, text, end)?.[0].length ?? 0;
+  const close = matchAt(TARGET_END, text, end);
+  return close && { href: href.replace(/\\([!-/:-@[-`{-~])/g, "$1"), end: end + close[0].length };
 }
 
-function closeCode(text: string, at: number, length: number, open: Mark[]): string {
-  const inside = text.slice(at + length).replace(/`+$/, "");
-  if (inside.trim() === "") return close(text.slice(0, at), open);
-  return close(text.slice(0, at + length) + inside + "`".repeat(length), open);
-}
-
-/* The end of `](…)`; at + 1 when it is no link; -1 when it may still become one. */
-function linkEnd(text: string, at: number): number {
-  if (at + 1 === text.length) return -1;
-  if (text.charAt(at + 1) !== "(") return at + 1;
+/* Of an address without brackets: its parentheses are in pairs. */
+function addressEnd(text: string, from: number): number {
   let depth = 0;
-  for (let i = at + 1; i < text.length; i++) {
-    const char = text.charAt(i);
-    if (char === "\\") i += 1;
-    else if (char === "\n" && text.charAt(i + 1) === "\n") return at + 1;
-    else if (char === "(") depth += 1;
-    else if (char === ")" && --depth === 0) return i + 1;
+  let end = from;
+  for (; end < Math.min(text.length, from + LINK_CHARS_MAX); end++) {
+    const char = text.charAt(end);
+    if (char === "\\" && ESCAPED.test(text.charAt(end + 1))) end += 1;
+    else if (char <= " ") break;
+    else if (char === "(" && ++depth > LINK_DEPTH_MAX) break;
+    else if (char === ")" && --depth < 0) break;
   }
-  return -1;
+  work.chars += end - from;
+  return end;
 }
 
-function halfLink(text: string, open: Mark[], link: number, end: number): string {
-  const mark = open[link];
-  if (!mark) return text;
-  const label = text.slice(mark.at + 1, end);
-  return close(text.slice(0, beforeLink(text, mark.at)) + label, open.slice(0, link));
-}
-
-function beforeLink(text: string, at: number): number {
-  return text.charAt(at - 1) === "!" ? at - 1 : at;
-}
-
-/* False: the run ends the text and opens or half closes something; it is left away. */
-function takeRun(text: string, run: Mark, open: Mark[]): boolean {
-  const before = text.charAt(run.at - 1);
-  const after = text.charAt(run.at + run.length);
-  const closes = before !== "" && !/\s/.test(before) && !(run.char === "_" && /[\p{L}\p{N}]/u.test(after));
-  const opens = after !== "" && !/\s/.test(after) && !(run.char === "_" && /[\p{L}\p{N}]/u.test(before));
-  let left = run.length;
-  while (closes && left > 0) {
-    const top = open.at(-1);
-    if (top?.char !== run.char) break;
-    const closed = Math.min(top.length, left);
-    if (after === "" && top.length > left) return false;
-    top.length -= closed;
-    left -= closed;
-    if (top.length === 0) open.pop();
+/* A bare address does not end with stops, with a parenthesis that it has not opened, or with a character reference. */
+function withoutStops(address: string): string {
+  let open = 0;
+  for (const char of address) open += char === "(" ? 1 : char === ")" ? -1 : 0;
+  let end = address.length;
+  for (; end > 0; end--) {
+    const last = address.charAt(end - 1);
+    if (last === ")" && open < 0) open += 1;
+    else if (last === ";") end -= (/&[a-zA-Z0-9]{1,32};$/.exec(address.slice(Math.max(0, end - 34), end))?.[0].length ?? 1) - 1;
+    else if (!/[?!.,:*_'"~(]/.test(last)) break;
   }
-  if (left === 0) return true;
-  if (after === "" && !/\s/.test(before)) return left < run.length;
-  if (after === "") return false;
-  if (opens) open.push({ char: run.char, length: left, at: run.at });
-  return true;
-}
-
-function close(text: string, open: Mark[]): string {
-  let closed = text;
-  let marks = "";
-  for (const mark of [...open].reverse()) {
-    if (mark.char !== "[") {
-      marks += mark.char.repeat(mark.length);
-    } else if (mark.at < closed.length) {
-      closed = closed.slice(0, beforeLink(closed, mark.at)) + closed.slice(mark.at + 1);
-    }
-  }
-  return marks === "" ? closed : closed.trimEnd() + marks;
+  return address.slice(0, end);
 }

@@ -4,10 +4,10 @@
  * `mark()` and `takeBack()` let the scanner try a line that is not whole yet and forget it again; what has been lexed stays remembered over that, since the
  * same text will come again.
  */
-import type { Token } from "marked";
 import { Chunks, type ChunksMark } from "./chunks";
-import { closeInline, lexInline, type OpenInline } from "./inline";
-import type { Align, BlockNode, Cell } from "./types";
+import { lexInline } from "./inline";
+import { closeInline, type OpenInline } from "./openInline";
+import type { Align, BlockNode, Cell, Token } from "./types";
 
 export const PARAGRAPH_CHARS_MAX = 4096;
 export const MATHS_CHARS_MAX = 8192;

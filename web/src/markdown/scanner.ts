@@ -10,8 +10,9 @@
  * which ends the table here. `$$` and `\[` at the beginning of a line open maths, which an empty line ends at the latest.
  */
 import { Chunks, type ChunksMark } from "./chunks";
-import { lexInline, OpenInline } from "./inline";
+import { lexInline } from "./inline";
 import { Code, Maths, Paragraph, readDelimiters, splitCells, Table, TABLE_COLUMNS_MAX, type Leaf } from "./leaves";
+import { OpenInline } from "./openInline";
 import type { BlockNode, Item } from "./types";
 
 /* Containers beyond this depth are text. */
@@ -307,7 +308,7 @@ export class Scanner {
     if (indentOf(rest) >= 4) return false;
     const heading = HEADING.exec(rest);
     if (heading) {
-      const title = (heading[2] ?? "").replace(/(?:^|[ \t]+)#+[ \t]*$/, "").trim();
+      const title = (heading[2] ?? "").replace(/(?:^|(?<![ \t])[ \t]+)#+[ \t]*$/, "").trim();
       this.closeLeaf();
       this.beforeChild();
       this.add({ type: "heading", depth: heading[1]?.length ?? 1, tokens: this.half ? this.inline.show(title) : lexInline(title) });

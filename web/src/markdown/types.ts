@@ -8,12 +8,20 @@
  * Nothing of the model's text ever becomes HTML: nodes become elements of our own. HTML is shown as text, pictures as links, and links only when
  * their scheme is http, https or mailto.
  */
-import type { Token } from "marked";
-
 export type Align = "left" | "center" | "right" | null;
 
 /* A list that grows at its end: all but the last chunk keep their identity. */
 export type Chunked<T> = readonly (readonly T[])[];
+
+/* A piece of what is inside a paragraph. */
+export interface Token {
+  type: "text" | "escape" | "br" | "codespan" | "html" | "maths" | "image" | "link" | "em" | "strong" | "del";
+  raw: string; /* as it was written */
+  text: string; /* without its marks */
+  href?: string; /* of links and pictures */
+  display?: boolean; /* of maths */
+  tokens?: Token[]; /* of links and emphasis: what is in them */
+}
 
 export interface Cell {
   tokens: Token[];

@@ -5,13 +5,12 @@
  * (styles/markdown.css). Headings begin below the page's own, at h3. What holds text has dir="auto"; what holds only such elements has none: nothing of them
  * counts for it, and a browser looks through them all to find that out.
  */
-import type { Token, Tokens } from "marked";
 import { Component, type ComponentChildren, type VNode } from "preact";
 import { CodeBlock } from "./code";
 import { decodeEntities } from "./entities";
 import { hostToShow, safeLink } from "./links";
 import { Formula } from "./maths";
-import type { Align, Block, BlockNode, Cell, Chunked, Item, MarkdownLabels } from "./types";
+import type { Align, Block, BlockNode, Cell, Chunked, Item, MarkdownLabels, Token } from "./types";
 
 /* Emphasis inside emphasis beyond this depth is shown as it was written. */
 const INLINE_DEPTH_MAX = 24;
@@ -216,7 +215,7 @@ function inline(tokens: readonly Token[], labels: MarkdownLabels, depth: number)
 
 function drawInline(token: Token, labels: MarkdownLabels, depth: number): ComponentChildren {
   if (depth > INLINE_DEPTH_MAX) return token.raw;
-  const inner = (): ComponentChildren => inline(("tokens" in token && token.tokens) || [], labels, depth + 1);
+  const inner = (): ComponentChildren => inline(token.tokens ?? [], labels, depth + 1);
   switch (token.type) {
     case "strong":
       return <strong>{inner()}</strong>;
@@ -225,19 +224,19 @@ function drawInline(token: Token, labels: MarkdownLabels, depth: number): Compon
     case "del":
       return <del>{inner()}</del>;
     case "codespan":
-      return <code class="md-code-span" dir="ltr">{(token as Tokens.Codespan).text}</code>;
+      return <code class="md-code-span" dir="ltr">{token.text}</code>;
     case "br":
       return <br />;
     case "html":
       return /^<br\s*\/?>$/i.test(token.raw) ? <br /> : token.raw;
     case "link":
-      return drawLink(token as Tokens.Link, labels, inner());
+      return drawLink(token, labels, inner());
     case "image":
-      return drawPicture(token as Tokens.Image, labels);
+      return drawPicture(token, labels);
     case "maths":
-      return <Formula text={(token as Tokens.Generic).text as string} display={(token as Tokens.Generic).display as boolean} whole={true} labels={labels} />;
+      return <Formula text={token.text} display={token.display === true} whole={true} labels={labels} />;
     case "escape":
-      return (token as Tokens.Escape).text;
+      return token.text;
     default:
       return decodeEntities(token.raw);
   }
@@ -245,8 +244,8 @@ function drawInline(token: Token, labels: MarkdownLabels, depth: number): Compon
 
 const REL = "noopener noreferrer nofollow ugc";
 
-function drawLink(token: Tokens.Link, labels: MarkdownLabels, text: ComponentChildren): ComponentChildren {
-  const link = safeLink(decodeEntities(token.href));
+function drawLink(token: Token, labels: MarkdownLabels, text: ComponentChildren): ComponentChildren {
+  const link = safeLink(decodeEntities(token.href ?? ""));
   if (!link) return <span class="md-no-link">{text}</span>;
   const host = hostToShow(link, plain(token.tokens));
   return (
@@ -264,8 +263,8 @@ function drawLink(token: Tokens.Link, labels: MarkdownLabels, text: ComponentChi
 }
 
 /* A picture would tell its host who reads this, and when: it is a link, and nothing is loaded. */
-function drawPicture(token: Tokens.Image, labels: MarkdownLabels): ComponentChildren {
-  const link = safeLink(decodeEntities(token.href));
+function drawPicture(token: Token, labels: MarkdownLabels): ComponentChildren {
+  const link = safeLink(decodeEntities(token.href ?? ""));
   const text = `${labels.picture}: ${token.text || link?.host || "…"}`;
   if (!link) return <span class="md-picture">{text}</span>;
   return (
@@ -281,7 +280,7 @@ function drawPicture(token: Tokens.Image, labels: MarkdownLabels): ComponentChil
 function plain(tokens: readonly Token[] | undefined): string {
   let text = "";
   for (const token of tokens ?? []) {
-    text += "tokens" in token && token.tokens ? plain(token.tokens) : decodeEntities("text" in token ? (token.text as string) : token.raw);
+    text += token.tokens ? plain(token.tokens) : decodeEntities(token.text);
   }
   return text;
 }

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { closeInline, lexInline } from "../../src/markdown/inline";
+import { lexInline } from "../../src/markdown/inline";
+import { closeInline } from "../../src/markdown/openInline";
 import { createMarkdownStream, parseMarkdown } from "../../src/markdown/stream";
 import type { Block } from "../../src/markdown/types";
 import { inline, outline } from "./outline";

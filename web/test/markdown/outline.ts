@@ -1,6 +1,5 @@
 /* Blocks as a short text that a person can read in a test. */
-import type { Token } from "marked";
-import type { Block, BlockNode, Chunked } from "../../src/markdown/types";
+import type { Block, BlockNode, Chunked, Token } from "../../src/markdown/types";
 
 export function outline(blocks: readonly Block[]): string {
   return blocks.map((block) => `${block.open ? "… " : ""}${node(block.node)}`).join("\n");
@@ -34,10 +33,10 @@ function node(n: BlockNode): string {
 export function inline(tokens: readonly Token[]): string {
   return tokens
     .map((token) => {
-      if (token.type === "text" || token.type === "html" || token.type === "escape") return "tokens" in token && token.tokens ? inline(token.tokens) : (token as { text: string }).text;
-      if (token.type === "link") return `link<${(token as { href: string }).href}>(${inline(token.tokens ?? [])})`;
-      if ("tokens" in token && token.tokens) return `${token.type}(${inline(token.tokens)})`;
-      return `${token.type}(${(token as { text?: string }).text ?? ""})`;
+      if (token.type === "text" || token.type === "html" || token.type === "escape") return token.text;
+      if (token.type === "link") return `link<${token.href}>(${inline(token.tokens ?? [])})`;
+      if (token.tokens) return `${token.type}(${inline(token.tokens)})`;
+      return `${token.type}(${token.text})`;
     })
     .join("");
 }
