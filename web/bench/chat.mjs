@@ -7,7 +7,8 @@
  *
  * Prints one table, a median of the runs in each row with the lowest and the highest; --out writes it as JSON too. Script time is processor time of the page's
  * main thread (so other work on the machine matters little); times to a view and freezes are by the clock. "phone": processor 4 times slower, 390 px wide, and
- * for the first view a network of 1.6 Mbit/s and 150 ms. Chromium is Debian's, or SEAWALL_CHROMIUM.
+ * for the first view a network of 1.6 Mbit/s and 150 ms. On a machine with other work a slowed processor is slowed once more by that; so freezes are also
+ * counted: the longest task's processor time at full speed, times 4. Chromium is Debian's, or SEAWALL_CHROMIUM.
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import { loadavg } from "node:os";
@@ -31,6 +32,7 @@ const SETTLED_MS = 2_500; /* after a conversation has opened: what is drawn late
 
 const DESKTOP = { name: "desktop", slower: 1, viewport: { width: 1280, height: 800 }, isMobile: false };
 const PHONE = { name: "phone", slower: 4, viewport: { width: 390, height: 844 }, isMobile: true };
+const COUNTED = { ...PHONE, name: "phone, counted", slower: 1 };
 const SLOW_NETWORK = { offline: false, latency: 150, downloadThroughput: 1_600_000 / 8, uploadThroughput: 750_000 / 8 };
 
 /* ---- what runs in the page ---- */
@@ -112,6 +114,24 @@ async function visit(url, kind, { key = true, slowNetwork = false } = {}) {
   return { context, page, debug };
 }
 
+/* What `work` returns, and the longest task of a page's main thread meanwhile, in processor time as a phone would need it. */
+async function counted(work) {
+  const session = await browser.newBrowserCDPSession();
+  const events = [];
+  session.on("Tracing.dataCollected", ({ value }) => value.forEach((event) => events.push(event)));
+  const over = new Promise((resolve) => session.once("Tracing.tracingComplete", resolve));
+  await session.send("Tracing.start", { transferMode: "ReportEvents", traceConfig: { includedCategories: ["toplevel"] } });
+  const result = await work();
+  await session.send("Tracing.end");
+  await over;
+  await session.detach();
+  const thread = ({ pid, tid }) => `${pid} ${tid}`;
+  const mains = new Set(events.filter(({ name, args }) => name === "thread_name" && args.name === "CrRendererMain").map(thread));
+  const tasks = events.filter((event) => event.name.endsWith("RunTask") && event.tdur !== undefined && mains.has(thread(event)));
+  if (tasks.length === 0) throw new Error("the browser's trace has no task of a page");
+  return { result, longest: (PHONE.slower / 1_000) * tasks.reduce((most, { tdur }) => Math.max(most, tdur), 0) };
+}
+
 async function figures(debug) {
   const { metrics } = await debug.send("Performance.getMetrics");
   return Object.fromEntries(metrics.map(({ name, value }) => [name, value * 1_000]));
@@ -157,16 +177,20 @@ async function streamOnce(url, kind, question, { tokens, rate, alone }) {
   await page.locator("#composer").fill(question);
   const before = await figures(debug);
   const began = await page.evaluate(() => performance.now());
-  await page.locator("#composer").press("Enter");
-  await page.locator("article.answer .md").waitFor();
-  await page.waitForTimeout((1_000 * (tokens.length - alone)) / rate + 500);
-  const late = await figures(debug);
-  await page.locator('article.answer[aria-busy="false"]').waitFor({ timeout: 240_000 });
+  const stream = async () => {
+    await page.locator("#composer").press("Enter");
+    await page.locator("article.answer .md").waitFor();
+    await page.waitForTimeout((1_000 * (tokens.length - alone)) / rate + 500);
+    const at = await figures(debug);
+    await page.locator('article.answer[aria-busy="false"]').waitFor({ timeout: 240_000 });
+    return at;
+  };
+  const { result: late, longest } = kind === COUNTED ? await counted(stream) : { result: await stream(), longest: null };
   const after = await figures(debug);
   const chars = tokens.join("").length;
   const drawn = await page.evaluate(() => document.querySelector("article.answer .md").textContent.length);
   if (drawn < chars / 2) throw new Error(`of ${chars} characters only ${drawn} were drawn`);
-  const freeze = await longestTask(page, began);
+  const freeze = longest ?? (await longestTask(page, began));
   await context.close();
   const of = (from, to, count) => ({ script: (to.ScriptDuration - from.ScriptDuration) / count, layout: (to.LayoutDuration + to.RecalcStyleDuration - from.LayoutDuration - from.RecalcStyleDuration) / count, task: (to.TaskDuration - from.TaskDuration) / count });
   return { whole: of(before, after, tokens.length), end: of(late, after, alone), freeze };
@@ -175,19 +199,19 @@ async function streamOnce(url, kind, question, { tokens, rate, alone }) {
 async function measureStream(url, question, answer) {
   const budgets = { script: 4, layout: null, task: null };
   const { what, unit, tokens, alone } = answer;
-  for (const kind of [DESKTOP, PHONE]) {
+  for (const kind of [DESKTOP, PHONE, COUNTED]) {
     const found = [];
     for (let run = 0; run < runs; run++) found.push(await streamOnce(url, kind, question, answer));
     for (const [name, budget] of Object.entries(kind === DESKTOP ? budgets : {})) {
       row(`${name} time of a ${unit}, ${what}`, "ms", budget, found.map((one) => one.whole[name]));
       row(`${name} time of a ${unit}, ${what}, the last ${alone} each by itself`, "ms", budget, found.map((one) => one.end[name]));
     }
-    row(`longest freeze while it streams, ${what}, ${kind.name}`, "ms", kind === PHONE ? 100 : null, found.map((one) => one.freeze));
+    row(`longest freeze while it streams, ${what}, ${kind.name}`, "ms", kind === DESKTOP ? null : 100, found.map((one) => one.freeze));
   }
 }
 
 async function measureOpening(url, texts) {
-  for (const kind of [DESKTOP, PHONE]) {
+  for (const kind of [DESKTOP, PHONE, COUNTED]) {
     const times = [];
     const freezes = [];
     for (let run = 0; run < runs; run++) {
@@ -197,14 +221,18 @@ async function measureOpening(url, texts) {
       await page.reload();
       await page.locator('a[href="/chat/long"]').waitFor({ state: "attached" });
       await page.waitForTimeout(500);
-      const { from, ms } = await page.evaluate(openLong, texts.at(-1).slice(-20).trim());
-      await page.waitForTimeout(SETTLED_MS * kind.slower);
-      times.push(ms);
-      freezes.push(await longestTask(page, from));
+      const open = async () => {
+        const opened = await page.evaluate(openLong, texts.at(-1).slice(-20).trim());
+        await page.waitForTimeout(SETTLED_MS * PHONE.slower);
+        return opened;
+      };
+      const { result, longest } = kind === COUNTED ? await counted(open) : { result: await open(), longest: null };
+      times.push(result.ms);
+      freezes.push(longest ?? (await longestTask(page, result.from)));
       await context.close();
     }
-    row(`a conversation of ${texts.length} messages opens, ${kind.name}`, "ms", kind === DESKTOP ? 300 : null, times);
-    row(`longest freeze while and after it opens, ${kind.name}`, "ms", null, freezes);
+    if (kind !== COUNTED) row(`a conversation of ${texts.length} messages opens, ${kind.name}`, "ms", kind === DESKTOP ? 300 : null, times);
+    row(`longest freeze while and after it opens, ${kind.name}`, "ms", kind === DESKTOP ? null : 100, freezes);
   }
 }
 

@@ -1,6 +1,6 @@
 /*
- * The messages of the conversation in view. A long one is drawn from its end: the last FIRST messages at once, those before in portions between frames, so
- * that it opens at once whatever its length and a phone stays free meanwhile; the browser itself skips what is far from view (content-visibility).
+ * The messages of the conversation in view. One of more than SHORT messages is drawn from its end, an answer and the question after it at a time between
+ * frames, so that it opens at once whatever its length and a phone stays free meanwhile; the browser itself skips what is far from view (content-visibility).
  */
 import { Component, type VNode } from "preact";
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
@@ -13,8 +13,7 @@ import { Follower, type Position } from "./follow";
 import { onFrame } from "./frames";
 import { QuestionView } from "./QuestionView";
 
-/* A question and its answer. */
-const FIRST = 2;
+const SHORT = 2;
 const PORTION = 2;
 const PORTION_MS = 16;
 const FAR = 2;
@@ -26,9 +25,8 @@ export function Thread(): VNode {
 }
 
 function Messages({ path }: { path: readonly Branch[] }): VNode {
-  const shown = useShown(path.length);
+  const from = useHidden(path.length);
   const { scroller, content, following, follow } = useFollowing(path.at(-1)?.message.id ?? "");
-  const from = Math.max(0, path.length - shown);
   return (
     <div class="thread-frame">
       <div ref={scroller} class="thread" tabIndex={0} role="region" aria-label={t("msg.feed")}>
@@ -67,14 +65,15 @@ class MessageView extends Component<MessageProps> {
   }
 }
 
-function useShown(count: number): number {
-  const [shown, setShown] = useState(FIRST);
+/* How many messages at the beginning are not drawn yet. The last answer is a portion by itself, since nothing stands behind it. */
+function useHidden(count: number): number {
+  const [hidden, setHidden] = useState(count > SHORT ? count : 0);
   useEffect(() => {
-    if (shown >= count) return undefined;
-    const timer = setTimeout(() => setShown(shown + PORTION), PORTION_MS);
+    if (hidden === 0) return undefined;
+    const timer = setTimeout(() => setHidden(Math.max(0, hidden >= count ? count - 1 : hidden - PORTION)), PORTION_MS);
     return () => clearTimeout(timer);
-  }, [shown, count]);
-  return shown;
+  }, [hidden, count]);
+  return Math.min(hidden, count);
 }
 
 interface Following {
