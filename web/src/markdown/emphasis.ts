@@ -34,6 +34,11 @@ export class Emphasis {
 
   constructor(private readonly text: string) {}
 
+  /* Of the pieces so far. */
+  get length(): number {
+    return this.pieces.length;
+  }
+
   push(token: Token): void {
     this.pieces.push(token);
   }

@@ -6,6 +6,7 @@
  */
 
 const URL_CHARS_MAX = 4096;
+const SCHEME = /^\s*(?:https?|mailto):/i; /* of text that may be one: a browser takes a while to throw for what is none */
 const SCHEMES = new Set(["http:", "https:", "mailto:"]);
 
 export interface SafeLink {
@@ -15,7 +16,7 @@ export interface SafeLink {
 
 /* Null: no link; its text is shown alone. */
 export function safeLink(href: string): SafeLink | null {
-  if (href.length > URL_CHARS_MAX) return null;
+  if (href.length > URL_CHARS_MAX || !SCHEME.test(href)) return null;
   let url: URL;
   try {
     url = new URL(href.trim());

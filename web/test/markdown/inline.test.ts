@@ -6,6 +6,12 @@ const lexed = (text: string): string => inline(lexInline(text));
 
 /* As the specifications say: CommonMark 0.31 section 6, GFM sections 6.5 and 6.9. */
 describe("inline text", () => {
+  it("is shown as it was written behind more than anybody writes", () => {
+    const tokens = lexInline("`a` ".repeat(2_000));
+    expect(tokens.length).toBeLessThan(600);
+    expect(tokens.at(-1)?.raw).toMatch(/^ (?:`a` )+$/);
+  });
+
   it.each([
     ["*a* _b_ **c** __d__", "em(a) em(b) strong(c) strong(d)"],
     ["***a***", "em(strong(a))"],
