@@ -155,3 +155,17 @@ test("nothing of a model's text becomes a script, a frame or a request", async (
   await expect(answers(page).locator("img, script, iframe")).toHaveCount(0);
   expect(watch.troubles()).toEqual([]);
 });
+
+test("code is coloured by the page's worker, and is copied as it was written", async ({ page, door }) => {
+  const code = Array.from({ length: 200 }, (_, i) => (i % 9 === 0 ? "" : `let value${i} = "text";`)).join("\n").trim();
+  await door.script({ text: "```js\n" + code + "\n```\n\nThat is all." });
+  await ask(page, "Write code");
+  await answered(page);
+  await expect(page.locator(".hljs-keyword").last()).toHaveText("let");
+  await expect(page.locator(".hljs-keyword")).toHaveCount(code.match(/let/g)?.length ?? 0);
+  const selected = await page.locator("pre code").evaluate((element) => {
+    getSelection()?.selectAllChildren(element);
+    return getSelection()?.toString();
+  });
+  expect(selected?.trimEnd()).toBe(code);
+});
