@@ -97,4 +97,5 @@ if (app) {
   if (session.key.value !== "" || token !== null) draw();
   else void Promise.race([reading, new Promise((late) => setTimeout(late, SITE_WAIT_MS))]).then(draw);
 }
-if ("serviceWorker" in navigator && import.meta.env.PROD) void navigator.serviceWorker.register("/sw.js").catch(() => undefined);
+/* It fetches all files for later, and the first view needs the network first. */
+if ("serviceWorker" in navigator && import.meta.env.PROD) addEventListener("load", () => void navigator.serviceWorker.register("/sw.js").catch(() => undefined));
