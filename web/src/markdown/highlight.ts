@@ -18,8 +18,12 @@ export type Answer = readonly (readonly Run[])[] | null;
 let worker: Worker | null = null;
 const waiting: ((answer: Answer) => void)[] = [];
 
-export function highlight(question: Question): Promise<Answer> {
-  worker ??= begin();
+export async function highlight(question: Question): Promise<Answer> {
+  try {
+    worker ??= begin();
+  } catch {
+    return null; /* the browser has none: the text stands there already */
+  }
   worker.postMessage(question);
   return new Promise((resolve) => waiting.push(resolve));
 }
