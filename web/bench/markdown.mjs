@@ -12,7 +12,7 @@ const count = Number(process.argv[2] ?? 10_000);
 const { window } = new JSDOM('<div id="root"></div>');
 Object.assign(globalThis, { window, document: window.document, Element: window.Element, HTMLElement: window.HTMLElement });
 
-const server = await createServer({ server: { middlewareMode: true }, appType: "custom", logLevel: "error" });
+const server = await createServer({ server: { middlewareMode: true }, appType: "custom", logLevel: "error", optimizeDeps: { noDiscovery: true } });
 const load = (path) => server.ssrLoadModule(path);
 const [{ createMarkdownStream }, { MarkdownView }, { longAnswer, tokens }, { h, render }] = await Promise.all([
   load("/src/markdown/stream.ts"), load("/src/markdown/view.tsx"), load("/test/markdown/sample.ts"), load("preact"),
