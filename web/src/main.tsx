@@ -78,7 +78,7 @@ async function begin(reading: Promise<SiteInfo>): Promise<void> {
 /* A link that is opened in a tab where the page is already. */
 addEventListener("hashchange", () => {
   const once = takeLinkToken(location, history);
-  if (once !== null) void signInByLink(once).then(() => (session.key.value === "" ? undefined : chat.loadModels()));
+  if (once !== null) void signInByLink(once).then(() => (session.key.value === "" ? undefined : chat.signedIn()));
 });
 
 const app = document.getElementById("app");

@@ -15,8 +15,8 @@ import { useChat } from "./context";
 import { figuresOf, showTime } from "./figures";
 import type { RunningAnswer } from "./running";
 import { Versions } from "./Versions";
-import { RefusalDetails, WaitNotice } from "./WaitNotice";
-import { endText, markdownLabels, reductionText, refusalText } from "./words";
+import { LeftNotice, RefusalDetails, WaitNotice } from "./WaitNotice";
+import { endText, isKeyTrouble, markdownLabels, reductionText } from "./words";
 
 const COPIED_MS = 2_000;
 
@@ -24,12 +24,12 @@ export function AnswerView({ branch, last }: { branch: Branch; last: boolean }):
   const { chat } = useChat();
   const { message } = branch;
   const answer = chat.answers.value.get(message.id);
-  const over = answer ? answer.over.value : message.finish !== undefined || !chat.elsewhere.value.has(message.id);
+  const over = answer ? answer.over.value : message.finish !== undefined;
   return (
     <article class={over ? "answer" : "answer answer-live"} aria-label={t("msg.answer")} aria-busy={!over}>
       <Reduced message={message} answer={answer} />
       {answer ? <LiveBody answer={answer} /> : <StillBody message={message} />}
-      {!over && (answer ? <WaitNotice answer={answer} /> : <Notice>{t("msg.elsewhere")}</Notice>)}
+      {!over && (answer ? <WaitNotice answer={answer} /> : <LeftNotice message={message} />)}
       {over && <End message={message} answer={answer} last={last} />}
       {over && <Below branch={branch} last={last} />}
     </article>
@@ -95,7 +95,7 @@ function Reduced({ message, answer }: { message: Message; answer: RunningAnswer 
 
 function End({ message, answer, last }: { message: Message; answer: RunningAnswer | undefined; last: boolean }): VNode | null {
   const { chat } = useChat();
-  const words = endText(message) ?? (message.finish === undefined ? t("end.broken") : null);
+  const words = endText(message);
   if (words === null) return null;
   const state = answer?.state.value;
   const quiet = message.finish === "stopped" || message.finish === "length" || message.finish === "other";
@@ -110,7 +110,7 @@ function End({ message, answer, last }: { message: Message; answer: RunningAnswe
       <p>{words}</p>
       {state?.kind === "refused" && <RefusalDetails refusal={state.refusal} />}
       {state?.kind === "broken" && state.why !== "lost" && (
-        <p>{refusalText({ status: 0, code: state.why, message: state.why, retryAfterMs: null, requestId: "" })}</p>
+        <RefusalDetails refusal={{ status: isKeyTrouble(state.why) ? 401 : 0, code: state.why, message: state.why, retryAfterMs: null, requestId: "" }} />
       )}
     </Notice>
   );

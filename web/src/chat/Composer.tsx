@@ -1,6 +1,6 @@
 /*
  * Where a question is written: grows with its text, sends at Enter (not while an input method composes), takes text files by button, drop and paste, and
- * keeps its draft over a reload.
+ * keeps its draft over a reload, files too.
  */
 import type { VNode } from "preact";
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
@@ -37,7 +37,10 @@ function Field({ draftId }: { draftId: string }): VNode {
   const empty = text.trim() === "" && files.length === 0;
 
   useEffect(() => {
-    void store.draft(draftId).then((draft) => setText((now) => (now === "" ? draft : now)));
+    void store.draft(draftId).then((draft) => {
+      setText((now) => (now === "" ? draft.text : now));
+      setFiles((now) => (now.length === 0 ? draft.files : now));
+    });
     if (!look.narrow) field.current?.focus();
   }, []);
   useLayoutEffect(() => fit(field.current), [text]);
@@ -46,10 +49,16 @@ function Field({ draftId }: { draftId: string }): VNode {
     setText(to);
     store.saveDraft(draftId, to);
   };
+  const attach = (to: readonly Attachment[]): void => {
+    setFiles(to);
+    void store.saveDraftFiles(draftId, to).then((kept) => {
+      if (!kept && to.length > 0 && store.state !== "denied") setTroubles((now) => [...now, t("ask.filesNotKept")]);
+    });
+  };
   const take = async (list: FileList | null): Promise<void> => {
     if (!list || list.length === 0) return;
     const taken = await takeFiles([...list], files);
-    setFiles(taken.attachments);
+    attach(taken.attachments);
     setTroubles(taken.refusals.map(fileRefusalText));
     field.current?.focus();
   };
@@ -59,7 +68,7 @@ function Field({ draftId }: { draftId: string }): VNode {
     if (limit !== null) return setTroubles([t("ask.tooLong", { limit: showBytes(limit) })]);
     chat.send(text, files);
     write("");
-    setFiles([]);
+    attach([]);
     setTroubles([]);
   };
 
@@ -91,7 +100,7 @@ function Field({ draftId }: { draftId: string }): VNode {
       )}
       <div class="composer-box">
         {over && <div class="composer-drop">{t("ask.drop")}</div>}
-        {files.length > 0 && <Files files={files} onRemove={(index) => setFiles(files.filter((_, at) => at !== index))} />}
+        {files.length > 0 && <Files files={files} onRemove={(index) => attach(files.filter((_, at) => at !== index))} />}
         <textarea
           ref={field}
           id="composer"

@@ -57,7 +57,7 @@ function KeyForm(): VNode {
     setBusy(true);
     try {
       const result = await session.signIn(key, keep, () => chat.services.client.models());
-      if (result.ok) await chat.loadModels();
+      if (result.ok) await chat.signedIn();
       else field.current?.select();
     } finally {
       setBusy(false);

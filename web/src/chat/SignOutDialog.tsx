@@ -9,11 +9,11 @@ export function SignOutDialog(): VNode {
   const { chat, look } = useChat();
   const signOut = async (erase: boolean): Promise<void> => {
     look.dialog.value = "";
-    for (const answer of chat.answers.value.values()) answer.stop();
-    chat.services.session.signOut();
     if (erase) await chat.removeAll();
+    chat.signedOut();
+    chat.services.session.signOut();
     if (chat.services.site.value.keyRequired) chat.services.session.askAgain(null);
-    else await chat.loadModels();
+    else await chat.signedIn();
   };
   return (
     <Dialog title={t("out.title")} onClose={() => (look.dialog.value = "")}>

@@ -4,6 +4,7 @@ import { useEffect, useState } from "preact/hooks";
 import type { AnswerState, Refusal } from "../api/types";
 import { t } from "../i18n/language";
 import { copyText } from "../markdown/copy";
+import type { Message } from "../store/types";
 import { Button } from "../ui/Button";
 import { Swell } from "../ui/Icon";
 import { Notice } from "../ui/Notice";
@@ -28,6 +29,23 @@ export function WaitNotice({ answer }: { answer: RunningAnswer }): VNode | null 
         <p>{words}</p>
         {state?.kind === "queued" && <p class="wait-note">{t("wait.queuedNote")}</p>}
       </div>
+    </div>
+  );
+}
+
+/* Of an answer that another page left, or has: nobody here is coming back for it, or not yet. */
+export function LeftNotice({ message }: { message: Message }): VNode {
+  const { chat } = useChat();
+  const { session, site } = chat.services;
+  if (chat.elsewhere.value.has(message.id)) return <Notice>{t("msg.elsewhere")}</Notice>;
+  if (session.key.value === "" && site.value.keyRequired) {
+    const signIn = <Button icon="key" onClick={() => session.askAgain(null)}>{t("menu.signIn")}</Button>;
+    return <Notice actions={signIn}>{t("wait.signedOut")}</Notice>;
+  }
+  return (
+    <div class="wait">
+      <Swell />
+      <p>{t("wait.returning")}</p>
     </div>
   );
 }

@@ -10,8 +10,9 @@ import { newId } from "../store/ids";
 import { newestLeaf, pathTo, treeOf } from "../store/tree";
 import type { Attachment, Conversation, Message, StorageState } from "../store/types";
 import { onFrame } from "./frames";
-import { holdAnswer } from "./locks";
+import { answerFree, holdAnswer } from "./locks";
 import { RunningAnswer, type AnswerHost } from "./running";
+import { nextPart, whole } from "./parts";
 import type { OpenConversation, Services } from "./types";
 import { titleFrom, toContinue, toWire, wireBytes } from "./wire";
 
@@ -21,6 +22,8 @@ const ANSWERS_KEPT_MAX = 200;
 /* Of the newest conversations so many are looked through after a reload, and so many of them are come back for. */
 const LOOKED_THROUGH_MAX = 32;
 export const PICKED_UP_MAX = 8;
+/* A tab that let an answer go may only have been reloaded: so long it has to come back for it itself. */
+const TAKE_OVER_MS = 2_000;
 
 export class Chat {
   readonly conversations = signal<readonly Conversation[]>([]);
@@ -45,6 +48,7 @@ export class Chat {
   private readonly background = new Map<string, OpenConversation>();
   private readonly locks = new Map<string, () => void>();
   private readonly picking = new Set<string>(); /* conversations whose answers are being come back for */
+  private mayReturn = false; /* somebody has signed in, or need not */
   private relisting = false;
 
   /* `show` puts a conversation's id into the address; null: a new one. */
@@ -123,21 +127,58 @@ export class Chat {
     await this.pickUp(this.open.value);
   }
 
-  /* Answers that an earlier page left in any conversation, at once: the door keeps them for its grace and no longer. */
+  /* Somebody can be answered again: which models there are, and what was left under way. */
+  async signedIn(): Promise<void> {
+    await Promise.all([this.pickUpAll(), this.loadModels()]);
+  }
+
+  /* What is under way is left to the door, which keeps it for its grace: who signs in again in that time, with the same key, has it. */
+  signedOut(): void {
+    this.mayReturn = false;
+    for (const answer of [...this.answers.value.values()]) {
+      if (answer.over.value) continue;
+      if (answer.message.resume) this.letGo(answer);
+      else answer.stop();
+    }
+  }
+
+  private letGo(answer: RunningAnswer): void {
+    const { id, conversationId } = answer.message;
+    answer.leave();
+    this.locks.get(id)?.();
+    this.locks.delete(id);
+    const answers = new Map(this.answers.value);
+    answers.delete(id);
+    this.answers.value = answers;
+    const open = this.background.get(conversationId);
+    if (open) this.replace(open, { ...answer.message });
+  }
+
+  /* Answers that an earlier page left in any conversation, at once: the door keeps them for its grace and no longer. The one in view goes first. */
   async pickUpAll(): Promise<void> {
+    this.mayReturn = true;
+    const shown = this.open.value.conversation.value.id;
+    const others = this.conversations.value.map(({ id }) => id).filter((id) => id !== shown);
     let count = 0;
-    for (const { id } of this.conversations.value.slice(0, LOOKED_THROUGH_MAX)) {
-      const found = this.atHand(id) ? null : await this.services.store.open(id);
-      const left = found?.messages.some((message) => message.resume !== undefined && message.finish === undefined);
-      if (!found || !left || this.atHand(id)) continue;
-      const open = this.opened(found.conversation, found.messages);
-      this.background.set(id, open);
-      this.picking.add(id);
-      await this.pickUp(open);
-      this.picking.delete(id);
-      count += 1;
+    for (const id of [shown, ...others.slice(0, LOOKED_THROUGH_MAX)]) {
+      if (await this.pickUpIn(id)) count += 1;
       if (count === PICKED_UP_MAX) return;
     }
+  }
+
+  /* Returns whether there was one to come back for. */
+  private async pickUpIn(id: string): Promise<boolean> {
+    const found = this.atHand(id) ? null : await this.services.store.open(id);
+    const left = found?.messages.some((message) => message.resume !== undefined && message.finish === undefined);
+    const open = this.atHand(id) ?? (found && left ? this.opened(found.conversation, found.messages) : null);
+    if (!open?.messages.value.some((message) => this.isLeft(message))) return false;
+    this.background.set(id, open);
+    await this.pickUp(open);
+    return true;
+  }
+
+  private isLeft({ id, role, finish }: Message): boolean {
+    return role === "assistant" && finish === undefined && !this.answers.value.has(id) && !this.elsewhere.value.has(id);
   }
 
   private blank(): OpenConversation {
@@ -154,11 +195,15 @@ export class Chat {
 
   /* Answers that an earlier page left: come back for them, or say that they are gone. */
   private async pickUp(open: OpenConversation): Promise<void> {
+    const { id } = open.conversation.value;
+    if (!this.mayReturn || this.picking.has(id)) return;
+    this.picking.add(id);
     for (const message of open.messages.value) {
-      if (message.role !== "assistant" || message.finish !== undefined || this.answers.value.has(message.id)) continue;
+      if (!this.isLeft(message)) continue;
       const letGo = await holdAnswer(message.id);
       if (!letGo) {
         this.elsewhere.value = new Set(this.elsewhere.value).add(message.id);
+        void this.takeOver(id, message.id);
         continue;
       }
       const answer = new RunningAnswer(this.host, { ...message }, null);
@@ -166,9 +211,27 @@ export class Chat {
         this.take(open, answer, letGo);
       } else {
         letGo();
-        this.replace(open, { ...message, finish: "broken" });
+        this.replace(open, { ...whole(message), finish: "broken" });
       }
     }
+    this.picking.delete(id);
+  }
+
+  /* The tab that writes an answer may be closed: then it is ours, from where that tab had come. */
+  private async takeOver(conversationId: string, messageId: string): Promise<void> {
+    await answerFree(messageId);
+    await new Promise((resolve) => setTimeout(resolve, TAKE_OVER_MS));
+    this.elsewhere.value = without(this.elsewhere.value, messageId);
+    await this.readAgain(conversationId);
+    await this.pickUpIn(conversationId);
+  }
+
+  private async readAgain(id: string): Promise<void> {
+    const open = this.atHand(id);
+    const found = open?.listed && !this.running.value.has(id) ? await this.services.store.open(id) : null;
+    if (!open || !found || this.running.value.has(id)) return;
+    open.conversation.value = found.conversation;
+    open.messages.value = found.messages;
   }
 
   /* ---- what people do ---- */
@@ -196,7 +259,7 @@ export class Chat {
   retry(message: Message): void {
     const open = this.open.value;
     const before = this.pathBefore(open, message);
-    if (message.text === "" && !message.reasoning) this.start(open, { ...message, createdMs: Date.now() }, before);
+    if (message.text === "" && !message.reasoning) this.start(open, { ...this.answer(message.conversationId, message.parentId), id: message.id }, before);
     else this.start(open, this.answer(message.conversationId, message.parentId), before);
   }
 
@@ -206,7 +269,7 @@ export class Chat {
     if (message.text === "") return this.retry(message);
     const { conversation } = open;
     const messages = toContinue(conversation.value.systemPrompt, [...this.pathBefore(open, message), message]);
-    this.run(open, { ...message }, messages);
+    this.run(open, nextPart(message, Date.now()), messages);
   }
 
   showVersion(message: Message): void {
@@ -364,13 +427,11 @@ export class Chat {
       }, RELIST_MS);
     }
     const open = this.open.value;
-    if (open.conversation.value.id !== id || !open.listed || this.running.value.has(id)) return;
-    const found = await this.services.store.open(id);
-    if (!found || this.open.value !== open) return;
-    open.conversation.value = found.conversation;
-    open.messages.value = found.messages;
-    const over = found.messages.filter((message) => message.finish !== undefined).map((message) => message.id);
+    if (open.conversation.value.id !== id) return;
+    await this.readAgain(id);
+    const over = open.messages.value.filter((message) => message.finish !== undefined).map((message) => message.id);
     this.elsewhere.value = without(this.elsewhere.value, ...over);
+    await this.pickUp(open);
   }
 
   private leaveAll(): void {

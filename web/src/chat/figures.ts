@@ -25,12 +25,13 @@ export function showBytes(bytes: number): string {
 /* What stands below an answer; only what was measured. */
 export function figuresOf(message: Message): string[] {
   const shown: string[] = [];
-  const { usage, firstTokenMs, totalMs } = message;
+  const { usage, firstTokenMs, totalMs, waitedMs = 0 } = message;
+  const writingMs = (totalMs ?? 0) - (firstTokenMs ?? 0) - waitedMs;
   if (message.model) shown.push(message.model);
   if (usage && usage.completionTokens > 0) shown.push(t("fig.tokens", { count: usage.completionTokens }));
   if (firstTokenMs !== undefined) shown.push(t("fig.first", { time: showTime(firstTokenMs) }));
-  if (usage && firstTokenMs !== undefined && totalMs !== undefined && usage.completionTokens > 1 && totalMs > firstTokenMs) {
-    shown.push(t("fig.rate", { rate: showNumber(((usage.completionTokens - 1) * 1000) / (totalMs - firstTokenMs), 1) }));
+  if (usage && firstTokenMs !== undefined && usage.completionTokens > 1 && writingMs > 0) {
+    shown.push(t("fig.rate", { rate: showNumber(((usage.completionTokens - 1) * 1000) / writingMs, 1) }));
   }
   if (totalMs !== undefined) shown.push(t("fig.total", { time: showTime(totalMs) }));
   return shown;

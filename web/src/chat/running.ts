@@ -12,6 +12,7 @@ import type { AnswerEvent, AnswerHandle, AnswerState, ApiClient, Ask, Reduction 
 import { createStream, loadParser, parserLoaded } from "../markdown/load";
 import type { Block, MarkdownStream } from "../markdown/types";
 import type { Message } from "../store/types";
+import { askedMs, whole } from "./parts";
 
 const SAVE_MS = 1_000;
 
@@ -43,17 +44,15 @@ export class RunningAnswer {
   private savedMs = 0;
   private askedMs: number;
   private thinkingSinceMs: number | null = null;
-  private readonly beforeMs: number; /* spent on it before, when it is continued */
 
   /* `message` is ours from here on; its text so far is kept, and what comes is added. */
   constructor(
     private readonly host: AnswerHost,
-    readonly message: Message,
+    public message: Message,
     private readonly ask: Ask | null,
   ) {
     delete message.finish;
     this.askedMs = host.now();
-    this.beforeMs = message.totalMs ?? 0;
     this.text.append(message.text);
     this.reasoning.append(message.reasoning ?? "");
     this.reductions.value = message.reductions ?? [];
@@ -72,7 +71,7 @@ export class RunningAnswer {
   comeBack(): boolean {
     const point = this.message.resume;
     if (!point) return false;
-    this.askedMs = this.message.createdMs;
+    this.askedMs = askedMs(this.message);
     this.state.value = { kind: "returning", tries: 0 };
     this.handle = this.host.client.resume(point, this.listener());
     return true;
@@ -180,8 +179,9 @@ export class RunningAnswer {
     this.endThinking();
     this.text.finish();
     this.reasoning.finish();
+    this.message.totalMs = this.host.now() - this.askedMs;
+    this.message = whole(this.message);
     this.message.finish = finish;
-    this.message.totalMs = this.beforeMs + this.host.now() - this.askedMs;
     delete this.message.resume;
     this.draw();
     this.over.value = true;

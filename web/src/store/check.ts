@@ -14,7 +14,7 @@ export const ATTACHMENTS_MAX = 32;
 const NAME_CHARS_MAX = 500;
 const REDUCTIONS_MAX = 16;
 
-export interface FileMessage extends Omit<Message, "conversationId" | "resume"> {}
+export interface FileMessage extends Omit<Message, "conversationId" | "resume" | "earlier"> {}
 
 export interface FileConversation {
   title: string;
@@ -72,7 +72,7 @@ function checkMessage(value: unknown, seen: Set<string>, where: string): FileMes
   if (from.attachments !== undefined) message.attachments = list(from.attachments, ATTACHMENTS_MAX, where).map((one) => checkAttachment(one, where));
   if (from.reasoning !== undefined) message.reasoning = text(from.reasoning, TEXT_CHARS_MAX, where, "reasoning");
   if (from.model !== undefined) message.model = text(from.model, NAME_CHARS_MAX, where, "model");
-  for (const name of ["reasoningMs", "firstTokenMs", "totalMs"] as const) {
+  for (const name of ["reasoningMs", "firstTokenMs", "totalMs", "waitedMs"] as const) {
     if (from[name] !== undefined) message[name] = time(from[name], where, name);
   }
   if (from.usage !== undefined) message.usage = checkUsage(from.usage, where);

@@ -3,11 +3,11 @@
  *
  * Every save changes the memory at once and is written within WRITE_MS, the first after a while at once; of one that is saved again before that, only the newest
  * is written. Reads see the memory first. So an answer that streams costs two writes a second however often it is saved, and when storage is denied or full the page goes on as before,
- * until it is closed.
+ * until it is closed. Files of drafts are given up first when it is full: they are still where they were attached from.
  */
 import { committed, isQuota, openDb, result, type StoreName } from "./db";
 import { searchAll } from "./search";
-import type { Conversation, ConversationStore, Message, SearchHit, StorageState } from "./types";
+import type { Attachment, Conversation, ConversationStore, Draft, Message, SearchHit, StorageState } from "./types";
 
 export const WRITE_MS = 500;
 const CHANNEL = "seawall-conversations";
@@ -45,7 +45,8 @@ class Store implements ConversationStore {
   /* What is not written yet; and, once storage fails, all that was ever changed. */
   private readonly conversations = new Map<string, Conversation | null>();
   private readonly messages = new Map<string, Map<string, Message>>();
-  private readonly drafts = new Map<string, string>();
+  private readonly drafts = new Map<string, string | readonly Attachment[]>();
+  private readonly keptTold = new Map<string, (kept: boolean) => void>(); /* who waits whether files of a draft are written */
   private queue = new Map<string, Change>();
   private writing: Promise<void> | null = null;
   private nextWriteMs = 0;
@@ -101,11 +102,13 @@ class Store implements ConversationStore {
     return searchAll(await this.list(), (id) => this.messagesOf(id), words, limit, signal);
   }
 
-  async draft(conversationId: string): Promise<string> {
-    const changed = this.drafts.get(conversationId);
-    if (changed !== undefined) return changed;
-    const stored = await this.read<unknown>("drafts", (store) => store.get(conversationId), "");
-    return typeof stored === "string" ? stored : "";
+  async draft(conversationId: string): Promise<Draft> {
+    const [text, files] = await Promise.all([this.draftPart(conversationId), this.draftPart(filesOf(conversationId))]);
+    return { text: typeof text === "string" ? text : "", files: Array.isArray(files) ? (files as Attachment[]) : [] };
+  }
+
+  private async draftPart(key: string): Promise<unknown> {
+    return this.drafts.get(key) ?? this.read<unknown>("drafts", (store) => store.get(key), undefined);
   }
 
   private async read<T>(name: StoreName, ask: (store: IDBObjectStore) => IDBRequest<T>, otherwise: T): Promise<T> {
@@ -141,13 +144,32 @@ class Store implements ConversationStore {
     void this.enqueue({ store: "drafts", key: conversationId, value: text === "" ? undefined : text });
   }
 
+  saveDraftFiles(conversationId: string, files: readonly Attachment[]): Promise<boolean> {
+    const key = filesOf(conversationId);
+    this.drafts.set(key, files);
+    this.tellKept(key, true); /* of those before: these are what counts now */
+    if (this.state === "denied") return Promise.resolve(false);
+    return new Promise((resolve) => {
+      this.keptTold.set(key, resolve);
+      void this.enqueue({ store: "drafts", key, value: files.length === 0 ? undefined : files });
+    });
+  }
+
+  private tellKept(key: string, kept: boolean): void {
+    this.keptTold.get(key)?.(kept);
+    this.keptTold.delete(key);
+  }
+
   /* At once, so that nothing of it is left when the page goes. */
   async remove(id: string): Promise<void> {
     for (const message of this.messages.get(id)?.values() ?? []) this.queue.delete(`messages ${message.id}`);
     this.conversations.set(id, null);
     this.messages.delete(id);
-    this.drafts.delete(id);
-    this.queue.delete(`drafts ${id}`);
+    for (const key of [id, filesOf(id)]) {
+      this.drafts.delete(key);
+      this.queue.delete(`drafts ${key}`);
+      this.tellKept(key, true);
+    }
     await this.enqueue({ store: "conversations", key: id, value: undefined }, true);
   }
 
@@ -184,14 +206,28 @@ class Store implements ConversationStore {
     } catch (error) {
       /* What was not written is tried again with the next change: something may have been removed meanwhile. */
       for (const [key, change] of batch) if (!this.queue.has(key)) this.queue.set(key, change);
+      if (isQuota(error) && this.giveUpFiles()) return this.write();
       this.fail(isQuota(error) ? "full" : "denied");
     }
+  }
+
+  /* Of drafts; they stay in memory. False: none were to be written. */
+  private giveUpFiles(): boolean {
+    const files = [...this.queue].filter(([, { store, value }]) => store === "drafts" && Array.isArray(value));
+    for (const [name, { key }] of files) {
+      this.queue.delete(name);
+      this.tellKept(key, false);
+    }
+    return files.length > 0;
   }
 
   /* Written: the database has it now, unless it has been changed since. */
   private forget({ store, key, value }: Change): void {
     if (store === "conversations" && this.conversations.get(key) === value) this.conversations.delete(key);
-    if (store === "drafts" && (this.drafts.get(key) ?? "") === (value ?? "")) this.drafts.delete(key);
+    if (store === "drafts" && (this.drafts.get(key)?.length ? this.drafts.get(key) === value : value === undefined)) {
+      this.drafts.delete(key);
+      this.tellKept(key, true);
+    }
     if (store !== "messages") return;
     const { conversationId } = value as Message;
     const of = this.messages.get(conversationId);
@@ -212,6 +248,7 @@ class Store implements ConversationStore {
   }
 
   private fail(state: "denied" | "full"): void {
+    for (const key of [...this.keptTold.keys()]) this.tellKept(key, false);
     if (this.state !== "denied") this.become(state);
   }
 
@@ -245,7 +282,7 @@ function put(transaction: IDBTransaction, { store, key, value }: Change): void {
   }
   target.delete(key);
   if (store !== "conversations") return;
-  transaction.objectStore("drafts").delete(key);
+  for (const part of [key, filesOf(key)]) transaction.objectStore("drafts").delete(part);
   const cursor = transaction.objectStore("messages").index("of").openKeyCursor(key);
   cursor.onsuccess = () => {
     const at = cursor.result;
@@ -254,6 +291,9 @@ function put(transaction: IDBTransaction, { store, key, value }: Change): void {
     at.continue();
   };
 }
+
+/* The entry of the draft's files: apart from its text, which is written at each key. */
+const filesOf = (conversationId: string): string => `${conversationId} files`;
 
 function openChannel(): BroadcastChannel | null {
   try {

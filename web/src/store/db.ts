@@ -1,7 +1,7 @@
 /*
  * The database "seawall" of this browser, by hand: opening with its upgrades, and requests as promises.
  *
- * Version 1: `conversations` by id; `messages` by id, with the index `of` by conversation; `drafts` by conversation.
+ * Version 1: `conversations` by id; `messages` by id, with the index `of` by conversation; `drafts` by conversation, their files beside them.
  * A later version appends a function to UPGRADES, and never changes an earlier one.
  */
 

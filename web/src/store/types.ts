@@ -26,6 +26,8 @@ export interface Message {
   usage?: Usage;
   firstTokenMs?: number; /* after it was asked */
   totalMs?: number;
+  waitedMs?: number; /* for the first tokens of its later parts, when it was continued */
+  earlier?: { askedMs: number; usage?: Usage; firstTokenMs?: number; totalMs: number; waitedMs: number }; /* while it is being continued: chat/parts.ts */
   finish?: Finish | "stopped" | "broken"; /* absent: still under way, or the page went in its middle */
   reductions?: Reduction[];
   resume?: ResumePoint; /* while it is under way */
@@ -40,6 +42,12 @@ export interface Conversation {
   model: string; /* "" : the first that answers */
   systemPrompt: string;
   sampling: Sampling;
+}
+
+/* What is written and attached, and not sent yet. */
+export interface Draft {
+  text: string;
+  files: readonly Attachment[];
 }
 
 export interface SearchHit {
@@ -61,8 +69,10 @@ export interface ConversationStore {
   remove(id: string): Promise<void>;
   /* Case-blind, all words must occur; at most `limit` hits, newest first. */
   search(words: string, limit: number, signal?: AbortSignal): Promise<SearchHit[]>;
-  draft(conversationId: string): Promise<string>;
+  draft(conversationId: string): Promise<Draft>;
   saveDraft(conversationId: string, text: string): void;
+  /* False: there is no room for them beside the conversations, so that they last as long as the page. */
+  saveDraftFiles(conversationId: string, files: readonly Attachment[]): Promise<boolean>;
   /* Told by other tabs of this browser. */
   onChange(listener: (conversationId: string) => void): () => void;
 }

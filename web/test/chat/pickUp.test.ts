@@ -3,6 +3,7 @@ import { signal } from "@preact/signals";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import type { AnswerEvent, ApiClient, ResumePoint } from "../../src/api/types";
 import { Chat, PICKED_UP_MAX } from "../../src/chat/chat";
+import { holdAnswer } from "../../src/chat/locks";
 import type { Services } from "../../src/chat/types";
 import { createConversationStore } from "../../src/store/conversations";
 
@@ -69,4 +70,47 @@ test("so many and no more, the newest first", async () => {
   await chat.pickUpAll();
   expect(points.length).toBe(PICKED_UP_MAX);
   expect(points[0]?.streamId).toBe(`s${PICKED_UP_MAX + 2}`);
+});
+
+test("before anybody has signed in nothing is fetched; then the conversation in view is the first", async () => {
+  const { chat, points } = await reloaded(3);
+  await chat.showConversation("c0");
+  expect(points).toEqual([]);
+  expect(chat.open.value.messages.value.at(-1)).not.toHaveProperty("finish");
+  await chat.pickUpAll();
+  expect(points.map((point) => point.streamId)).toEqual(["s0", "s2", "s1"]);
+});
+
+test("who signs out leaves the answers, and has them from where they had come when signed in again", async () => {
+  const { chat, points, tell } = await reloaded(1);
+  await chat.showConversation("c0");
+  await chat.pickUpAll();
+  tell(0, { kind: "text", text: " more", eventId: 5 });
+  chat.signedOut();
+  expect(chat.running.value.size).toBe(0);
+  tell(0, { kind: "text", text: " unheard", eventId: 6 });
+  await chat.showConversation(null);
+  await chat.showConversation("c0");
+  expect(chat.open.value.messages.value.at(-1)).toMatchObject({ text: "Half more" });
+  expect(points.length).toBe(1);
+  await chat.pickUpAll();
+  expect(points.at(-1)).toEqual({ streamId: "s0", lastEventId: 5 });
+});
+
+test("an answer that another tab has is fetched when that tab has gone and not come back", async () => {
+  vi.useFakeTimers();
+  try {
+    const { chat, points } = await reloaded(1);
+    const letGo = await holdAnswer("a0");
+    await chat.showConversation("c0");
+    await chat.pickUpAll();
+    expect(points).toEqual([]);
+    expect([...chat.elsewhere.value]).toEqual(["a0"]);
+    letGo?.();
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(points).toEqual([{ streamId: "s0", lastEventId: 3 }]);
+    expect(chat.elsewhere.value.size).toBe(0);
+  } finally {
+    vi.useRealTimers();
+  }
 });

@@ -1,6 +1,8 @@
 /* One answer under way: what is told becomes a message, and what is saved can be come back for. */
 import { beforeEach, expect, test } from "vitest";
 import type { AnswerEvent, AnswerState, ApiClient, ResumePoint } from "../../src/api/types";
+import { figuresOf } from "../../src/chat/figures";
+import { nextPart } from "../../src/chat/parts";
 import { RunningAnswer } from "../../src/chat/running";
 import type { Message } from "../../src/store/types";
 
@@ -122,10 +124,43 @@ test("a refusal for good ends it, and nothing is heard afterwards", () => {
 });
 
 test("a continued answer keeps what it said", () => {
-  const answer = begun(blank({ text: "half a sen", finish: "cut", totalMs: 1000 }));
+  const answer = begun(nextPart(blank({ text: "half a sen", finish: "cut", totalMs: 1000 }), now));
   expect(answer.message.finish).toBeUndefined();
   tell({ kind: "text", text: "tence", eventId: null });
   now += 500;
   state({ kind: "done", finish: "stop" });
   expect(saved.at(-1)).toMatchObject({ text: "half a sentence", totalMs: 1500, finish: "stop" });
+});
+
+const usage = (completionTokens: number, promptTokens = 10): AnswerEvent => ({ kind: "usage", usage: { promptTokens, completionTokens, reasoningTokens: 0 } });
+
+test("the figures of a continued answer are those of all its parts, also over a reload in the last one", () => {
+  const cut: Message = blank({ text: "one", finish: "length", firstTokenMs: 200, totalMs: 1200, usage: { promptTokens: 5, completionTokens: 11, reasoningTokens: 0 } });
+  now = 50_000;
+  begun(nextPart(cut, now));
+  tell({ kind: "head", requestId: "r", model: "m", reductions: [], streamId: "s" });
+  now += 300;
+  tell({ kind: "text", text: " two", eventId: 3 });
+  const left = saved.at(-1)!;
+  now += 700;
+  const later = new RunningAnswer(host, { ...left, text: "one two", resume: { streamId: "s", lastEventId: 3 }, firstTokenMs: 300 }, null);
+  later.comeBack();
+  tell(usage(10));
+  state({ kind: "done", finish: "stop" });
+  expect(saved.at(-1)).toMatchObject({ totalMs: 2200, firstTokenMs: 200, waitedMs: 300, usage: { promptTokens: 15, completionTokens: 21 } });
+  expect(saved.at(-1)).not.toHaveProperty("earlier");
+  expect(figuresOf(saved.at(-1)!).join("|")).toContain("21 tokens|first after 0.2 s|11.8 tokens/s|2.2 s in all");
+});
+
+test("a part that did not say its tokens leaves no half sum", () => {
+  const stopped: Message = blank({ text: "one", finish: "stopped", firstTokenMs: 200, totalMs: 1200 });
+  begun(nextPart(stopped, now));
+  tell({ kind: "text", text: " two", eventId: null });
+  tell(usage(10));
+  state({ kind: "done", finish: "stop" });
+  expect(saved.at(-1)).not.toHaveProperty("usage");
+  begun(nextPart(saved.at(-1)!, now));
+  tell(usage(4));
+  state({ kind: "done", finish: "stop" });
+  expect(saved.at(-1)).not.toHaveProperty("usage");
 });

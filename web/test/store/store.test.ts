@@ -31,7 +31,7 @@ describe("conversations", () => {
     const later = fresh();
     expect((await later.list()).map((c) => c.id)).toEqual(["a", "b"]);
     expect((await later.open("a"))?.messages.map((m) => m.text)).toEqual(["hello", "answer"]);
-    expect(await later.draft("a")).toBe("half a thou");
+    expect((await later.draft("a")).text).toBe("half a thou");
     expect(await later.open("c")).toBeNull();
   });
 
@@ -74,7 +74,7 @@ describe("conversations", () => {
       expect(store.state).toBe("denied");
       expect((await store.list()).length).toBe(1);
       expect((await store.open("a"))?.messages.length).toBe(1);
-      expect(await store.draft("a")).toBe("d");
+      expect((await store.draft("a")).text).toBe("d");
       await store.remove("a");
       expect(await store.list()).toEqual([]);
     }
@@ -96,6 +96,43 @@ describe("conversations", () => {
     await store.saveConversation(conversation("b"));
     expect(states).toEqual(["full", "ready"]);
     expect((await fresh().open("a"))?.messages.length).toBe(1);
+  });
+
+  it("keeps the files of a draft, and gives them up before anything else", async () => {
+    const file = (name: string) => ({ name, bytes: 3, text: "abc" });
+    const store = fresh();
+    store.saveDraft("a", "look");
+    expect(await store.saveDraftFiles("a", [file("one.txt")])).toBe(true);
+    expect(await fresh().draft("a")).toEqual({ text: "look", files: [file("one.txt")] });
+
+    const put = IDBObjectStore.prototype.put;
+    const full = vi.spyOn(IDBObjectStore.prototype, "put").mockImplementation(function (this: IDBObjectStore, value: unknown, key?: IDBValidKey) {
+      if (Array.isArray(value)) throw new DOMException("full", "QuotaExceededError");
+      return key === undefined ? put.call(this, value) : put.call(this, value, key);
+    });
+    const states: string[] = [];
+    store.onState((state) => states.push(state));
+    void store.saveConversation(conversation("b"));
+    expect(await store.saveDraftFiles("b", [file("two.txt")])).toBe(false);
+    expect((await store.draft("b")).files).toEqual([file("two.txt")]);
+    await store.saveConversation(conversation("c"));
+    full.mockRestore();
+    expect(states).toEqual([]);
+    expect((await fresh().list()).map(({ id }) => id)).toEqual(["b", "c"]);
+    expect((await fresh().draft("b")).files).toEqual([]);
+
+    expect(await store.saveDraftFiles("a", [])).toBe(true);
+    expect((await fresh().draft("a")).files).toEqual([]);
+  });
+
+  it("removes a draft's files with their conversation", async () => {
+    const store = fresh();
+    await store.saveConversation(conversation("a"));
+    await store.saveDraftFiles("a", [{ name: "one.txt", bytes: 1, text: "x" }]);
+    await store.remove("a");
+    expect((await fresh().draft("a")).files).toEqual([]);
+    const denied = createConversationStore({ indexedDB: undefined, channel: null });
+    expect(await denied.saveDraftFiles("a", [{ name: "one.txt", bytes: 1, text: "x" }])).toBe(false);
   });
 
   it("tells other tabs", async () => {
