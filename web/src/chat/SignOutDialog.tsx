@@ -9,6 +9,7 @@ export function SignOutDialog(): VNode {
   const { chat, look } = useChat();
   const signOut = async (erase: boolean): Promise<void> => {
     look.dialog.value = "";
+    if (look.narrow) look.side.value = false;
     if (erase) await chat.removeAll();
     chat.signedOut();
     chat.services.session.signOut();

@@ -63,11 +63,12 @@ export class Chat {
       client: services.client,
       now: () => Date.now(),
       frame: onFrame,
+      after: (ms, call) => void setTimeout(call, ms),
       save: (message) => void services.store.saveMessage(message),
       ended: (answer) => this.ended(answer),
     };
     services.store.onChange((id) => void this.changedElsewhere(id));
-    addEventListener("pagehide", () => this.leaveAll(), { capture: true }); /* before the store writes for the last time */
+    addEventListener("pagehide", () => this.leaveAll());
     addEventListener("pageshow", (event) => event.persisted && this.returnToAll());
   }
 
@@ -436,6 +437,7 @@ export class Chat {
 
   private leaveAll(): void {
     for (const answer of this.answers.value.values()) answer.leave();
+    this.services.store.flush();
   }
 
   /* The browser brought this page back from its cache. */

@@ -21,6 +21,7 @@ export interface AnswerHost {
   now(): number;
   /* Calls back before the next drawing; soon, when nobody looks. */
   frame(draw: () => void): void;
+  after(ms: number, call: () => void): void;
   save(message: Message): void;
   ended(answer: RunningAnswer): void;
 }
@@ -41,7 +42,7 @@ export class RunningAnswer {
   private handle: AnswerHandle | null = null;
   private listening = 0; /* which begin() or comeBack() may speak */
   private drawing = false;
-  private savedMs = 0;
+  private saving = false;
   private askedMs: number;
   private thinkingSinceMs: number | null = null;
 
@@ -96,6 +97,7 @@ export class RunningAnswer {
   leave(): void {
     if (this.over.value) return;
     this.save();
+    this.listening += 1;
     this.handle?.leave();
   }
 
@@ -158,7 +160,7 @@ export class RunningAnswer {
   private reached(eventId: number | null, tagged: boolean): void {
     const point = this.message.resume;
     if (point && eventId !== null) this.message.resume = { streamId: point.streamId, lastEventId: eventId, ...(tagged ? { tagged } : {}) };
-    if (this.host.now() - this.savedMs >= SAVE_MS) this.save();
+    this.saveSoon();
     if (this.drawing) return;
     this.drawing = true;
     this.host.frame(() => {
@@ -194,8 +196,18 @@ export class RunningAnswer {
     if (this.message.reasoning) this.thoughts.value = [...this.reasoning.blocks()];
   }
 
+  /* Also what came last before a silence. */
+  private saveSoon(): void {
+    if (this.saving) return;
+    this.saving = true;
+    const mine = this.listening;
+    this.host.after(SAVE_MS, () => {
+      this.saving = false;
+      if (mine === this.listening && !this.over.value) this.save();
+    });
+  }
+
   private save(): void {
-    this.savedMs = this.host.now();
     this.host.save({ ...this.message });
   }
 }

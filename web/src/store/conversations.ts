@@ -39,6 +39,7 @@ export async function askToPersist(): Promise<boolean> {
 class Store implements ConversationStore {
   state: StorageState = "ready";
   private readonly db: Promise<IDBDatabase | null>;
+  private opened: IDBDatabase | null = null;
   private readonly stateListeners = new Set<(state: StorageState) => void>();
   private readonly changeListeners = new Set<(conversationId: string) => void>();
   private readonly channel: BroadcastChannel | null;
@@ -55,7 +56,6 @@ class Store implements ConversationStore {
     this.db = this.openStorage("indexedDB" in options ? options.indexedDB : globalThis.indexedDB);
     this.channel = options.channel === undefined ? openChannel() : options.channel;
     if (this.channel) this.channel.onmessage = (event: MessageEvent<unknown>) => this.hear(event.data);
-    globalThis.addEventListener?.("pagehide", () => void this.write());
   }
 
   onState(listener: (state: StorageState) => void): () => void {
@@ -173,6 +173,10 @@ class Store implements ConversationStore {
     await this.enqueue({ store: "conversations", key: id, value: undefined }, true);
   }
 
+  flush(): void {
+    void this.write();
+  }
+
   private enqueue(change: Change, now = false): Promise<void> {
     this.queue.set(`${change.store} ${change.key}`, change);
     this.writing ??= this.writeLater();
@@ -187,7 +191,7 @@ class Store implements ConversationStore {
   }
 
   private async write(): Promise<void> {
-    const db = await this.db;
+    const db = this.opened ?? (await this.db); /* a page that is going waits for nothing any more */
     const batch = this.queue;
     if (batch.size === 0 || this.state === "denied" || !db) return;
     this.queue = new Map();
@@ -240,7 +244,8 @@ class Store implements ConversationStore {
   private async openStorage(factory: IDBFactory | undefined): Promise<IDBDatabase | null> {
     try {
       if (!factory) throw new Error("no storage");
-      return await openDb(factory, () => this.fail("denied"));
+      this.opened = await openDb(factory, () => this.fail("denied"));
+      return this.opened;
     } catch (error) {
       this.fail(isQuota(error) ? "full" : "denied");
       return null;

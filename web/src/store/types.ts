@@ -73,6 +73,8 @@ export interface ConversationStore {
   saveDraft(conversationId: string, text: string): void;
   /* False: there is no room for them beside the conversations, so that they last as long as the page. */
   saveDraftFiles(conversationId: string, files: readonly Attachment[]): Promise<boolean>;
+  /* Begins to write, before it returns, all that was saved: for a page that goes. */
+  flush(): void;
   /* Told by other tabs of this browser. */
   onChange(listener: (conversationId: string) => void): () => void;
 }

@@ -27,6 +27,32 @@ export async function hideList(page: Page): Promise<void> {
   if (await page.locator("nav.side").evaluate((side) => !side.hasAttribute("inert"))) await page.locator("nav.side .side-head .icon-button").click();
 }
 
+/* Files as they come from elsewhere: by "drop" or by "paste". */
+export async function bringFiles(page: Page, how: "drop" | "paste", files: Record<string, string | number[]>): Promise<void> {
+  await composer(page).evaluate(
+    (field, [event, contents]) => {
+      const data = new DataTransfer();
+      for (const [name, content] of contents) data.items.add(new File([typeof content === "string" ? content : new Uint8Array(content)], name));
+      if (event === "paste") return field.dispatchEvent(new ClipboardEvent("paste", { clipboardData: data, bubbles: true, cancelable: true }));
+      field.dispatchEvent(new DragEvent("dragover", { dataTransfer: data, bubbles: true, cancelable: true }));
+      return field.dispatchEvent(new DragEvent("drop", { dataTransfer: data, bubbles: true, cancelable: true }));
+    },
+    [how, Object.entries(files)] as const,
+  );
+}
+
+export async function signIn(page: Page, key: string): Promise<void> {
+  await page.getByLabel("Key", { exact: true }).fill(key);
+  await page.getByRole("button", { name: "Sign in" }).click();
+}
+
+export async function signOut(page: Page): Promise<void> {
+  await showList(page);
+  await page.getByRole("button", { name: "Settings and more" }).click();
+  await page.getByRole("menuitem", { name: "Sign out" }).click();
+  await page.getByRole("button", { name: /keep the conversations/i }).click();
+}
+
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
 interface Finding {

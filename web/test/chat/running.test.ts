@@ -10,6 +10,7 @@ let now = 0;
 let tell: (event: AnswerEvent) => void = () => undefined;
 let saved: Message[] = [];
 let frames: (() => void)[] = [];
+let timers: { at: number; call: () => void }[] = [];
 let calls: string[] = [];
 
 const handle = { stop: () => tell({ kind: "state", state: { kind: "stopped" } }), now: () => void calls.push("now"), leave: () => void calls.push("leave") };
@@ -22,6 +23,7 @@ const host = {
   client,
   now: () => now,
   frame: (draw: () => void) => void frames.push(draw),
+  after: (ms: number, call: () => void) => void timers.push({ at: now + ms, call }),
   save: (message: Message) => void saved.push(message),
   ended: () => void calls.push("ended"),
 };
@@ -33,8 +35,16 @@ beforeEach(() => {
   now = 1000;
   saved = [];
   frames = [];
+  timers = [];
   calls = [];
 });
+
+function pass(ms: number): void {
+  now += ms;
+  const due = timers.filter(({ at }) => at <= now);
+  timers = timers.filter(({ at }) => at > now);
+  for (const { call } of due) call();
+}
 
 function begun(message = blank()): RunningAnswer {
   const answer = new RunningAnswer(host, message, ASK);
@@ -74,7 +84,7 @@ test("text and the place that it reaches are saved together", () => {
   begun();
   tell({ kind: "head", requestId: "r", model: "m", reductions: [], streamId: "s" });
   for (let id = 1; id <= 20; id += 1) {
-    now += 300;
+    pass(300);
     tell({ kind: "text", text: `${id},`, eventId: id });
   }
   for (const message of saved) {
@@ -82,6 +92,21 @@ test("text and the place that it reaches are saved together", () => {
     expect(message.resume?.lastEventId ?? 0).toBe(ids.length);
   }
   expect(saved.length).toBeGreaterThan(3);
+  expect(saved.length).toBeLessThan(10);
+  pass(1000);
+  expect(saved.at(-1)?.resume?.lastEventId).toBe(20); /* what came last, though nothing comes after it */
+});
+
+test("who leaves has saved all, and nothing is saved or heard afterwards", () => {
+  const answer = begun();
+  tell({ kind: "head", requestId: "r", model: "m", reductions: [], streamId: "s" });
+  tell({ kind: "text", text: "one", eventId: 1 });
+  answer.leave();
+  const count = saved.length;
+  tell({ kind: "text", text: "two", eventId: 2 });
+  pass(5000);
+  expect(saved.length).toBe(count);
+  expect(saved.at(-1)).toMatchObject({ text: "one", resume: { lastEventId: 1 } });
 });
 
 test("a later page comes back from what was saved", () => {
@@ -141,15 +166,15 @@ test("the figures of a continued answer are those of all its parts, also over a 
   tell({ kind: "head", requestId: "r", model: "m", reductions: [], streamId: "s" });
   now += 300;
   tell({ kind: "text", text: " two", eventId: 3 });
+  pass(1000);
   const left = saved.at(-1)!;
-  now += 700;
-  const later = new RunningAnswer(host, { ...left, text: "one two", resume: { streamId: "s", lastEventId: 3 }, firstTokenMs: 300 }, null);
+  const later = new RunningAnswer(host, { ...left }, null);
   later.comeBack();
   tell(usage(10));
   state({ kind: "done", finish: "stop" });
-  expect(saved.at(-1)).toMatchObject({ totalMs: 2200, firstTokenMs: 200, waitedMs: 300, usage: { promptTokens: 15, completionTokens: 21 } });
+  expect(saved.at(-1)).toMatchObject({ totalMs: 2500, firstTokenMs: 200, waitedMs: 300, usage: { promptTokens: 15, completionTokens: 21 } });
   expect(saved.at(-1)).not.toHaveProperty("earlier");
-  expect(figuresOf(saved.at(-1)!).join("|")).toContain("21 tokens|first after 0.2 s|11.8 tokens/s|2.2 s in all");
+  expect(figuresOf(saved.at(-1)!).join("|")).toContain("21 tokens|first after 0.2 s|10.0 tokens/s|2.5 s in all");
 });
 
 test("a part that did not say its tokens leaves no half sum", () => {

@@ -35,6 +35,16 @@ describe("conversations", () => {
     expect(await later.open("c")).toBeNull();
   });
 
+  it("begins to write at once for a page that goes", async () => {
+    const store = fresh();
+    await store.list();
+    const put = vi.spyOn(IDBObjectStore.prototype, "put");
+    void store.saveMessage(message("m1", "a", null, "x"));
+    store.flush();
+    expect(put.mock.calls.length).toBe(1);
+    put.mockRestore();
+  });
+
   it("reads what is not written yet, and writes only the newest of it", async () => {
     const store = fresh();
     let last: Promise<void> = Promise.resolve();
