@@ -174,7 +174,7 @@ test("the figures of a continued answer are those of all its parts, also over a 
   state({ kind: "done", finish: "stop" });
   expect(saved.at(-1)).toMatchObject({ totalMs: 2500, firstTokenMs: 200, waitedMs: 300, usage: { promptTokens: 15, completionTokens: 21 } });
   expect(saved.at(-1)).not.toHaveProperty("earlier");
-  expect(figuresOf(saved.at(-1)!).join("|")).toContain("21 tokens|first after 0.2 s|10.0 tokens/s|2.5 s in all");
+  expect(figuresOf(saved.at(-1)!).join("|")).toContain("21 tokens|first after 0.2 s|10 tokens/s|2.5 s in all");
 });
 
 test("a part that did not say its tokens leaves no half sum", () => {
