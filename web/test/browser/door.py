@@ -3,7 +3,8 @@
 The real daemon for a test in a browser, and an engine behind it that says what the test wants: door.py [SETTINGS as JSON].
 
 Settings are those of the configuration ("service", "limits", "pool", "model", …); beside them "embedded": a folder as ./run leaves it, whose model then
-takes the engine's place. SEAWALL_BUILD names the build.
+takes the engine's place, or "simulated": changes to the simulator's preset vllm-cpu (as in tests/system/test_simllm.py), which takes it too. SEAWALL_BUILD
+names the build.
 
 The first line on standard output is {"url", "key", "link", "adminSocket"}. Then each line of JSON on standard input is one order and gets one line back,
 {"ok": …} or {"error": "…"}; the end of standard input stops everything. Orders, by their "do":
@@ -14,6 +15,9 @@ The first line on standard output is {"url", "key", "link", "adminSocket"}. Then
     tool      words: the seawall tool; {"status", "out", "err"}
     link      a link that signs in with the key
     configure settings: another configuration, in force
+    crowd     calls, tokens, granted, until: so many streams of another caller, of so many tokens at most, of one within a budget when that is granted; returns when
+              each metric of `until` is at least what it says
+    disperse  all of the crowd hang up
     crash     kills the gateway, as a bug would, and waits until the next one serves
 """
 import json
@@ -21,6 +25,7 @@ import os
 import pathlib
 import signal
 import sys
+import tempfile
 import threading
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
@@ -29,6 +34,8 @@ sys.path.insert(0, str(ROOT / "tests" / "system"))
 from conftest import starter  # noqa: E402
 from engine import Engine, chunk, delta, event, head, json_answer, usage  # noqa: E402
 from service import pool_config, wait_for  # noqa: E402
+from test_simllm import Sim  # noqa: E402
+from wire import Wire, request  # noqa: E402
 
 HOLD_SECONDS_MAX = 120
 
@@ -120,14 +127,18 @@ STEPS = {"text", "reasoning", "tokens", "pause", "hold", "raw", "cut", "refuse",
 class Door:
     def __init__(self, settings):
         self.run, self.stop = starter()
-        model = settings.pop("embedded", None)
-        self.engine = None if model else Engine()
+        model, preset = settings.pop("embedded", None), settings.pop("simulated", None)
+        self.crowded, self.sim = [], None
+        if preset is not None:
+            with tempfile.TemporaryDirectory() as folder:
+                self.sim = Sim(pathlib.Path(folder), "--model", "test-model", preset=preset)
+        self.engine = None if model or self.sim else Engine()
         self.script([{"text": "Hello"}])
         if model:
             self.service = self.run(config=settings, extra=self.embedded(pathlib.Path(model)))
             wait_for(lambda: self.service.tool("status", check=False).returncode == 0, 120, "the embedded model")
         else:
-            self.service = self.run(self.engine, **settings)
+            self.service = self.run(self.sim or self.engine, **settings)
         self.key_file = self.service.data / "test.key"
         self.key_file.write_text(self.service.api_key() + "\n")
 
@@ -158,8 +169,23 @@ class Door:
     def link(self):
         return self.service.tool("link", str(self.key_file)).stdout.strip()
 
+    def crowd(self, calls, tokens=64, granted=0, until=None):
+        made = self.service.tool_json("key", "create", "crowd")
+        if granted:
+            self.service.tool("profile", "grant", made["id"], str(granted))
+        body = {"model": "test-model", "messages": [{"role": "user", "content": "Go"}], "stream": True, "max_tokens": tokens}
+        for _ in range(calls):
+            self.crowded.append(Wire(self.service.port).send(request("POST", "/v1/chat/completions", body, made["key"])))
+        for name, value in (until or {}).items():
+            wait_for(lambda: self.service.metrics().get(name, 0) >= value, 20, f"{name} {value}")
+
+    def disperse(self):
+        for wire in self.crowded:
+            wire.close()
+        self.crowded = []
+
     def configure(self, settings):
-        self.service.write_config(pool_config(self.engine, **settings))
+        self.service.write_config(pool_config(self.sim or self.engine, **settings))
         self.service.tool("reload")
 
     def crash(self):
@@ -173,7 +199,16 @@ class Door:
         return {"url": self.service.base, "key": self.service.key, "link": self.link(), "adminSocket": str(self.service.data / "admin.sock")}
 
 
-ORDERS = {"script", "release", "calls", "tool", "link", "configure", "crash"}
+    def close(self):
+        self.disperse()
+        self.stop()
+        if self.engine:
+            self.engine.close()
+        if self.sim:
+            self.sim.stop()
+
+
+ORDERS = {"script", "release", "calls", "tool", "link", "configure", "crowd", "disperse", "crash"}
 
 
 def obey(door, line):
@@ -196,9 +231,7 @@ def main():
         for line in sys.stdin:
             print(json.dumps(obey(door, line)), flush=True)
     finally:
-        door.stop()
-        if door.engine:
-            door.engine.close()
+        door.close()
 
 
 main()

@@ -24,8 +24,18 @@ export interface EngineCall {
   ended: boolean;
 }
 
-/* Of the configuration; `embedded` is a folder with a model, which then takes the engine's place. */
-export type Settings = { embedded?: string; [section: string]: unknown };
+/*
+ * Of the configuration; `embedded` is a folder with a model, which then takes the engine's place, and so does the simulator when there is `simulated`: changes
+ * to its preset vllm-cpu, such as { "answer.thinking_median": 60 }. Neither can be scripted.
+ */
+export type Settings = { embedded?: string; simulated?: Record<string, number>; [section: string]: unknown };
+
+export interface Crowd {
+  calls: number;
+  tokens?: number; /* of each answer, at most */
+  granted?: number; /* a budget, in tokens: then it goes before everybody without one */
+  until?: Record<string, number>; /* metrics, and what they have to reach before it goes on */
+}
 
 const ANSWER_MS_MAX = 130_000; /* the embedded model may load for two minutes */
 
@@ -95,6 +105,13 @@ export class Door {
   }
   configure(settings: Settings): Promise<void> {
     return this.order("configure", { settings });
+  }
+  /* Streams of another caller, until disperse(). */
+  crowd(crowd: Crowd): Promise<void> {
+    return this.order("crowd", crowd);
+  }
+  disperse(): Promise<void> {
+    return this.order("disperse");
   }
   /* Kills the gateway and waits until the next one serves. */
   crash(): Promise<void> {

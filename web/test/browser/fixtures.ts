@@ -3,6 +3,7 @@
  *
  *     door      the daemon and its scripted engine, one for all tests of a worker; says "Hello" unless told
  *     openDoor  another one, with settings of its own, for this test alone
+ *     busy      another one too, and a page at it, signed in: for a service under load
  *     page      the chat at `door`, signed in by a link; `visitor` is the same and not signed in
  *     watch     notes what a page must never do, and fails the test for it; watch.allow(/words/) lets one through
  *
@@ -56,7 +57,13 @@ async function open(page: Page, door: Door, watch: Watch, address: string): Prom
   return page;
 }
 
+export interface Busy {
+  door: Door;
+  page: Page;
+}
+
 interface TestFixtures {
+  busy: (settings: Settings) => Promise<Busy>;
   watch: Watch;
   openDoor: (settings?: Settings) => Promise<Door>;
   visitor: Page;
@@ -88,6 +95,14 @@ export const test = base.extend<TestFixtures, WorkerFixtures>({
     });
     await Promise.all(doors.map((door) => door.close()));
   },
+  busy: async ({ openDoor, context, watch }, use) =>
+    use(async (settings) => {
+      const door = await openDoor(settings);
+      const page = await context.newPage();
+      await watch.follow(page, () => door.url);
+      await page.goto(await door.link());
+      return { door, page };
+    }),
   watch: async ({}, use) => {
     const watch = new Watch();
     await use(watch);

@@ -1,35 +1,28 @@
 /* How the main states look, to eyes and to axe-core: no serious barriers, nothing wider than the page. Runs in Chinese and in the dark too. */
-import type { Page } from "@playwright/test";
 import { expect, test } from "./fixtures";
-import { answered, ask, answers, expectNoBarriers, showList } from "./person";
-
-async function expectGood(page: Page): Promise<void> {
-  await expectNoBarriers(page);
-  const wider = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
-  expect(wider).toBeLessThanOrEqual(0);
-}
+import { answered, ask, answers, expectGood, showList } from "./person";
 
 test("sign-in @looks", async ({ visitor }) => {
   await expect(visitor.locator(".key-field input")).toBeVisible();
-  await expectGood(visitor);
+  await expectGood(visitor, "sign-in");
 });
 
 test("empty, and with the list @looks", async ({ page }) => {
   await expect(page.locator(".hello")).toBeVisible();
-  await expectGood(page);
+  await expectGood(page, "empty");
   await showList(page);
-  await expectGood(page);
+  await expectGood(page, "list");
 });
 
 test("an answer with code, a table and maths @looks", async ({ page, door }) => {
   await door.script({ reasoning: "Hm." }, { text: "```py\nx = 1\n```\n\n| a | b |\n|--|--|\n| 1 | 2 |\n\n$$E = \\frac{1}{8}\\rho g H^2$$\n" }, { hold: "open" }, { text: "Done." });
   await ask(page, "Show all");
   await expect(answers(page).locator("table")).toBeVisible();
-  await expectGood(page);
+  await expectGood(page, "answer-under-way");
   await door.release("open");
   await answered(page);
   await expect(answers(page).locator("math")).toBeVisible();
-  await expectGood(page);
+  await expectGood(page, "answer");
 });
 
 test("refused, and the dialogs @looks", async ({ page, door, watch }) => {
@@ -37,13 +30,13 @@ test("refused, and the dialogs @looks", async ({ page, door, watch }) => {
   await door.script({ refuse: { status: 400, message: "no" } });
   await ask(page, "Go");
   await answered(page);
-  await expectGood(page);
+  await expectGood(page, "refused");
   await page.locator(".head .icon-button:not(.head-side):not(.head-new)").click();
   await expect(page.getByRole("dialog")).toBeVisible();
-  await expectGood(page);
+  await expectGood(page, "settings");
   await page.keyboard.press("Escape");
   await page.locator(".thread").focus();
   await page.keyboard.press("?");
   await expect(page.getByRole("dialog")).toBeVisible();
-  await expectGood(page);
+  await expectGood(page, "shortcuts");
 });

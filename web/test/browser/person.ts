@@ -1,7 +1,7 @@
 /* What a person does at the page, in words; and axe-core, which looks at it for those who cannot see it. */
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { expect, type Locator, type Page } from "@playwright/test";
+import { expect, test, type Locator, type Page } from "@playwright/test";
 
 export const composer = (page: Page): Locator => page.locator("#composer");
 export const answers = (page: Page): Locator => page.locator("article.answer");
@@ -14,8 +14,8 @@ export async function ask(page: Page, text: string): Promise<void> {
 }
 
 /* Until the last answer is over. */
-export async function answered(page: Page): Promise<void> {
-  await expect(answers(page).last()).toHaveAttribute("aria-busy", "false");
+export async function answered(page: Page, timeout = 5_000): Promise<void> {
+  await expect(answers(page).last()).toHaveAttribute("aria-busy", "false", { timeout });
 }
 
 export async function showList(page: Page): Promise<void> {
@@ -69,4 +69,12 @@ export async function expectNoBarriers(page: Page): Promise<void> {
   await debug.detach();
   const found = (JSON.parse(String(result.value)) as Finding[]).filter(({ impact }) => impact === "serious" || impact === "critical");
   expect(found.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html).join(" ")}`)).toEqual([]);
+}
+
+/* A state that was arrived at: no barriers, nothing wider than the page. SEAWALL_PICTURES names a folder that gets a picture of each. */
+export async function expectGood(page: Page, name: string): Promise<void> {
+  await expectNoBarriers(page);
+  expect(await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)).toBeLessThanOrEqual(0);
+  const folder = process.env.SEAWALL_PICTURES;
+  if (folder) await page.screenshot({ path: `${folder}/${name}-${test.info().project.name}.png` });
 }
