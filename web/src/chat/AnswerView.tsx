@@ -88,7 +88,7 @@ function Reduced({ message, answer }: { message: Message; answer: RunningAnswer 
   if (reductions.length === 0) return null;
   return (
     <p class="reduced">
-      {t("less.title")} {reductions.map(reductionText).join(t("app.comma"))}
+      {t("less.title", { what: reductions.map(reductionText).join(t("app.comma")) })}
     </p>
   );
 }

@@ -86,13 +86,23 @@ function Notes(): VNode | null {
   return notes.length > 0 ? <div class="notes">{notes}</div> : null;
 }
 
+/* When what was changed has been drawn: the element may not be there yet, or not to be reached. */
+function focusSoon(id: string): void {
+  requestAnimationFrame(() => document.getElementById(id)?.focus());
+}
+
 function useKeyboard({ chat, look, navigate }: ChatContext): void {
   useEffect(() => {
     const verbs: Record<Verb, () => void> = {
-      new: () => navigate("/chat"),
+      new: () => {
+        void chat.showConversation(null); /* now, so that its field is there to be focused */
+        navigate("/chat");
+        if (look.narrow) look.side.value = false;
+        focusSoon("composer");
+      },
       search: () => {
         look.side.value = true;
-        requestAnimationFrame(() => document.getElementById("search")?.focus());
+        focusSoon("search");
       },
       focus: () => document.getElementById("composer")?.focus(),
       stop: () => chat.stop(),

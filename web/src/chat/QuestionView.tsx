@@ -1,6 +1,6 @@
 /* A question: as it was typed, with its files; editing it makes a branch. */
 import type { VNode } from "preact";
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { t } from "../i18n/language";
 import type { Branch } from "../store/tree";
 import type { Attachment, Message } from "../store/types";
@@ -44,7 +44,7 @@ function Edit({ message }: { message: Message }): VNode {
   const { chat, look } = useChat();
   const [text, setText] = useState(message.text);
   const field = useRef<HTMLTextAreaElement>(null);
-  useEffect(() => {
+  useLayoutEffect(() => {
     const element = field.current;
     element?.focus();
     element?.setSelectionRange(element.value.length, element.value.length);

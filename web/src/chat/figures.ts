@@ -4,6 +4,7 @@ import type { Message } from "../store/types";
 
 export function showTime(ms: number): string {
   const seconds = ms / 1000;
+  if (ms < 100) return t("time.ms", { n: showNumber(ms, 0) });
   if (seconds < 10) return t("time.s", { n: showNumber(seconds, 1) });
   if (seconds < 60) return t("time.s", { n: showNumber(seconds, 0) });
   const minutes = Math.floor(seconds / 60);
@@ -31,7 +32,8 @@ export function figuresOf(message: Message): string[] {
   if (usage && usage.completionTokens > 0) shown.push(t("fig.tokens", { count: usage.completionTokens }));
   if (firstTokenMs !== undefined) shown.push(t("fig.first", { time: showTime(firstTokenMs) }));
   if (usage && firstTokenMs !== undefined && usage.completionTokens > 1 && writingMs > 0) {
-    shown.push(t("fig.rate", { rate: showNumber(((usage.completionTokens - 1) * 1000) / writingMs, 1) }));
+    const rate = ((usage.completionTokens - 1) * 1000) / writingMs;
+    shown.push(t("fig.rate", { rate: showNumber(rate, rate < 100 ? 1 : 0) }));
   }
   if (totalMs !== undefined) shown.push(t("fig.total", { time: showTime(totalMs) }));
   return shown;

@@ -28,11 +28,16 @@ export const isKeyTrouble = (code: string): boolean => code.endsWith("_api_key")
 /* Null: it ended well, or is under way. */
 export function endText(message: Message): string | null {
   if (message.finish === "stopped") return t("end.stopped");
-  if (message.finish === "length") return t("end.length");
+  if (message.finish === "length") return endAtLength(message);
   if (message.finish === "cut") return t("end.cut");
   if (message.finish === "other") return t("end.other");
   if (message.finish === "broken") return message.text === "" ? t("end.none") : t("end.broken");
   return message.finish === "stop" && message.text === "" ? t("msg.empty") : null;
+}
+
+function endAtLength({ reductions = [] }: Message): string {
+  const output = reductions.find(({ step }) => step === "output");
+  return output ? t("end.reduced", { detail: output.detail }) : t("end.length");
 }
 
 export function fileRefusalText(refusal: FileRefusal): string {

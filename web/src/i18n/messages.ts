@@ -136,6 +136,7 @@ export const messages = {
   "fig.total": { en: "{time} in all", zh: "共 {time}" },
   "fig.prompt": { en: { one: "{count} token read", other: "{count} tokens read" }, zh: "读入 {count} 个词元" },
 
+  "time.ms": { en: "{n} ms", zh: "{n} 毫秒" },
   "time.s": { en: "{n} s", zh: "{n} 秒" },
   "time.min": { en: "{n} min", zh: "{n} 分钟" },
   "time.minS": { en: "{m} min {s} s", zh: "{m} 分 {s} 秒" },
@@ -159,12 +160,13 @@ export const messages = {
 
   "end.stopped": { en: "You stopped this answer.", zh: "您停止了此回答。" },
   "end.length": { en: "The answer reached its longest length.", zh: "回答已达到最大长度。" },
+  "end.reduced": { en: "The answer ended at the {detail} tokens that the busy service gives it.", zh: "服务繁忙，回答在 {detail} 个词元处结束。" },
   "end.cut": { en: "The service ended this answer early, because others were waiting.", zh: "因为有其他人在等待，服务提前结束了此回答。" },
   "end.other": { en: "The model ended this answer for a reason of its own.", zh: "模型出于自身原因结束了此回答。" },
   "end.broken": { en: "The answer broke off and cannot be fetched again.", zh: "回答中断，无法继续取回。" },
   "end.none": { en: "No answer came.", zh: "没有收到回答。" },
 
-  "less.title": { en: "Served smaller, because the service is busy:", zh: "服务繁忙，已缩减：" },
+  "less.title": { en: "Served smaller, because the service is busy: {what}", zh: "服务繁忙，已缩减：{what}" },
   "less.output": { en: "the answer may have {detail} tokens", zh: "回答最多 {detail} 个词元" },
   "less.reasoning": { en: "the model was told to think less", zh: "已要求模型减少思考" },
   "less.reasoningOff": { en: "the model was told not to think first", zh: "已要求模型不先思考" },

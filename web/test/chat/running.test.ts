@@ -189,3 +189,8 @@ test("a part that did not say its tokens leaves no half sum", () => {
   state({ kind: "done", finish: "stop" });
   expect(saved.at(-1)).not.toHaveProperty("usage");
 });
+
+test("what took no time to speak of is told in milliseconds, a great rate without its tenths", () => {
+  const quick = blank({ firstTokenMs: 12, totalMs: 72, usage: { promptTokens: 1, completionTokens: 11, reasoningTokens: 0 } });
+  expect(figuresOf(quick)).toEqual(["11 tokens", "first after 12 ms", "167 tokens/s", "72 ms in all"]);
+});
