@@ -94,14 +94,18 @@ function Reduced({ message, answer }: { message: Message; answer: RunningAnswer 
 }
 
 function End({ message, answer, last }: { message: Message; answer: RunningAnswer | undefined; last: boolean }): VNode | null {
-  const { chat } = useChat();
+  const { chat, look } = useChat();
   const words = endText(message);
   if (words === null) return null;
   const state = answer?.state.value;
   const quiet = message.finish === "stopped" || message.finish === "length" || message.finish === "other";
   const empty = message.text === "";
+  const goOn = (): void => {
+    look.toComposer(); /* the button goes */
+    chat.goOn(message);
+  };
   const actions = (last || empty) && (
-    <Button icon={empty ? "again" : "forward"} onClick={() => (empty ? chat.retry(message) : chat.goOn(message))}>
+    <Button icon={empty ? "again" : "forward"} onClick={goOn}>
       {empty ? t("msg.retry") : t("msg.continue")}
     </Button>
   );

@@ -49,7 +49,10 @@ function Edit({ message }: { message: Message }): VNode {
     element?.focus();
     element?.setSelectionRange(element.value.length, element.value.length);
   }, []);
-  const close = (): void => void (look.editing.value = "");
+  const close = (): void => {
+    look.editing.value = "";
+    look.toComposer();
+  };
   const send = (): void => {
     if (text.trim() === "") return;
     close();

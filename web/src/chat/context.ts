@@ -22,6 +22,11 @@ export class Look {
     return !this.wide.matches;
   }
 
+  /* What is typed next goes into the field, unless that would open a phone's keyboard over what is to be read. */
+  toComposer(): void {
+    if (!this.narrow) document.getElementById("composer")?.focus();
+  }
+
   toggleSide(): void {
     this.side.value = !this.side.value;
   }

@@ -41,6 +41,7 @@ test("a whole conversation without a mouse", async ({ page, door }, { project })
   await page.keyboard.press("Enter");
   await expect(answers(page).last()).toContainText("Half and whole.");
   await answered(page);
+  if (project.name === "desktop") await expect(composer(page)).toBeFocused();
 
   await door.script({ text: "Another." });
   await page.keyboard.press("/");
@@ -57,6 +58,7 @@ test("a whole conversation without a mouse", async ({ page, door }, { project })
   await page.keyboard.press("Enter");
   await expect(questions(page).last()).toContainText("Second, edited");
   await answered(page);
+  if (project.name === "desktop") await expect(composer(page)).toBeFocused();
 
   await page.keyboard.press("Control+K");
   await expect(page.getByRole("searchbox")).toBeFocused();

@@ -79,7 +79,7 @@ test("an answer that is cut for others says so, and goes on when there is room @
 test("a call that finds no turn in its time is told when it comes back, and comes back by itself @looks", async ({ busy, watch }) => {
   watch.allow(/Failed to load resource/);
   const { page, door } = await busy({ simulated: LONG, pool: { calls: 1 }, deadlines: { turn: "1s", siege_turn: "1s" } });
-  await door.crowd({ calls: 2, tokens: 400, until: { 'seawall_turns_running{pool="test",class="unknown"}': 1 } });
+  await door.crowd({ calls: 1, tokens: 400, until: { 'seawall_turns_running{pool="test",class="unknown"}': 1 } });
   await ask(page, "Is there room?");
   await says(page, ".answer .notice [role=timer]", /Next try in \d+ s\./);
   await expectGood(page, "again");
