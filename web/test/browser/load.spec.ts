@@ -28,7 +28,7 @@ test("a call that waits is told its place and about how long, and goes on by its
   await expect(page.locator(".wait")).toHaveCount(0);
 });
 
-test("a model that thinks is seen thinking, and what it thought can be read afterwards @looks", async ({ busy }) => {
+test("a model that thinks is seen thinking, and what it thought can be read afterwards", async ({ busy }) => {
   const { page } = await busy({ simulated: { ...SHORT, "answer.thinking_median": 120, "answer.thinking_p90": 120 } });
   await ask(page, "Why does the sea go out?");
   await expect(page.locator(".thoughts-live .thoughts-body")).not.toBeEmpty();
@@ -39,7 +39,7 @@ test("a model that thinks is seen thinking, and what it thought can be read afte
   await expectGood(page, "thought");
 });
 
-test("what a busy service left away of an answer is said above it, and the answer can be continued @looks", async ({ busy }) => {
+test("what a busy service left away of an answer is said above it, and the answer can be continued", async ({ busy }) => {
   const pressed = { crowds: true, output: "on", reasoning: "on", output_tokens: 24, unknown: "reasoning" };
   const { page, door } = await busy({
     simulated: { ...LONG, "answer.thinking_median": 20, "answer.thinking_p90": 20 },
@@ -59,7 +59,7 @@ test("what a busy service left away of an answer is said above it, and the answe
   await expectGood(page, "reduced");
 });
 
-test("an answer that is cut for others says so, and goes on when there is room @looks", async ({ busy, watch }) => {
+test("an answer that is cut for others says so, and goes on when there is room", async ({ busy, watch }) => {
   watch.allow(/Failed to load resource/); /* who goes on before its time is told when that is */
   const { page, door } = await busy({ simulated: LONG, pool: { calls: 1 } });
   await ask(page, "Tell me about harbours");
@@ -76,7 +76,7 @@ test("an answer that is cut for others says so, and goes on when there is room @
   expect(after.length).toBeGreaterThan(before.length);
 });
 
-test("a call that finds no turn in its time is told when it comes back, and comes back by itself @looks", async ({ busy, watch }) => {
+test("a call that finds no turn in its time is told when it comes back, and comes back by itself", async ({ busy, watch }) => {
   watch.allow(/Failed to load resource/);
   const { page, door } = await busy({ simulated: LONG, pool: { calls: 1 }, deadlines: { turn: "1s", siege_turn: "1s" } });
   await door.crowd({ calls: 1, tokens: 400, until: { 'seawall_turns_running{pool="test",class="unknown"}': 1 } });
