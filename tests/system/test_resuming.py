@@ -357,8 +357,9 @@ def test_stop_of_an_answer_that_was_left(service, script, engine):
     key, reader = service.api_key(), Reader()
     with begin(service, key, reader):
         pass
+    call = call_of(engine)
     assert ask_for(service, reader.name, key, "DELETE")[0] == 204
-    assert call_of(engine).hung_up.wait(5)
+    assert call.hung_up.wait(5)
     assert code_of(ask_for(service, reader.name, key)) == (404, "stream_not_found")
     service.logged(reason="STOPPED")
     service.wait_metric("seawall_requests_open", 0)
