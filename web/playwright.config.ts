@@ -20,6 +20,7 @@ export default defineConfig<object, WorkerFixtures>({
   forbidOnly: true,
   workers: 2,
   timeout: 30_000,
+  retries: 1, /* a browser beside three builds is late now and then; the list says which test needed it */
   reporter: process.env.SEAWALL_JUNIT ? [["list"], ["junit", { outputFile: process.env.SEAWALL_JUNIT }]] : "list",
   use: {
     locale: "en-US",
