@@ -66,7 +66,7 @@ function Field({ draftId }: { draftId: string }): VNode {
     if (empty || answer) return;
     const limit = chat.tooLong(text, files);
     if (limit !== null) return setTroubles([t("ask.tooLong", { limit: showBytes(limit) })]);
-    chat.send(text, files);
+    void chat.send(text, files);
     write("");
     attach([]);
     setTroubles([]);

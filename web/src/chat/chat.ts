@@ -246,8 +246,10 @@ export class Chat {
     return wireBytes(toWire(conversation.value.systemPrompt, [...messages, question])) > limit ? limit : null;
   }
 
-  send(text: string, attachments: readonly Attachment[]): void {
+  /* Who is quicker than the list of models waits for it. */
+  async send(text: string, attachments: readonly Attachment[]): Promise<void> {
     const open = this.open.value;
+    if (this.modelOf(open.conversation.value) === "" && !this.modelsKnown.value) await this.loadModels();
     const last = open.path.value.at(-1)?.message.id ?? null;
     this.askWith(open, this.question(open.conversation.value.id, last, text, attachments));
   }

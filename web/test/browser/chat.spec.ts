@@ -101,6 +101,22 @@ test("settings go with the question, and bad ones are refused in words", async (
   ]);
 });
 
+test("who asks before the page knows the models is asked for with one", async ({ page, door }) => {
+  await expect(composer(page)).toBeVisible();
+  let letGo: () => void = () => undefined;
+  const held = new Promise<void>((resolve) => (letGo = resolve));
+  await page.route("**/v1/models", async (route) => {
+    await held;
+    await route.continue();
+  });
+  await page.reload();
+  await ask(page, "Quick?");
+  await expect(composer(page)).toHaveValue("");
+  letGo();
+  await answered(page);
+  expect((await door.calls()).map(({ body }) => body.model)).toEqual(["test-model"]);
+});
+
 test("text files go with the question, others are refused in words", async ({ page, door }) => {
   const picker = page.locator('.composer input[type="file"]');
   await picker.setInputFiles([
