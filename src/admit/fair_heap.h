@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A min-heap of seats: who of one level waits, the lowest finish = counter + price first, and of equal ones who came first. What is `late` goes after what is less so, whatever its finish. A seat is a member of what waits and knows
- * its place, so it can be moved and taken out from the middle. Four children to a parent, keys beside the pointers: a step down looks at three cache lines.
+ * A min-heap of seats: who of one level waits, the lowest finish = counter + price first, and of equal ones who came first; but what is `late` goes after all that is
+ * less so. A seat is a member of what waits and knows its place, so it can be moved and taken out from the middle. Four children to a parent, keys beside the pointers:
+ * a step down looks at three cache lines.
  * Each slot also knows the lowest counter at and below it, so the lowest of all is known at once though the order is another.
  *
  * Owns its array, never the seats. O(log n).

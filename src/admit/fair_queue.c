@@ -54,8 +54,8 @@ static float lateness(const struct fair_node *node)
         return fair_heap_first(&node->heap)->late;
     if (node->level != LEVEL_IDENTITY)
         return 0;
-    float ordinary_calls = list_entry(node->entries.next, struct fair_entry, link)->beyond;
-    return ordinary_calls > 0 ? (float)(node->parts - node->giving_way) / ordinary_calls : 0;
+    const struct fair_entry *next = list_entry(node->entries.next, struct fair_entry, link);
+    return next->stretched ? (float)(node->parts - node->giving_way) / next->ordinary_calls : 0;
 }
 
 /* Puts a node into its parent's heap, moves it there, or takes it out, as its counter and what waits below it say. */

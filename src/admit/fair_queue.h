@@ -25,7 +25,7 @@
  *
  * Let P be the dearest request, R what one child has running at most (which may turn out dearer or cheaper), n the children that wait at a level at one time.
  *
- *     - For two identities of one network that both wait throughout, the counters differ by at most U = P + R, and what they were given in any time by at most
+ *     - For two identities of one network that both wait throughout, and are not stretched, the counters differ by at most U = P + R, and what they were given in any time by at most
  *       2 U: the bound of the paper. The same holds for networks of a class and, by weights, for classes.
  *     - What a child that owes nothing would be served next has its turn before work of 4 (n + 1) (2 P + R) of the children beside it is over, whoever comes meanwhile; a newcomer's
  *       request of price p, while the same n wait throughout at one price, after n p of it and one request.
@@ -60,9 +60,10 @@ struct fair_limits {
     uint32_t per_identity_max;      /* ≥ 1 */
 };
 
-/* Embedded in what waits. `node` is set from push or pass until it left or was settled. All but `beyond` is written by the queue alone. */
+/* Embedded in what waits. `node` is set from push or pass until it left or was settled. The first two are set before; all others are written by the queue alone. */
 struct fair_entry {
-    float beyond; /* set before: of a stretched one its identity's ordinary calls, else 0 */
+    float ordinary_calls;     /* of its identity; 0: any number */
+    bool stretched;           /* beyond these; then there is such a number */
     struct list link;         /* in its identity */
     struct list arrival_link; /* in its class */
     struct fair_node *node;

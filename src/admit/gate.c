@@ -176,10 +176,10 @@ static void cut_for_in_profile(struct gate *gate, struct turn *turn, uint64_t no
 /* For an in-profile request one of its class, one at a time: at once of who presses; else where it would wait in vain for a call to end by itself, which costs nobody a prompt. */
 static struct turn *more_stretched(const struct gate *gate, const struct turn *first, uint32_t ending, uint64_t now_ms)
 {
-    if (ending > 0 || gate_presses(gate, first))
+    bool waits = now_ms >= first->asked_ms + GATE_CUT_WAIT_MS;
+    if (ending > 0 || !(waits || gate->siege) || gate_presses(gate, first))
         return NULL;
     struct turn *victim = gate_more_stretched(gate, gate_times_ordinary(gate, first));
-    bool waits = now_ms >= first->asked_ms + GATE_CUT_WAIT_MS;
     return victim && (waits || gate_presses(gate, victim)) ? victim : NULL;
 }
 
@@ -347,14 +347,13 @@ enum turn_state gate_ask(struct gate *gate, struct turn *turn, const struct gate
                           .output_expected = ask->output_expected,
                           .output_max = ask->output_max,
                           .output_max_short = ask->output_max_short,
-                          .ordinary_calls = ask->ordinary_calls,
+                          .entry.ordinary_calls = ask->ordinary_calls,
                           .asked_ms = now_ms};
     list_init(&turn->link);
     list_init(&turn->news);
     if (gate->limits.one_class)
         turn->place.class = FAIR_UNKNOWN;
-    if (gate_times_ordinary(gate, turn) > 1)
-        turn->entry.beyond = turn->ordinary_calls;
+    turn->entry.stretched = gate_times_ordinary(gate, turn) > 1;
     enum fair_class class = turn->place.class;
     uint64_t price = price_of(ask->prompt_tokens, ask->output_expected);
     turn->ahead = waiting_ahead(gate, class);

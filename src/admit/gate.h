@@ -121,7 +121,6 @@ struct turn {
     bool shorten;                /* it had its turn, or ran, while answers are shortened, its own or not; but for a modest one */
     bool owes;                   /* its network did when it had its turn */
     bool left;                   /* its client has gone and may return */
-    float ordinary_calls;        /* of its identity; 0: any number. entry.beyond is this when it is stretched */
 };
 
 struct gate_limits {

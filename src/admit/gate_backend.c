@@ -90,7 +90,7 @@ static bool reads_enough(const struct gate_backend *backend, uint64_t now_ms)
 bool gate_backend_has_room(const struct gate_backend *backend, const struct turn *turn, bool low,
                            uint64_t now_ms)
 {
-    bool paced = low || turn->entry.beyond > 0;
+    bool paced = low || turn->entry.stretched;
     bool holds = (low && limiter_holds_low(&backend->limiter, now_ms)) || (paced && reads_enough(backend, now_ms));
     return gate_backend_fits(backend, turn) && !holds;
 }

@@ -96,11 +96,11 @@ static uint32_t kept_for_new(const struct gate *gate)
 
 float gate_times_ordinary(const struct gate *gate, const struct turn *turn)
 {
-    if (turn->place.class != FAIR_IN_PROFILE || turn->ordinary_calls == 0)
+    if (turn->place.class != FAIR_IN_PROFILE || turn->entry.ordinary_calls == 0)
         return 1;
     bool inside = turn->entry.node != NULL;
     struct fair_calls calls = inside ? fair_queue_calls_beside(&turn->entry) : fair_queue_calls(gate->queue, &turn->place);
-    return (float)(calls.running + calls.waiting + !inside) / turn->ordinary_calls;
+    return (float)(calls.running + calls.waiting + !inside) / turn->entry.ordinary_calls;
 }
 
 bool gate_presses(const struct gate *gate, const struct turn *turn)
@@ -116,9 +116,9 @@ bool gate_can_cut(const struct gate *gate, const struct turn *turn)
 /* May it be ended for somebody of its class? */
 static bool is_spare(const struct gate *gate, const struct turn *turn)
 {
-    if (turn->ordinary_calls == 0 || !gate_can_cut(gate, turn))
+    if (turn->entry.ordinary_calls == 0 || !gate_can_cut(gate, turn))
         return false;
-    return gate_presses(gate, turn) || (float)fair_queue_calls_beside(&turn->entry).running > turn->ordinary_calls;
+    return gate_presses(gate, turn) || (float)fair_queue_calls_beside(&turn->entry).running > turn->entry.ordinary_calls;
 }
 
 struct turn *gate_more_stretched(const struct gate *gate, float than)
@@ -148,7 +148,7 @@ static bool is_new(const struct turn *turn)
 
 static uint32_t limit_of(const struct gate *gate, const struct turn *turn, const struct gate_totals *totals)
 {
-    return turn->entry.beyond > 0 && gate_presses(gate, turn) ? totals->strict : gate_class_limit(gate, turn->place.class, totals);
+    return turn->entry.stretched && gate_presses(gate, turn) ? totals->strict : gate_class_limit(gate, turn->place.class, totals);
 }
 
 bool gate_waits_for_reading(const struct gate *gate, const struct turn *turn)
@@ -192,7 +192,7 @@ struct gate_backend *gate_find_room_at_once(struct gate *gate, const struct turn
         return &gate->backends[0];
     enum fair_class class = turn->place.class;
     const struct fair_entry *next = fair_queue_next(gate->queue, 1u << class);
-    bool first = !next || (turn->entry.beyond == 0 && next->beyond > 0);
+    bool first = !next || (!turn->entry.stretched && next->stretched);
     bool in_turn = first && gate_classes_that_may_go(gate, 1u << class);
     return in_turn ? gate_find_room(gate, &totals, turn, now_ms) : NULL;
 }

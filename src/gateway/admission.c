@@ -290,7 +290,7 @@ static void note_turn(struct record *record, const struct turn *turn)
     record->price_prompt = turn->prompt_tokens;
     record->price_answer = turn->output_expected;
     record->siege = turn->siege;
-    record->stretched = turn->entry.beyond > 0;
+    record->stretched = turn->entry.stretched;
     record->ahead = turn->ahead;
 }
 

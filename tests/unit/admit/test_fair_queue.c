@@ -146,7 +146,8 @@ static void a_network_has_the_place_of_what_it_would_be_served(void **state)
 
 static int push_beyond(size_t at, uint64_t identity, float ordinary_calls, uint64_t price)
 {
-    entries[at].beyond = ordinary_calls;
+    entries[at].ordinary_calls = ordinary_calls;
+    entries[at].stretched = ordinary_calls > 0;
     return push(at, FAIR_IN_PROFILE, identity, identity, price);
 }
 
@@ -543,7 +544,8 @@ static void random_arrival(size_t at)
     unsigned path[3] = {random_below(FAIR_CLASSES), random_below(MODEL_NETWORKS),
                         random_below(MODEL_IDENTITIES)};
     struct fair_place place = place_of(path);
-    float beyond = entries[at].beyond = random_below(3) ? 0 : 1 + (float)random_below(8) / 4;
+    float ordinary_calls = entries[at].ordinary_calls = 1 + (float)random_below(8) / 4;
+    float beyond = (entries[at].stretched = random_below(3) == 0) ? ordinary_calls : 0;
     uint64_t price = 1 + random_below(random_below(2) ? 20 : 1000);
     unsigned how = random_below(8);
     int expected = 0;

@@ -89,7 +89,7 @@ static void prompts_of_lower_classes_are_begun_as_fast_as_they_are_read(void **s
     assert_true(gate_backend_has_room(&backend, &high, false, 5000));
     assert_false(gate_backend_has_room(&backend, &low, true, 5740)); /* five of them, the one in-profile too */
     assert_true(gate_backend_has_room(&backend, &low, true, 5760));
-    high.entry.beyond = 1; /* stretched */
+    high.entry.stretched = true;
     assert_false(gate_backend_has_room(&backend, &high, false, 5740));
     assert_true(gate_backend_has_room(&backend, &high, false, 5760));
     assert_true(gate_backend_fits(&backend, &high));

@@ -26,9 +26,9 @@ static void the_newest_of_whom_has_most_is_cut(void **state)
     for (size_t i = 0; i < 3; i++)
         assert_int_equal(ask_of(i, 7, ORDINARY), TURN_RUNNING);
     assert_int_equal(ask_of(3, 8, ORDINARY), TURN_RUNNING);
-    assert_true(turns[0].entry.beyond == 0);
-    assert_true(turns[1].entry.beyond > 0 && turns[2].entry.beyond > 0);
-    assert_true(turns[3].entry.beyond == 0);
+    assert_false(turns[0].entry.stretched);
+    assert_true(turns[1].entry.stretched && turns[2].entry.stretched);
+    assert_false(turns[3].entry.stretched);
 
     assert_int_equal(ask_of(4, 9, ORDINARY), TURN_WAITING);
     gate_tick(gate, now += GATE_CUT_WAIT_MS - 1);
@@ -136,7 +136,7 @@ static void a_stretched_one_cuts_whoever_is_further_beyond_than_it_would_be(void
     done(3);
     assert_int_equal(news(), 10);
     assert_int_equal(ask_of(11, 8, ORDINARY), TURN_WAITING);
-    assert_true(turns[11].entry.beyond > 0);
+    assert_true(turns[11].entry.stretched);
     wait_for_cut();
     assert_int_equal(news(), 2); /* two and two instead of three and one */
     done(2);
@@ -248,7 +248,7 @@ static void who_is_within_goes_past_who_is_beyond(void **state)
     gate_know(gate, 0, true, &facts);
     assert_int_equal(gate_ask(gate, &turns[0], &large, now), TURN_RUNNING);
     assert_int_equal(gate_ask(gate, &turns[1], &large, now), TURN_WAITING);
-    assert_true(turns[1].entry.beyond > 0);
+    assert_true(turns[1].entry.stretched);
     assert_int_equal(ask_of(2, 8, ORDINARY), TURN_RUNNING);
     assert_int_equal(turns[1].state, TURN_WAITING);
     assert_int_equal(view().cuts, 0);
