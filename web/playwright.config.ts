@@ -1,6 +1,6 @@
 /*
- * Tests in Debian's Chromium against the daemon of SEAWALL_BUILD (test/browser/). Projects: a desktop runs everything, a phone all but what is slow; tests with @looks in their
- * title run in Chinese and in the dark too; model.spec.ts runs where SEAWALL_MODEL names a folder as ./run leaves it.
+ * Tests in Debian's Chromium against the daemon of SEAWALL_BUILD (test/browser/). Projects: a desktop runs everything, a phone all but what is slow; tests
+ * with @looks in their title run in Chinese and in the dark too; model.spec.ts runs where SEAWALL_MODEL names a folder as ./run leaves it.
  */
 import { defineConfig, devices } from "@playwright/test";
 
@@ -20,7 +20,7 @@ export default defineConfig<object, WorkerFixtures>({
   forbidOnly: true,
   workers: 2,
   timeout: 30_000,
-  retries: 1, /* a browser beside three builds is late now and then; the list says which test needed it */
+  expect: { timeout: 15_000 }, /* a machine of two cores that builds beside it */
   reporter: process.env.SEAWALL_JUNIT ? [["list"], ["junit", { outputFile: process.env.SEAWALL_JUNIT }]] : "list",
   use: {
     locale: "en-US",

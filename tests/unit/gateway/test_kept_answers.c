@@ -315,6 +315,18 @@ static void when_nobody_is_there_a_full_log_ends_the_answer(void **state)
     (void)kept_unfollow(&reader, now_ms);
 }
 
+/* An answer whose first client has gone, and whose caller reads it from its beginning. */
+static struct kept_answer *open_followed(const struct kept_limits *bounds, struct kept_reader *reader)
+{
+    char id[KEPT_ID_TEXT + 1];
+    struct kept_news news;
+    struct kept_answer *answer = open_for(CALLER, 0, bounds, id);
+    assert_int_equal(follow(id, CALLER, 0, 1, reader), KEPT_FOUND);
+    (void)kept_leave(answer, now_ms);
+    (void)kept_news(kept, 0, &news);
+    return answer;
+}
+
 /* What an engine's read brought is written piece by piece, also the pieces behind the one that was too much; meanwhile the reader reads. */
 static void an_engine_that_waits_is_told_when_its_reader_has_caught_up(void **state)
 {
@@ -325,13 +337,9 @@ static void an_engine_that_waits_is_told_when_its_reader_has_caught_up(void **st
                                             .bytes_max = 4 << 20,
                                             .answer_bytes_max = 1 << 20,
                                             .ahead_bytes_max = 2 * KEPT_READ_BYTES};
-    char id[KEPT_ID_TEXT + 1];
     struct kept_reader reader;
     struct kept_news news;
-    struct kept_answer *answer = open_for(CALLER, 0, &wide, id);
-    assert_int_equal(follow(id, CALLER, 0, 1, &reader), KEPT_FOUND);
-    (void)kept_leave(answer, now_ms);
-    (void)kept_news(kept, 0, &news);
+    struct kept_answer *answer = open_followed(&wide, &reader);
     while (say(answer, "x", 4096) == KEPT_GOES_ON) {
     }
     assert_int_equal(read_more(&reader), KEPT_SOME); /* half, and a little more, is left */
@@ -348,13 +356,9 @@ static void an_engine_that_waits_is_told_when_its_reader_has_caught_up(void **st
 static void a_slow_reader_makes_the_engine_wait(void **state)
 {
     (void)state;
-    char id[KEPT_ID_TEXT + 1];
     struct kept_reader reader;
     struct kept_news news;
-    struct kept_answer *answer = open_for(CALLER, 0, &limits, id);
-    assert_int_equal(follow(id, CALLER, 0, 1, &reader), KEPT_FOUND);
-    (void)kept_leave(answer, now_ms);
-    (void)kept_news(kept, 0, &news);
+    struct kept_answer *answer = open_followed(&limits, &reader);
     int said = 0;
     while (say(answer, "x", 4096) == KEPT_GOES_ON)
         said++;

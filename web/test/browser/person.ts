@@ -14,7 +14,7 @@ export async function ask(page: Page, text: string): Promise<void> {
 }
 
 /* Until the last answer is over. */
-export async function answered(page: Page, timeout = 5_000): Promise<void> {
+export async function answered(page: Page, timeout = 15_000): Promise<void> {
   await expect(answers(page).last()).toHaveAttribute("aria-busy", "false", { timeout });
 }
 
@@ -71,8 +71,17 @@ export async function expectNoBarriers(page: Page): Promise<void> {
   expect(found.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html).join(" ")}`)).toEqual([]);
 }
 
+/* Nothing fades in or moves any more; what goes on for ever may. */
+async function expectStill(page: Page): Promise<void> {
+  await page.evaluate(() => {
+    const passing = document.getAnimations().filter(({ effect }) => effect?.getComputedTiming().iterations !== Infinity);
+    return Promise.allSettled(passing.map(({ finished }) => finished)).then(() => undefined);
+  });
+}
+
 /* A state that was arrived at: no barriers, nothing wider than the page. SEAWALL_PICTURES names a folder that gets a picture of each. */
 export async function expectGood(page: Page, name: string): Promise<void> {
+  await expectStill(page);
   await expectNoBarriers(page);
   expect(await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)).toBeLessThanOrEqual(0);
   const folder = process.env.SEAWALL_PICTURES;
