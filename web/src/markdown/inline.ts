@@ -6,11 +6,12 @@
  *
  * lexInline() is asked once for finished text. For open text there is OpenInline (openInline.ts).
  *
- * Left out on purpose: HTML (a tag is a token that shows itself), reference links ("[a][1]" with "[1]: …" elsewhere: a definition that comes later would change
+ * Left out on purpose: HTML (a tag is a token that shows itself, but for the few pairs in pairs.ts), reference links ("[a][1]" with "[1]: …" elsewhere: a definition that comes later would change
  * what has been drawn), and links inside of links.
  */
 import { Ahead, runLength, work } from "./ahead";
 import { Emphasis } from "./emphasis";
+import { PAIR_CHARS_MAX, pairAt } from "./pairs";
 import { textToken } from "./tokens";
 import type { Token } from "./types";
 
@@ -53,7 +54,7 @@ class InlineLexer {
 
   constructor(
     private readonly text: string,
-    private readonly inLink: boolean,
+    private readonly inside: boolean,
   ) {
     this.emphasis = new Emphasis(text);
     this.ahead = new Ahead(text);
@@ -81,11 +82,11 @@ class InlineLexer {
       case "`":
         return this.code();
       case "<":
-        return this.html() ?? (this.inLink ? null : this.autolink());
+        return this.html() ?? (this.inside ? null : this.autolink());
       case "!":
         return this.text.charAt(this.at + 1) === "[" ? this.link(this.at + 1) : null;
       case "[":
-        return this.inLink ? null : this.link(this.at);
+        return this.inside ? null : this.link(this.at);
       case "*":
       case "_":
       case "~":
@@ -102,7 +103,7 @@ class InlineLexer {
   private word(): Token | null | undefined {
     const end = this.at + (matchAt(WORD, this.text, this.at)?.[0].length ?? 0);
     if (end === this.at) return null;
-    const address = this.inLink ? null : (this.web() ?? this.email());
+    const address = this.inside ? null : (this.web() ?? this.email());
     if (!address) this.at = end;
     return address ?? undefined;
   }
@@ -164,6 +165,8 @@ class InlineLexer {
 
   private html(): Token | null {
     const { text, at } = this;
+    const pair = this.inside ? null : this.pair();
+    if (pair) return pair;
     const found = /[a-zA-Z/]/.test(text.charAt(at + 1)) ? matchAt(TAG, text, at, TAG_CHARS_MAX) : null;
     if (found) return this.token("html", at + found[0].length, found[0]);
     for (const [begin, close] of [["<!--", "-->"], ["<?", "?>"], ["<![CDATA[", "]]>"]] as const) {
@@ -173,6 +176,17 @@ class InlineLexer {
       return begin === "<!--" ? this.token("html", text.length, text.slice(at)) : null;
     }
     return null;
+  }
+
+  /* `<sub>2</sub>` and its like. */
+  private pair(): Token | null {
+    const name = pairAt(this.text, this.at);
+    if (!name) return null;
+    const from = this.at + name.length + 2;
+    const end = this.ahead.find(`</${name}>`, from);
+    if (end < 0 || end - from > PAIR_CHARS_MAX) return null;
+    const inside = this.text.slice(from, end);
+    return this.token(name, end + name.length + 3, inside, { tokens: new InlineLexer(inside, true).tokens() });
   }
 
   private autolink(): Token | null {

@@ -213,7 +213,11 @@ export class Maths implements Leaf {
   closed = false;
   private text = "";
 
-  constructor(readonly end: "$$" | "\\]") {}
+  /* `end` closes it; `begin` and `end` belong to the formula when they are an environment's. */
+  constructor(
+    private readonly end: string,
+    private readonly begin = "",
+  ) {}
 
   add(line: string): void {
     const at = line.trimEnd().endsWith(this.end) ? line.lastIndexOf(this.end) : -1;
@@ -226,7 +230,8 @@ export class Maths implements Leaf {
   }
 
   node(): BlockNode {
-    return { type: "maths", text: this.text.trim(), closed: this.closed };
+    const text = this.begin === "" ? this.text.trim() : `${this.begin}${this.text}${this.closed ? this.end : ""}`;
+    return { type: "maths", text, closed: this.closed };
   }
 
   mark(): unknown {

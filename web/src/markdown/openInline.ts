@@ -4,6 +4,7 @@
  */
 import { Ahead, runLength, work } from "./ahead";
 import { lexInline } from "./inline";
+import { mayBePair, PAIR_CHARS_MAX, pairAt } from "./pairs";
 import { joined, textToken } from "./tokens";
 import type { Token } from "./types";
 
@@ -43,7 +44,8 @@ export class OpenInline {
 /* ---- closing for display ---- */
 
 interface Mark {
-  char: string;
+  char: string; /* or a tag that begins a pair; then `end` closes it */
+  end?: string;
   length: number;
   at: number;
 }
@@ -53,7 +55,7 @@ interface Mark {
  * One walk over the text; wrong guesses last until the rest comes.
  */
 export function closeInline(text: string): string {
-  if (!/[*_`~[\\$]/.test(text)) return text;
+  if (!/[*_`~[\\$<]/.test(text)) return text;
   const open: Mark[] = [];
   const brackets: number[] = []; /* where in `open` they are */
   const ahead = new Ahead(text);
@@ -73,6 +75,9 @@ export function closeInline(text: string): string {
       at = end + length;
     } else if (char === "$") {
       at = ahead.maths(at)?.end ?? at + 1;
+    } else if (char === "<") {
+      if (mayBePair(text, at)) return close(text.slice(0, at), open);
+      at = takePair(text, at, ahead, open);
     } else if (char === "[") {
       brackets.push(open.length);
       open.push({ char, length: 1, at });
@@ -92,6 +97,18 @@ export function closeInline(text: string): string {
     }
   }
   return close(text, open);
+}
+
+/* Behind the whole pair, or behind the tag of one that is open. */
+function takePair(text: string, at: number, ahead: Ahead, open: Mark[]): number {
+  const name = pairAt(text, at);
+  if (!name) return at + 1;
+  const inside = at + name.length + 2;
+  const end = `</${name}>`;
+  const found = ahead.find(end, inside);
+  if (found >= 0) return found + end.length;
+  if (text.length - inside <= PAIR_CHARS_MAX) open.push({ char: `<${name}>`, end, length: 1, at });
+  return inside;
 }
 
 function closeCode(text: string, at: number, length: number, open: Mark[]): string {
@@ -157,7 +174,7 @@ function close(text: string, open: Mark[]): string {
   let from = 0;
   for (const mark of open) {
     if (mark.char !== "[") {
-      marks = mark.char.repeat(mark.length) + marks;
+      marks = (mark.end ?? mark.char.repeat(mark.length)) + marks;
     } else {
       closed += text.slice(from, beforeLink(text, mark.at));
       from = mark.at + 1;

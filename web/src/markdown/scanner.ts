@@ -7,7 +7,8 @@
  *   root ─ list ─ item ─ quote ─ … ─ leaf
  *
  * Left out on purpose: HTML blocks (HTML is text), definitions of links (a block must not change one that has been drawn), and a table's row without a bar,
- * which ends the table here. `$$` and `\[` at the beginning of a line open maths, which an empty line ends at the latest.
+ * which ends the table here. `$$`, `\[` and `\begin{align}` (and its like) at the beginning of a line open maths, which an empty line
+ * ends at the latest.
  */
 import { Chunks, type ChunksMark } from "./chunks";
 import { lexInline } from "./inline";
@@ -55,7 +56,7 @@ const HEADING = /^ {0,3}(#{1,6})(?:[ \t]+(.*))?$/;
 const FENCE = /^( {0,3})(`{3,}|~{3,})(.*)$/;
 const QUOTE = /^ {0,3}> ?/;
 const UNDERLINE = /^ {0,3}(=+|-+)[ \t]*$/;
-const MATHS = /^ {0,3}(\$\$|\\\[)(.*)$/;
+const MATHS = /^ {0,3}(\$\$|\\\[|\\begin\{((?:align(?:at|ed)?|equation|gather(?:ed)?|multline|split|cases|array|[bBpvV]?matrix)\*?)\})(.*)$/;
 
 const indentOf = (line: string): number => line.length - line.trimStart().length;
 
@@ -141,7 +142,7 @@ export class Scanner {
     if (inside instanceof Code) return inside.fence !== "" && /^ {0,3}[`~]+ *$/.test(rest);
     if (inside instanceof Maths) return false;
     if (inside instanceof Paragraph && !inside.continues && /^\s*\|?[\s:|-]*$/.test(rest) && /[-|:=]/.test(rest)) return true;
-    return /^\s*(?:[-+*_=>#`~|]+|\d{1,9}[.)]?|[-+*] +\[?[ xX]?\]?|\\|\${1,2}|(?:[-*_] *)+|>[ >]*|(?:```|~~~)[^`]*)\s*$/.test(rest);
+    return /^\s*(?:[-+*_=>#`~|]+|\d{1,9}[.)]?|[-+*] +\[?[ xX]?\]?|\\(?:[a-z]{1,5}(?:\{[a-zA-Z]*\*?)?)?|\${1,2}|(?:[-*_] *)+|>[ >]*|(?:```|~~~)[^`]*)\s*$/.test(rest);
   }
 
   /* ---- walking the containers ---- */
@@ -327,19 +328,18 @@ export class Scanner {
       return true;
     }
     const maths = MATHS.exec(rest);
-    if (!maths || !this.startsMaths(maths)) return false;
-    this.closeLeaf();
-    const leaf = this.newLeaf(new Maths(maths[1] === "$$" ? "$$" : "\\]"));
-    if (maths[2]?.trim()) leaf.add(maths[2]);
-    if (leaf.closed) this.closeLeaf();
-    return true;
+    return maths !== null && this.openMaths(maths);
   }
 
-  /* `$$a$$ and so on` is a line of text with maths in it. */
-  private startsMaths(maths: RegExpExecArray): boolean {
-    const [, sign, rest = ""] = maths;
-    const end = rest.indexOf(sign === "$$" ? "$$" : "\\]");
-    return end < 0 || rest.slice(end + 2).trim() === "";
+  private openMaths([, begin = "", environment, inside = ""]: RegExpExecArray): boolean {
+    const end = environment ? `\\end{${environment}}` : begin === "$$" ? "$$" : "\\]";
+    const at = inside.indexOf(end);
+    if (at >= 0 && inside.slice(at + end.length).trim() !== "") return false; /* `$$a$$ and so on` is a line of text with maths in it */
+    this.closeLeaf();
+    const leaf = this.newLeaf(new Maths(end, environment && begin));
+    if (inside.trim()) leaf.add(inside);
+    if (leaf.closed) this.closeLeaf();
+    return true;
   }
 
   private newLeaf<T extends Leaf>(leaf: T): T {

@@ -5,9 +5,11 @@
  * block grows at its end and is closed for display (an open fence, a half table, a broken link). What is finished inside it (list items, table rows, code)
  * keeps its objects too, in chunks, so that the work of a frame has a maximum whatever comes.
  *
- * Nothing of the model's text ever becomes HTML: nodes become elements of our own. HTML is shown as text, pictures as links, and links only when
+ * Nothing of the model's text ever becomes HTML: nodes become elements of our own. HTML is shown as text (but for pairs.ts), pictures as links, and links only when
  * their scheme is http, https or mailto.
  */
+import type { Pair } from "./pairs";
+
 export type Align = "left" | "center" | "right" | null;
 
 /* A list that grows at its end: all but the last chunk keep their identity. */
@@ -15,12 +17,12 @@ export type Chunked<T> = readonly (readonly T[])[];
 
 /* A piece of what is inside a paragraph. */
 export interface Token {
-  type: "text" | "escape" | "br" | "codespan" | "html" | "maths" | "image" | "link" | "em" | "strong" | "del";
+  type: "text" | "escape" | "br" | "codespan" | "html" | "maths" | "image" | "link" | "em" | "strong" | "del" | Pair;
   raw: string; /* as it was written */
   text: string; /* without its marks */
   href?: string; /* of links and pictures */
   display?: boolean; /* of maths */
-  tokens?: Token[]; /* of links and emphasis: what is in them */
+  tokens?: Token[]; /* of links, emphasis and pairs of tags: what is in them */
 }
 
 export interface Cell {

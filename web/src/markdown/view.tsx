@@ -223,6 +223,16 @@ function drawInline(token: Token, labels: MarkdownLabels, depth: number): Compon
       return <em>{inner()}</em>;
     case "del":
       return <del>{inner()}</del>;
+    case "sub":
+      return <sub>{inner()}</sub>;
+    case "sup":
+      return <sup>{inner()}</sup>;
+    case "kbd":
+      return <kbd>{inner()}</kbd>;
+    case "mark":
+      return <mark>{inner()}</mark>;
+    case "u":
+      return <u>{inner()}</u>;
     case "codespan":
       return <code class="md-code-span" dir="ltr">{token.text}</code>;
     case "br":

@@ -87,9 +87,20 @@ describe("blocks", () => {
   });
 });
 
+describe("environments of maths", () => {
+  it.each([
+    ["text\n\\begin{align}\na &= b \\\\\n &= c\n\\end{align}\nmore", "p(text)\nmaths(\\begin{align}a &= b \\\\\n &= c\n\\end{align})\np(more)"],
+    ["\\begin{pmatrix} 1 \\end{pmatrix}", "maths(\\begin{pmatrix} 1 \\end{pmatrix})"],
+    ["\\begin{array}{cc}1 & 2\n\\end{array}", "maths(\\begin{array}{cc}1 & 2\n\\end{array})"],
+    ["\\begin{equation*}\nx", "maths…(\\begin{equation*}x)"],
+    ["\\begin{cases} a \\end{cases} and so on", "p(\\begin{cases} a \\end{cases} and so on)"],
+    ["\\begin{document}\nx", "p(\\begin{document}\nx)"],
+  ])("reads %j", (text, expected) => expect(whole(text)).toBe(expected));
+});
+
 const PIECES = [
   "# h\n", "text ", "**b", "**", "*", "`", "```\n", "~~~js\n", "- ", "  - ", "1. ", "2) ", "> ", ">> ", "\n", "\n\n", "\r\n", "    ", "\t", "| a | b |\n", "|--|:-:|\n", "| 1 |", "---\n",
-  "===\n", "$$\n", "$x$", "\\[", "\\]", "\\(", "[a](", "http://x.y/z)", "![p](q)", "<b>", "- [ ] ", "- [x] t", "\u001b[31m", "\ud83d\ude42", "\ud800", "***\n", "\\", "漢字", "- \n",
+  "===\n", "$$\n", "$x$", "\\[", "\\]", "\\(", "[a](", "http://x.y/z)", "![p](q)", "<b>", "<sub>", "</sub>", "\\begin{align}", "\\end{align}\n", "- [ ] ", "- [x] t", "\u001b[31m", "\ud83d\ude42", "\ud800", "***\n", "\\", "漢字", "- \n",
 ];
 
 describe("arrival", () => {
