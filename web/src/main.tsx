@@ -28,6 +28,7 @@ import "./styles/markdown.css";
 import "./styles/chat.css";
 import "./styles/side.css";
 import "./styles/composer.css";
+import "./styles/print.css";
 import { applyTheme } from "./ui/theme";
 
 /* Who has no key sees nothing for so long at most until the service has said whether one is needed: the sign-in is then drawn first, not second. */

@@ -1,6 +1,6 @@
 /* How the main states look, to eyes and to axe-core: no serious barriers, nothing wider than the page. Runs in Chinese and in the dark too. */
 import { expect, test } from "./fixtures";
-import { answered, ask, answers, expectGood, showList } from "./person";
+import { answered, ask, answers, composer, expectGood, showList } from "./person";
 
 test("sign-in @looks", async ({ visitor }) => {
   await expect(visitor.locator(".key-field input")).toBeVisible();
@@ -39,4 +39,19 @@ test("refused, and the dialogs @looks", async ({ page, door, watch }) => {
   await page.keyboard.press("?");
   await expect(page.getByRole("dialog")).toBeVisible();
   await expectGood(page, "shortcuts");
+});
+
+test("on paper stands the whole conversation, and nothing to press @looks", async ({ page, door }) => {
+  await door.script({ text: `${"A line of the answer.\n\n".repeat(60)}The end.` });
+  await ask(page, "At length");
+  await answered(page);
+  await page.emulateMedia({ media: "print" });
+  await expect(composer(page)).toBeHidden();
+  await expect(page.locator("nav.side")).toBeHidden();
+  const paper = await page.evaluate(() => ({
+    whole: document.documentElement.scrollHeight > 2 * innerHeight,
+    cut: [...document.querySelectorAll("*")].filter((one) => one.scrollHeight > one.clientHeight + 1 && /auto|scroll/.test(getComputedStyle(one).overflowY)).length,
+    ink: getComputedStyle(document.querySelector(".md") as Element).color,
+  }));
+  expect(paper).toEqual({ whole: true, cut: 0, ink: "rgb(23, 33, 31)" });
 });
