@@ -9,7 +9,8 @@ from .client import BROKEN, GONE, WHOLE
 from .scene import KEEP_ALIVE_S
 
 LOG_LATE_S = 2.5  # a gateway that is killed takes the lines of its last second, or of a bit more on a busy machine
-CUT = {"CUT", "CLIENT_GONE", "CLIENT_STALLED"}
+CUT = {"CUT", "CLIENT_GONE", "CLIENT_STALLED", "STOPPED"}
+CUT_WHEN_CHARGED = {"GAVE_WAY", "NOT_KEPT"}
 LOST = re.compile(r"the last life ended without notice: (?:(\d+) calls? (?:was|were) under way)?(?:; )?"
                   r"(?:(at least )?(\d+) finished requests? with (\d+) tokens? had not reached the ledger)?")
 
@@ -68,7 +69,7 @@ class Sums(NamedTuple):
 
 def sums_of(line):
     reason = line["reason"]
-    cut = reason in CUT or (reason == "GAVE_WAY" and line["status"] == 200 and line["prompt_tokens"] > 0)
+    cut = reason in CUT or (reason in CUT_WHEN_CHARGED and line["status"] == 200 and line["prompt_tokens"] > 0)
     return Sums(1, reason != "OK" and not cut, cut, line["prompt_tokens"], line["completion_tokens"])
 
 
@@ -149,7 +150,8 @@ class Round:
 
     def excused(self, call):
         """May its line have gone with a gateway that was killed?"""
-        return self.scene.disturbed(call.began, call.ended + LOG_LATE_S * self.scene.slow, "kill", margin=0.0)
+        ended = call.ended + call.goes_on_s + LOG_LATE_S * self.scene.slow
+        return self.scene.disturbed(call.began, ended, "kill", margin=0.0)
 
     def must_be_there(self, call):
         return not self.excused(call) and (call.id is not None or (call.outcome == GONE and call.head_sent and not call.silent))

@@ -16,7 +16,8 @@ class Ended(Exception):
 class Call:
     """What one client asked for and what it got."""
     __slots__ = ("name", "kind", "key", "accepts", "began", "ended", "status", "id", "outcome", "events", "usage", "stream",
-                 "head_sent", "silent", "idle_since", "error_event", "tokens_max", "valid", "exact", "ticket")
+                 "head_sent", "silent", "idle_since", "error_event", "tokens_max", "valid", "exact", "ticket", "stream_name",
+                 "last_event", "in_order", "goes_on_s", "continues")
 
     def __init__(self, name, kind, key, accepts, valid=False, stream=False, tokens_max=0):
         self.name, self.kind, self.key, self.accepts = name, kind, key, accepts
@@ -32,6 +33,11 @@ class Call:
         self.error_event = False
         self.exact = False            # all events of the answer were seen
         self.ticket = None            # the one it brings; then the one that it was given
+        self.stream_name = None       # of an answer that may be returned to
+        self.last_event = 0           # its number
+        self.in_order = True          # the numbers of its events were 1, 2, 3 …
+        self.goes_on_s = 0.0          # so long the answer may go on without its client
+        self.continues = None         # the call whose answer this one reads on
 
     def end(self, outcome):
         self.outcome = outcome
@@ -129,7 +135,18 @@ async def read_head(wire, call):
             break
     headers = {name.lower(): value for name, value in (line.split(": ", 1) for line in lines)}
     call.status, call.id, call.ticket = status, headers.get("x-request-id"), headers.get("seawall-ticket")
+    call.stream_name = headers.get("seawall-stream")
     return headers
+
+
+def read_event(call, event):
+    for line in event.split(b"\n"):
+        if line.startswith(b"id: "):
+            number = int(line[4:])
+            call.in_order &= number == call.last_event + 1
+            call.last_event = number
+        elif line.startswith(b"data: ") and line != b"data: [DONE]":
+            count_tokens(call, line[6:])
 
 
 def count_tokens(call, data):
@@ -154,8 +171,7 @@ async def read_stream(wire, call, leave_after=None):
         await wire.take(2)
         *events, text = text.split(b"\n\n")
         for event in events:
-            if event.startswith(b"data: ") and event != b"data: [DONE]":
-                count_tokens(call, event[6:])
+            read_event(call, event)
         if leave_after is not None and call.events >= leave_after:
             return False
     await wire.take(2)
@@ -166,8 +182,9 @@ async def read_stream(wire, call, leave_after=None):
 async def read_answer(wire, call, leave_after=None, to_head=False):
     """Reads what comes and ends the call; the connection is closed unless it can be used again."""
     headers = await read_head(wire, call)
+    answer = call.continues or call
     if headers.get("transfer-encoding") == "chunked":
-        if not await read_stream(wire, call, leave_after):
+        if not await read_stream(wire, answer, leave_after):
             return
     elif not to_head and "content-length" in headers:
         body = await wire.take(int(headers["content-length"]))
@@ -175,7 +192,7 @@ async def read_answer(wire, call, leave_after=None, to_head=False):
             call.usage = json.loads(body).get("usage")
     call.end(WHOLE)
     wire.idle_since = call.ended
-    if headers.get("connection", "").lower() == "close" or call.error_event:  # behind a failed stream the service closes
+    if headers.get("connection", "").lower() == "close" or answer.error_event:  # behind a failed stream the service closes
         wire.close()
 
 

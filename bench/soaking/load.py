@@ -252,6 +252,49 @@ class Client:
 
         await self.exchange(call, data, talk)
 
+    async def leave_and_return(self):
+        """Leaves an answer that goes on, and comes back for the rest, or stops it, or stays away."""
+        tokens = self.rng.choice((20, 100))
+        after = self.rng.randrange(1, tokens)
+        call = self.good_call("resumable", stream=True, tokens_max=tokens)
+        data = b"".join(request("POST", "/v1/chat/completions", call, self.chat(tokens, True, ignore_eos=True), ("Seawall-Resumable: yes",)))
+
+        async def talk(wire):
+            await read_answer(wire, call, leave_after=after)
+            if call.outcome is None:
+                self.leave(wire, call)
+
+        await self.exchange(call, data, talk)
+        if call.outcome == GONE and call.stream_name:
+            call.goes_on_s = self.scene.grace_s
+            await self.rng.choice((self.return_to, self.return_to, self.stop, self.stay_away))(call)
+
+    async def return_to(self, call):
+        await asyncio.sleep(self.rng.choice((0, 0.02, 0.1)))
+        if self.rng.random() < 0.2:
+            other = self.rng.choice([key for key in self.scene.keys if key != call.key])
+            await self.ask(self.call("somebody else's", {404}, key=other), "GET", f"/v1/streams/{call.stream_name}")
+        again = self.call("returns", {200}, key=call.key)
+        again.continues = call
+        await self.ask(again, "GET", f"/v1/streams/{call.stream_name}", headers=(f"Last-Event-ID: {call.last_event}",))
+        if again.outcome == WHOLE and again.status == 200:
+            call.end(WHOLE)
+        self.may_be_gone(call, again)
+
+    async def stop(self, call):
+        stops = self.call("stops", {204}, key=call.key)
+        await self.ask(stops, "DELETE", f"/v1/streams/{call.stream_name}")
+        self.may_be_gone(call, stops)
+
+    async def stay_away(self, call):
+        pass
+
+    def may_be_gone(self, call, later):
+        """An answer that was left is there during its grace, unless its process is not."""
+        late = later.ended - call.ended > self.scene.grace_s / 2
+        if late or self.scene.disturbed(call.began, later.ended, "kill", "takeover"):
+            later.accepts = later.accepts | {404, 503}
+
     async def leave_half(self):
         """Sends no more, but goes on reading: it has gone, as far as the service is concerned."""
         call = self.good_call("half closed", stream=True)
@@ -317,7 +360,7 @@ class Client:
 KINDS = ((Client.streamed, 30), (Client.whole, 16), (Client.completion, 8), (Client.embedding, 4), (Client.choices, 3),
          (Client.large, 2), (Client.models, 5), (Client.in_pieces, 3), (Client.pipelined, 4), (Client.slow_reader, 1.5),
          (Client.stalled_reader, 0.3), (Client.leave_in_head, 3), (Client.leave_in_body, 3),
-         (Client.leave_before_first_byte, 5), (Client.leave_in_stream, 8), (Client.leave_half, 2), (Client.say_nothing, 2),
+         (Client.leave_before_first_byte, 5), (Client.leave_in_stream, 8), (Client.leave_and_return, 6), (Client.leave_half, 2), (Client.say_nothing, 2),
          (Client.forged, 5), (Client.bad, 8), (Client.no_http, 1))
 
 

@@ -24,7 +24,7 @@ LATE_S = 0.5         # a machine that lets us wait so long lets engines miss the
 RATE_GRACE_S = 5.0   # bodies may be as slow as they like for this long
 LIFE_ROUNDS = 24     # a kill and a takeover begin each such span
 GAUGES = ("seawall_connections_open", "seawall_requests_open", "seawall_streams_open", "seawall_body_memory_bytes",
-          "seawall_ledger_rows_waiting", "seawall_record_trouble")
+          "seawall_ledger_rows_waiting", "seawall_record_trouble", "seawall_kept_answers", "seawall_kept_answers_left", "seawall_kept_bytes")
 GAUGES_OF_TURNS = ("seawall_turns_waiting{", "seawall_turns_running{", "seawall_backend_turns{", "seawall_backend_kv_reserved_tokens{")  # of each pool
 GAUGE_MAX = 1 << 40  # more is a number below zero
 NEVER = ("seawall_access_log_dropped_total", "seawall_ledger_rows_dropped_total", "seawall_connections_refused_total")
@@ -230,7 +230,8 @@ class Soak:
         check("answers that broke off have a cause", books.broken_for_a_reason(self.scene, call) or self.starved(call), repr(call))
         if call.status is not None:
             check("answers are those expected", call.status in call.accepts or self.excused(call), repr(call))
-        if kind == "calm" and call.valid and call.outcome == WHOLE and self.late < LATE_S:
+        check("events come once and in order", call.in_order, repr(call))
+        if kind == "calm" and call.valid and call.outcome == WHOLE and self.late < LATE_S and not call.goes_on_s:
             check("a calm round has no failures", call.status == 200 and not call.error_event, repr(call))
 
     def starved(self, call):

@@ -20,6 +20,7 @@ CONTEXT_TOKENS = 400_000
 DRAIN_S = 3
 SEND_STALL_S = 1
 KEEP_ALIVE_S = 60
+RESUME_GRACE_S = 0.5
 BODY_BYTES_MAX = 1 << 20
 HEAD_BYTES_MAX = 32 << 10
 SLOTS_RUNNING = 8
@@ -134,6 +135,7 @@ class Scene:
         self.rng = random.Random(seed)
         self.seed = seed
         self.slow = slow  # how many times longer things may take than on a release build
+        self.grace_s = RESUME_GRACE_S * slow
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="sw-soak-"))
         self.folder.chmod(0o755)
         self.engines = [Engine(self.folder, "left", "vllm-cpu", FAST, seed), Engine(self.folder, "right", "vllm-cpu", FAST, seed + 1),
@@ -171,6 +173,7 @@ class Scene:
                            *([{"name": "third", "upstream_model": "smollm2", "pool": "third"}] if variant == 1 else [])],
                 "limits": {"body_bytes": str(BODY_BYTES_MAX), "head_bytes": str(HEAD_BYTES_MAX), "send_queue": "64KiB",
                            "body_memory": "64MiB", **queue},
+                "resume": {"grace": f"{self.grace_s * 1000:.0f}ms", "answers_per_caller": 256},  # so many that none gives way
                 "deadlines": {**turn, "drain": f"{DRAIN_S}s", "send_stall": f"{SEND_STALL_S}s", "keep_alive": f"{KEEP_ALIVE_S}s", "head": "30s"}}
 
     # ── life ──
