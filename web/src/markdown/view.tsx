@@ -2,11 +2,12 @@
  * Blocks as elements. Text only ever becomes text nodes and attributes that are listed here; nothing of it is parsed as HTML.
  *
  * A node is drawn again only when it is another object: finished blocks, items, rows and parts of code are drawn once. Classes are `md-…`
- * (styles/markdown.css). Headings begin below the page's own, at h3. What holds text has dir="auto"; what holds only such elements has none: nothing of them
- * counts for it, and a browser looks through them all to find that out.
+ * (styles/markdown.css). Headings begin below the page's own, at h3. What holds text has dir="auto". Nothing of that counts for what holds only such elements:
+ * lists, quotes and tables are told their side (direction.ts), which decides where markers, lines and first columns stand.
  */
 import { Component, type ComponentChildren, type VNode } from "preact";
 import { CodeBlock } from "./code";
+import { directionOf } from "./direction";
 import { decodeEntities } from "./entities";
 import { hostToShow, safeLink } from "./links";
 import { Formula } from "./maths";
@@ -80,7 +81,7 @@ function drawNode(node: BlockNode, labels: MarkdownLabels): VNode {
     case "list":
       return <List node={node} labels={labels} />;
     case "quote":
-      return <blockquote class="md-quote">{chunks(node.children, labels)}</blockquote>;
+      return <blockquote class="md-quote" dir={directionOf(node)}>{chunks(node.children, labels)}</blockquote>;
     case "rule":
       return <hr class="md-rule" />;
   }
@@ -106,8 +107,9 @@ class NodesView extends Once<{ chunk: readonly BlockNode[] }> {
 function List({ node, labels }: { node: Extract<BlockNode, { type: "list" }>; labels: MarkdownLabels }): VNode {
   const items = node.items.map((chunk, at) => <ItemsView key={at} chunk={chunk} labels={labels} />);
   const name = `md-list${node.loose ? " md-loose" : ""}${node.continues ? " md-continues" : ""}`;
-  if (!node.ordered) return <ul class={name}>{items}</ul>;
-  return <ol class={name} start={node.start}>{items}</ol>;
+  const dir = directionOf(node);
+  if (!node.ordered) return <ul class={name} dir={dir}>{items}</ul>;
+  return <ol class={name} dir={dir} start={node.start}>{items}</ol>;
 }
 
 class ItemsView extends Once<{ chunk: readonly Item[] }> {
@@ -128,9 +130,9 @@ class ItemView extends Once<{ item: Item }> {
 
   override render(): VNode {
     const { item, labels } = this.props;
-    if (item.task === null) return <li class="md-item" dir="auto">{chunks(item.children, labels)}</li>;
+    if (item.task === null) return <li class="md-item">{chunks(item.children, labels)}</li>;
     return (
-      <li class="md-item md-task" dir="auto">
+      <li class="md-item md-task">
         <span class={item.task ? "md-box md-ticked" : "md-box"} role="img" aria-label={item.task ? labels.taskDone : labels.taskOpen} />
         <div class="md-task-text">{chunks(item.children, labels)}</div>
       </li>
@@ -142,7 +144,7 @@ class ItemView extends Once<{ item: Item }> {
 
 function Table({ node, labels }: { node: Extract<BlockNode, { type: "table" }>; labels: MarkdownLabels }): VNode {
   return (
-    <div class="md-table-scroll" tabIndex={0} role="group" aria-label={labels.table}>
+    <div class="md-table-scroll" dir={directionOf(node)} tabIndex={0} role="group" aria-label={labels.table}>
       <table class="md-table">
         <thead>
           <tr>

@@ -1,4 +1,5 @@
 /* What models write, on any width: long words, wide tables, code, other scripts; and what can be taken out of it. */
+import type { Locator } from "@playwright/test";
 import { expect, test } from "./fixtures";
 import { answered, answers, ask, expectGood, questions } from "./person";
 
@@ -25,18 +26,60 @@ test("nothing that is wide widens the page: tables and code scroll by themselves
   await expectGood(page, "wide");
 });
 
-test("Arabic and Hebrew run from the right, in questions, answers, lists and tables, and code does not @looks", async ({ page, door }) => {
-  await door.script({ text: "الجدار البحري يحمي المدينة من الموج.\n\nA line in English.\n\n- قطعة من الغرانيت\n\n| ארץ | ים |\n|---|---|\n| חומה | גל |\n\n```py\nx = 1\n```\n" });
+const RIGHT = [
+  "الجدار البحري يحمي المدينة من الموج.",
+  "- قطعة من الغرانيت\n- `ls` ثم حجر\n- Saint-Malo (حجر)\n  - one, in English\n  - two\n- [x] تم",
+  "1. אחת\n2. שתיים\n\n   ```py\n   x = 1\n   ```",
+  "A line in English.",
+  "- granite\n- خرسانة",
+  "> אמר החכם: הים גדול.",
+  "| ארץ | ים | 3 m |\n|---|---|---|\n| חומה | wave | 12 |",
+  "| harbour | ميناء |\n|---|---|\n| Saint-Malo | سان مالو |",
+].join("\n\n");
+
+/* Where a part of the page stands inside what holds it: the free space before and behind it, in pixels. */
+function room(part: Locator): Promise<{ left: number; right: number }> {
+  return part.evaluate((element) => {
+    const text = document.createRange();
+    text.selectNodeContents(element);
+    const [inner, outer] = [text.getBoundingClientRect(), element.parentElement!.getBoundingClientRect()];
+    return { left: Math.round(inner.left - outer.left), right: Math.round(outer.right - inner.right) };
+  });
+}
+
+test("Arabic and Hebrew run from the right, with their markers, lines and columns, and code does not @looks", async ({ page, door }) => {
+  await door.script({ text: RIGHT });
   await ask(page, "كيف يعمل الجدار البحري؟");
   await answered(page);
-  const direction = (text: string): Promise<string> =>
-    page
-      .getByText(text)
-      .first()
-      .evaluate((element) => getComputedStyle(element).direction);
-  for (const text of ["كيف يعمل", "الجدار البحري يحمي", "قطعة من", "חומה"]) expect(await direction(text)).toBe("rtl");
-  expect(await direction("A line in English.")).toBe("ltr");
-  expect(await answers(page).locator(".md-pre").evaluate((element) => getComputedStyle(element).direction)).toBe("ltr");
+  const answer = answers(page);
+  const direction = (part: Locator): Promise<string> => part.first().evaluate((element) => getComputedStyle(element).direction);
+  for (const text of ["كيف يعمل", "الجدار البحري يحمي", "חומה"]) expect(await direction(page.getByText(text)), text).toBe("rtl");
+  expect(await direction(page.getByText("A line in English."))).toBe("ltr");
+  expect(await direction(answer.locator(".md-pre"))).toBe("ltr");
+
+  /* A marker stands before its item, in the padding of the list. */
+  const marked = (item: string): Promise<string[]> =>
+    answer.locator(".md-item", { hasText: item }).last().evaluate((element) => {
+      const list = getComputedStyle(element.parentElement!);
+      return [list.paddingLeft, list.paddingRight].map((width, at) => (parseFloat(width) > 0 ? ["left", "right"][at]! : "")).filter(Boolean);
+    });
+  for (const item of ["قطعة من", "Saint-Malo (", "שתיים"]) expect(await marked(item), item).toEqual(["right"]);
+  for (const item of ["one, in English", "granite", "خرسانة"]) expect(await marked(item), item).toEqual(["left"]);
+  const atMarker = (text: string): Promise<{ left: number; right: number }> => room(answer.locator(".md-item > .md-p", { hasText: text }).first());
+  expect(await atMarker("Saint-Malo (")).toMatchObject({ right: 0 });
+  expect(await atMarker("خرسانة")).toMatchObject({ left: 0 });
+  const [box, done] = [answer.locator(".md-box"), answer.locator(".md-task-text")];
+  expect((await box.boundingBox())!.x).toBeGreaterThan((await room(done)).left + (await done.boundingBox())!.x - 1);
+
+  const quote = await answer.locator(".md-quote").evaluate((element) => [getComputedStyle(element).borderLeftWidth, getComputedStyle(element).borderRightWidth]);
+  expect(quote).toEqual(["0px", "3px"]);
+  const x = async (cell: string): Promise<number> => (await answer.getByRole("cell", { name: cell, exact: true }).boundingBox())!.x;
+  expect(await x("חומה")).toBeGreaterThan(await x("wave"));
+  expect(await x("wave")).toBeGreaterThan(await x("12"));
+  expect(await x("Saint-Malo")).toBeLessThan(await x("سان مالو"));
+  const aligned = (cell: string): Promise<string> => answer.getByRole("cell", { name: cell, exact: true }).evaluate((element) => getComputedStyle(element).textAlign);
+  for (const cell of ["חומה", "wave", "12"]) expect(await aligned(cell), cell).toMatch(/right/);
+  for (const cell of ["Saint-Malo", "سان مالو"]) expect(await aligned(cell), cell).toMatch(/left/);
   await expectGood(page, "right-to-left");
 });
 
