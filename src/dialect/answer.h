@@ -48,9 +48,17 @@ enum answer_state {
 struct answer *answer_new(const struct answer_terms *terms) must_check;
 /* Another maximum, from the next event on: of all choices together, each with an equal part. 0: none. */
 void answer_set_output_max(struct answer *answer, uint64_t output_tokens);
-/* Why the door ends it early, and when to come back: the last event of each choice that is cut, or the gathered answer, says so beside its choices:
- * `"seawall":{"ended":"gave_way","retry_after":7,"ticket":"…"}`. Without `retry_after_s` (0) or `ticket` (null) there is none. Both are of A-Z a-z 0-9 . _ and outlive the answer. */
-void answer_note_end(struct answer *answer, struct span reason, unsigned retry_after_s, struct span ticket);
+/* Why the door ends it early; the spans outlive the answer. */
+struct answer_end {
+    struct span reason;     /* of A-Z a-z 0-9 . _, as the ticket */
+    unsigned retry_after_s; /* when to come back; 0: not said */
+    struct span ticket;     /* null: none */
+    struct span reduced;    /* what was left away of it, any text; null: not said */
+};
+
+/* The last event of each choice that is cut, or the gathered answer, says so beside its choices: `"seawall":{"ended":"gave_way","retry_after":7,"ticket":"…"}`,
+ * `"seawall":{"ended":"shortened","reduced":"output=256"}`. */
+void answer_note_end(struct answer *answer, const struct answer_end *end);
 void answer_free(struct answer *answer);
 const struct meter *answer_meter(const struct answer *answer);
 /* What was wrong with the engine's answer, in words for the operator's log only: set after -EINVAL, else "". May quote the engine. */

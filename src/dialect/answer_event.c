@@ -39,11 +39,9 @@ void answer_set_output_max(struct answer *answer, uint64_t output_tokens)
     answer->terms.output_tokens_max = (output_tokens + choices - 1) / choices;
 }
 
-void answer_note_end(struct answer *answer, struct span reason, unsigned retry_after_s, struct span ticket)
+void answer_note_end(struct answer *answer, const struct answer_end *end)
 {
-    answer->end_reason = reason;
-    answer->end_retry_after_s = retry_after_s;
-    answer->end_ticket = ticket;
+    answer->end = *end;
 }
 
 void answer_free(struct answer *answer)
@@ -273,18 +271,24 @@ int answer_event(struct answer *answer, struct json_parser *parser, struct span 
 
 void answer_write_end_note(const struct answer *answer, struct buf *out)
 {
-    if (span_is_null(answer->end_reason))
+    const struct answer_end *end = &answer->end;
+    if (span_is_null(end->reason))
         return;
     buf_append(out, SPAN(",\"seawall\":{\"ended\":\""));
-    buf_append(out, answer->end_reason);
+    buf_append(out, end->reason);
     buf_append_byte(out, '"');
-    if (answer->end_retry_after_s > 0) {
+    if (end->retry_after_s > 0) {
         buf_append(out, SPAN(",\"retry_after\":"));
-        buf_append_u64(out, answer->end_retry_after_s);
+        buf_append_u64(out, end->retry_after_s);
     }
-    if (!span_is_null(answer->end_ticket)) {
+    if (!span_is_null(end->ticket)) {
         buf_append(out, SPAN(",\"ticket\":\""));
-        buf_append(out, answer->end_ticket);
+        buf_append(out, end->ticket);
+        buf_append_byte(out, '"');
+    }
+    if (!span_is_null(end->reduced)) {
+        buf_append(out, SPAN(",\"reduced\":\""));
+        json_escape(out, end->reduced);
         buf_append_byte(out, '"');
     }
     buf_append_byte(out, '}');

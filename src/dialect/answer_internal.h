@@ -49,9 +49,7 @@ struct answer {
     struct span cut;       /* what usage tells of it; null: nothing */
     struct err detail;     /* what was wrong with the engine's answer, for the operator */
     size_t bytes;          /* streamed or gathered so far */
-    struct span end_reason; /* answer_note_end(); null: none */
-    struct span end_ticket;
-    unsigned end_retry_after_s;
+    struct answer_end end; /* answer_note_end(); its reason null: none */
     bool ended;            /* nothing may follow */
     struct choice choices[]; /* terms.choices */
 };

@@ -279,7 +279,9 @@ void admission_progress(struct request *request)
     bool first = turn->first_ms == 0 && tokens > 0;
     if (!first && tokens < turn->output_tokens + PROGRESS_TOKENS && now_ms < turn->tokens_ms + PROGRESS_MS)
         return;
-    answer_set_output_max(request->answer, turnstile_progress(request->model->turnstile, turn, tokens, now_ms)); /* less, when a siege began */
+    uint64_t output_max = turnstile_progress(request->model->turnstile, turn, tokens, now_ms); /* less, when a siege began */
+    answer_set_output_max(request->answer, output_max);
+    reduction_note_output(request, output_max);
 }
 
 /* For the log: the turn is the request's own again. */

@@ -138,9 +138,30 @@ uint64_t reduction_output_max_short(const struct request *request)
 
 void reduction_note_turn(struct request *request)
 {
-    if (request->turn.shorten && request->short_answer != LADDER_OFF)
-        step(request, LADDER_OUTPUT, request->short_answer)->output_tokens =
+    if (request->turn.shorten && request->short_answer == LADDER_DRY_RUN)
+        step(request, LADDER_OUTPUT, LADDER_DRY_RUN)->output_tokens =
             settings_of(request)->output_tokens;
+    reduction_note_output(request, request->turn.output_max);
+}
+
+void reduction_note_output(struct request *request, uint64_t output_max)
+{
+    bool lowered = request->short_answer == LADDER_ON && output_max != request->facts.output_max;
+    if (lowered && !ladder_stepped(&request->reduced, LADDER_OUTPUT))
+        step(request, LADDER_OUTPUT, LADDER_ON)->output_tokens =
+            MAX(output_max, request->turn.output_tokens);
+}
+
+void reduction_note_cut(struct request *request)
+{
+    char room[LADDER_TEXT_MAX];
+    struct buf text = {.ptr = room, .cap = sizeof(room), .max = sizeof(room)};
+    if (!ladder_stepped(&request->reduced, LADDER_OUTPUT))
+        return;
+    reduction_write(request, &text);
+    answer_note_end(request->answer,
+                    &(struct answer_end){.reason = SPAN("shortened"),
+                                         .reduced = arena_copy(request->arena, buf_span(&text))});
 }
 
 void reduction_write(const struct request *request, struct buf *ret_text)

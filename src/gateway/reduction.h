@@ -25,7 +25,11 @@ void reduction_decide(struct request *request, struct inference *inference,
 uint64_t reduction_output_max_short(const struct request *request);
 /* It has its turn; and again when it is over. */
 void reduction_note_turn(struct request *request);
-/* `Seawall-Reduced`, on an answer of which something was left away. */
+/* While it runs: what its answers together may have from now on, 0: no cap. The gate lowers that when a siege begins; one that is longer already ends where it is. */
+void reduction_note_output(struct request *request, uint64_t output_max);
+/* Its answer has come to its maximum. Where that is the ladder's, the end says so, and what was left away: the head may have gone before. */
+void reduction_note_cut(struct request *request);
 /* What was left away, as the header Seawall-Reduced has it; empty: nothing. */
 void reduction_write(const struct request *request, struct buf *ret_text);
+/* `Seawall-Reduced`, on an answer of which something was left away. */
 void reduction_header(const struct request *request, struct buf *head);

@@ -252,6 +252,8 @@ static int on_event(void *owner, struct span data, struct span event)
     if (result < 0)
         return stop_refused(request);
     if (state == ANSWER_CUT || (state == ANSWER_OPEN && !budgeting_progress(request))) {
+        if (state == ANSWER_CUT)
+            reduction_note_cut(request);
         request->stop = STOP_CUT;
         return -ECANCELED;
     }
@@ -494,7 +496,7 @@ void response_end_early(struct request *request, struct span why, enum reason re
         request_over(request);
         return;
     }
-    answer_note_end(request->answer, why, 0, SPAN_NULL);
+    answer_note_end(request->answer, &(struct answer_end){.reason = why});
     end_early(request, reason);
 }
 
@@ -502,7 +504,9 @@ void response_end_early(struct request *request, struct span why, enum reason re
 static void note_give_way(struct request *request)
 {
     admission_promise(request);
-    answer_note_end(request->answer, SPAN("gave_way"), request->refusal.retry_after_s, request->ticket);
+    answer_note_end(request->answer, &(struct answer_end){.reason = SPAN("gave_way"),
+                                                          .retry_after_s = request->refusal.retry_after_s,
+                                                          .ticket = request->ticket});
 }
 
 /* What has come leaves in good order; a caller that has nothing yet is told in a refusal when to come back. */

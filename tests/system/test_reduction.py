@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The degradation ladder: what a pressed pool leaves away, what engines and callers see of it, and that it goes again."""
 import json
+import threading
 
 import pytest
 
@@ -21,17 +22,28 @@ TALK = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": 
         {"role": "user", "content": "third"}]
 
 
-def behave(call):
-    """Who holds writes one token and then nothing; who presses gets nothing at all; all others 300 tokens."""
-    text = call.body["messages"][-1]["content"]
-    if text.startswith("press"):
-        return silent(call)
-    if not text.startswith("hold"):
-        return stream_of(["t "] * 300)(call)
-    call.send(head())
-    call.send(chunk(event(delta("one"))))
-    while True:
-        call.pause(1)
+def behaviour(released):
+    """Who holds writes one token and then nothing until it is released; who presses gets nothing at all; all others 300 tokens."""
+    talk = stream_of(["t "] * 300)
+
+    def behave(call):
+        text = call.body["messages"][-1]["content"]
+        if text.startswith("press"):
+            return silent(call)
+        if not text.startswith("hold"):
+            return talk(call)
+        call.send(head())
+        call.send(chunk(event(delta("one"))))
+        while not released.is_set():
+            call.pause(0.02)
+        for _ in range(100):
+            call.send(chunk(event(delta("t "))))
+            call.pause(0.01)
+        call.send(chunk(event(delta(finish="stop"))))
+        call.send(chunk(event("[DONE]")) + b"0\r\n\r\n")
+        return True
+
+    return behave
 
 
 def body(messages=None, text=None, **more):
@@ -41,8 +53,8 @@ def body(messages=None, text=None, **more):
 class Pressed:
     """A service whose places are taken and before which far more waits than it can do."""
 
-    def __init__(self, service, engine):
-        self.service, self.engine = service, engine
+    def __init__(self, service, engine, released):
+        self.service, self.engine, self.released = service, engine, released
         self.wires = {}
         self.held = PLACES - 3
         regular = service.tool_json("key", "create", "regular")
@@ -100,14 +112,15 @@ def pressed(start, make_engine):
     made = []
 
     def make(ladder, other=None, **more):
-        engine = make_engine(behave)
+        released = threading.Event()
+        engine = make_engine(behaviour(released))
         pools = [{"name": "test", "backends": [{"url": engine.url}], "probe": "models", "calls": PLACES}]
         if other:
             pools.append({"name": "other", "backends": [{"url": other.url}], "probe": "models", "probe_every": "1s"})
         config = {"pools": pools,
                   "models": MODELS, "deadlines": {"turn": "60s", "siege_turn": "60s"}, "ladder": ladder, **more}
         service = start(config=config)
-        made.append(Pressed(service, engine))
+        made.append(Pressed(service, engine, released))
         return made[-1]
     yield make
     for pool in made:
@@ -133,6 +146,7 @@ def test_a_pressed_pool_serves_smaller_and_a_calm_one_all_again(pressed):
     assert sent["model"] == "small-weights" and sent["chat_template_kwargs"] == {"enable_thinking": False}
     assert sent["messages"] == TALK[:3] + TALK[7:] and sent["max_tokens"] == 100
     assert answer.json["model"] == "small" and answer.json["choices"][0]["finish_reason"] == "length"
+    assert answer.json["seawall"] == {"ended": "shortened", "reduced": answer.headers["seawall-reduced"]}
     assert answer.json["usage"]["completion_tokens"] <= 6
     line = service.logged(reduced=answer.headers["seawall-reduced"])[0]
     assert line["model"] == "small" and line["asked_model"] == "test-model" and line["rungs"] == 4 and line["siege"]
@@ -180,11 +194,31 @@ def test_as_delivered_only_answers_are_shortened(pressed):
     assert answer.headers["seawall-reduced"] == "output=256" and sent["model"] == "test-model"
     events = [json.loads(data) for data in events_of(answer.body)[:-1]]
     assert events[-1]["usage"]["completion_tokens"] in (256, 257)
-    assert [choice["finish_reason"] for one in events for choice in one["choices"] if choice["finish_reason"]] == ["length"]
+    (last,) = [one for one in events if one["choices"] and one["choices"][0]["finish_reason"]]
+    assert last["choices"][0]["finish_reason"] == "length" and last["seawall"] == {"ended": "shortened", "reduced": "output=256"}
     assert pool.service.logged(id=answer.headers["x-request-id"], reduced="output=256")[0]["dry_run"] == 'reasoning=low, model="small"'
     # What is small enough is no business of the ladder's.
     answer, _ = pool.ask(text="tell me less", max_tokens=256, reasoning_effort="low")
     assert answer.status == 200 and "seawall-reduced" not in answer.headers
+
+
+def test_one_that_runs_when_a_siege_begins_says_in_its_last_event_that_it_was_shortened(pressed):
+    pool = pressed({"output_tokens": 5})
+    pool.press()
+    pool.released.set()
+    answer, whole = (pool.wires[text].answer() for text in ("hold 1", "hold for the regular one"))
+    events = [json.loads(data) for data in events_of(answer.body)[:-1]]
+    assert "seawall-reduced" not in answer.headers and events[-1]["choices"][0]["finish_reason"] == "length"
+    assert events[-1]["seawall"]["ended"] == "shortened"
+    reduced = events[-1]["seawall"]["reduced"]
+    tokens = int(reduced.removeprefix("output="))
+    assert 5 <= tokens <= len(events) - 1 <= tokens + 1 < 101  # what it had when the door heard of it, and one more
+    line = pool.service.logged(id=answer.headers["x-request-id"])[0]
+    assert line["reason"] == "CUT" and line["reduced"] == reduced
+    # Who is within its budget is not touched.
+    events = [json.loads(data) for data in events_of(whole.body)[:-1]]
+    assert events[-1]["choices"][0]["finish_reason"] == "stop" and not any("seawall" in one for one in events)
+    assert "reduced" not in pool.service.logged(id=whole.headers["x-request-id"])[0]
 
 
 def test_each_rung_can_be_switched_off(pressed):

@@ -254,11 +254,11 @@ static void a_cut_before_the_first_event_still_ends_well(void **state)
                "data: [DONE]\n\n");
 }
 
-static void an_early_end_says_when_to_come_back(void **state)
+static void an_early_end_says_why_and_when_to_come_back(void **state)
 {
     (void)state;
     event(WORD);
-    answer_note_end(answer, SPAN("gave_way"), 7, SPAN("a.b.c"));
+    answer_note_end(answer, &(struct answer_end){.reason = SPAN("gave_way"), .retry_after_s = 7, .ticket = SPAN("a.b.c")});
     buf_clear(&out);
     answer_finish(answer, true, &out);
     assert_out(HEAD ",\"choices\":[{\"index\":0,\"delta\":{},\"logprobs\":null,\"finish_reason\":\"length\"}],"
@@ -266,17 +266,24 @@ static void an_early_end_says_when_to_come_back(void **state)
 
     start_again();
     event(WORD);
-    answer_note_end(answer, SPAN("gave_way"), 2, SPAN_NULL);
+    answer_note_end(answer, &(struct answer_end){.reason = SPAN("gave_way"), .retry_after_s = 2});
     buf_clear(&out);
     answer_finish(answer, true, &out);
     assert_non_null(strstr(buf_cstr(&out), "\"seawall\":{\"ended\":\"gave_way\",\"retry_after\":2}}\n"));
 
     start_again();
     event(WORD);
-    answer_note_end(answer, SPAN("stopped"), 0, SPAN_NULL);
+    answer_note_end(answer, &(struct answer_end){.reason = SPAN("stopped")});
     buf_clear(&out);
     answer_finish(answer, true, &out);
     assert_non_null(strstr(buf_cstr(&out), "\"seawall\":{\"ended\":\"stopped\"}}\n"));
+
+    start_again();
+    event(WORD);
+    answer_note_end(answer, &(struct answer_end){.reason = SPAN("shortened"), .reduced = SPAN("output=256, model=\"small\"")});
+    buf_clear(&out);
+    answer_finish(answer, true, &out);
+    assert_non_null(strstr(buf_cstr(&out), "\"seawall\":{\"ended\":\"shortened\",\"reduced\":\"output=256, model=\\\"small\\\"\"}}\n"));
 }
 
 static void an_end_that_is_no_cut_invents_no_reason(void **state)
@@ -314,7 +321,7 @@ int main(void)
         TEST(only_the_choice_that_thinks_is_rewritten),
         TEST(tokens_are_counted),
         TEST(the_end_brings_usage_if_it_was_asked_for),
-        TEST(an_early_end_says_when_to_come_back),
+        TEST(an_early_end_says_why_and_when_to_come_back),
         TEST(an_end_without_a_choice_is_no_answer),
         TEST(a_choice_beyond_its_maximum_is_cut),
         TEST(a_maximum_set_later_is_shared_by_all_choices),

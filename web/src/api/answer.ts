@@ -311,6 +311,10 @@ export class Answer implements AnswerHandle {
     if (!this.splitter.holds) this.deliveredId = this.lastEventId;
     if (chunk.finish !== undefined) this.finish = chunk.finish;
     if (chunk.cut) this.cut = true;
+    if (chunk.reductions) {
+      this.reductions = chunk.reductions;
+      this.tellHead();
+    }
     if (chunk.usage) {
       this.flush();
       this.emit({ kind: "usage", usage: chunk.usage satisfies Usage });

@@ -15,6 +15,7 @@ export interface Chunk {
   text?: string;
   finish?: string;
   cut?: boolean; /* the door ended it early */
+  reductions?: Reduction[]; /* it ended at what a busy door gives it: all that was left away */
   usage?: Usage;
   error?: Refusal & { ticket: string | null };
 }
@@ -50,7 +51,8 @@ export function readChunk(data: string): Chunk | null {
     chunk.usage = readUsage(root.usage);
     if (isObject(root.usage.seawall) && "cut" in root.usage.seawall) chunk.cut = true;
   }
-  if (isObject(root.seawall) && ("ended" in root.seawall || "cut" in root.seawall)) chunk.cut = true;
+  if (isObject(root.seawall) && root.seawall.ended === "shortened") chunk.reductions = readReductions(stringOf(root.seawall.reduced));
+  else if (isObject(root.seawall) && ("ended" in root.seawall || "cut" in root.seawall)) chunk.cut = true;
   return chunk;
 }
 

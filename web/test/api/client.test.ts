@@ -62,8 +62,15 @@ describe("an answer", () => {
     [finish("length"), "length"],
     [finish("content_filter"), "other"],
     [{ ...finish("length"), seawall: { ended: "gave_way", retry_after: 7 } }, "cut"],
+    [{ ...finish("length"), seawall: { ended: "shortened", reduced: "output=256" } }, "length"],
   ])("says how it ended: %j", async (last, how) => {
     expect((await play([() => stream([event(1, text("a")), event(2, last), event(3, "[DONE]")], HEAD)])).last).toEqual({ kind: "done", finish: how });
+  });
+
+  it("tells at the end what was left away, when a busy door shortened what ran", async () => {
+    const heard = await play([() => stream([event(1, text("a")), event(2, { ...finish("length"), seawall: { ended: "shortened", reduced: "output=17" } }), event(3, "[DONE]")], HEAD)]);
+    const heads = heard.events.flatMap((news) => (news.kind === "head" ? [news.reductions] : []));
+    expect(heads).toEqual([[], [{ step: "output", detail: "17" }]]);
   });
 
   it("passes over what the engine should not have said, and a listener's mistakes", async () => {

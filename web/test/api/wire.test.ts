@@ -7,6 +7,9 @@ describe("the wire", () => {
   it("reads events of an answer", () => {
     expect(readChunk('{"model":"m","choices":[{"delta":{"content":"a","reasoning_content":"b"},"finish_reason":null}]}')).toEqual({ model: "m", text: "a", reasoning: "b" });
     expect(readChunk('{"choices":[{"delta":{},"finish_reason":"length"}],"seawall":{"ended":"gave_way","retry_after":7}}')).toEqual({ finish: "length", cut: true });
+    expect(readChunk('{"choices":[{"delta":{},"finish_reason":"length"}],"seawall":{"ended":"shortened","reduced":"output=256, reasoning=low"}}')).toEqual({
+      finish: "length", reductions: [{ step: "output", detail: "256" }, { step: "reasoning", detail: "low" }],
+    });
     expect(readChunk('{"choices":[],"usage":{"prompt_tokens":3,"completion_tokens":4,"completion_tokens_details":{"reasoning_tokens":2},"seawall":{"cut":"tokens_per_day"}}}')).toEqual({
       usage: { promptTokens: 3, completionTokens: 4, reasoningTokens: 2 }, cut: true,
     });

@@ -59,6 +59,29 @@ test("what a busy service left away of an answer is said above it, and the answe
   await expectGood(page, "reduced");
 });
 
+test("an answer that runs when the service gets busy, and is shortened, says so and can be continued", async ({ busy }) => {
+  const { page, door } = await busy({
+    simulated: LONG,
+    pool: { calls: 1 },
+    ladder: { crowds: true, output_tokens: 24 },
+    limits: { waiting_per_identity: 64 },
+    deadlines: { turn: "60s", siege_turn: "60s" },
+  });
+  await ask(page, "Explain the tides at length");
+  await expect(answers(page).locator(".md")).not.toBeEmpty();
+  await expect(page.locator(".reduced")).toHaveCount(0);
+  await door.crowd({ calls: 24, tokens: 400, until: { 'seawall_ladder_rungs{pool="test"}': 1 } });
+  await answered(page, LATE_MS);
+  await door.disperse();
+  await says(page, ".reduced", /Served smaller, because the service is busy: the answer may have \d+ tokens/);
+  await says(page, ".answer .notice", /The answer ended at the \d+ tokens that the busy service gives it\./);
+  await expectGood(page, "shortened");
+  const before = await answers(page).locator(".md").innerText();
+  await answers(page).locator(".notice button").click();
+  await answered(page, LATE_MS);
+  expect((await answers(page).locator(".md").innerText()).length).toBeGreaterThan(before.length);
+});
+
 test("an answer that is cut for others says so, and goes on when there is room", async ({ busy, watch }) => {
   watch.allow(/Failed to load resource/); /* who goes on before its time is told when that is */
   const { page, door } = await busy({ simulated: LONG, pool: { calls: 1 } });
