@@ -81,6 +81,8 @@ struct admin_events {
     /* Keys changed: the new ring is to reach every worker (takes a reference). 0 or -ENOSPC: a
      * worker did not take it; then it is called again soon. */
     int (*keys_changed)(void *owner, struct keyring *ring);
+    /* Key `to` is about to be in force in the place of `from`, for the same holder. */
+    void (*key_replaced)(void *owner, uint64_t from, uint64_t to);
     /* Reload; `done(arg, error text or NULL)` comes later, exactly once, or never after
      * admin_free(). */
     void (*reload)(void *owner, void (*done)(void *arg, const char *error), void *arg);

@@ -39,6 +39,7 @@ struct key_change {
 
     /* What came of it. */
     struct keyring *ring; /* NULL: nothing changed */
+    uint64_t replaced_by; /* the id of the new key; 0: none was replaced */
     unsigned status;
     struct buf answer;
     struct buf rows; /* of an import: the bad ones */
@@ -409,6 +410,7 @@ static void replace_key(struct key_change *change, struct key *key, uint64_t ove
             hand_on_profile(change, key->id, next->id);
             if (budgets_hand_on(change->budgets, key->id, next->id, now_of(change)) < 0)
                 log_line(LOG_WARN, "there is no room for what a replaced key has used");
+            change->replaced_by = next->id;
             answer_key(change, next, text, old);
             note(change, "replaced by another one", old);
         }
@@ -548,6 +550,8 @@ static void on_done(struct work *work)
     if (admin)
         admin->change_runs = false;
     if (admin && change->ring) {
+        if (change->replaced_by)
+            admin->events->key_replaced(admin->owner, change->id, change->replaced_by);
         keys_publish(admin, TAKE(change->ring));
         if (change->kind == KEYS_LIMITS || change->kind == KEYS_ACCOUNT_LIMITS)
             upkeep_limits_changed(admin);

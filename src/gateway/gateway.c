@@ -267,6 +267,12 @@ static void admin_kept(void *owner, struct admin_kept *ret_kept)
     *ret_kept = (struct admin_kept){view.answers, view.left, view.bytes};
 }
 
+static void admin_key_replaced(void *owner, uint64_t from, uint64_t to)
+{
+    (void)owner;
+    kept_hand_on(gateway.kept_answers, from, to);
+}
+
 static size_t admin_waiting(void *owner, char *ret_names, size_t size)
 {
     (void)owner;
@@ -279,9 +285,8 @@ static struct config *admin_config(void *owner)
     return gateway.catalog->config;
 }
 
-static const struct admin_events admin_events = {admin_keys_changed, admin_reload, admin_pools,
-                                                 admin_models,       admin_gate,   admin_kept,
-                                                 admin_waiting,      admin_config};
+static const struct admin_events admin_events = {admin_keys_changed, admin_key_replaced, admin_reload, admin_pools, admin_models,
+                                                 admin_gate,         admin_kept,         admin_waiting, admin_config};
 
 /* ---- drain --------------------------------------------------------------------------------------------- */
 

@@ -21,6 +21,7 @@ struct kept_answer {
     unsigned char id[KEPT_ID_BYTES];
     bool known, over, whole;
     uint64_t caller;
+    uint64_t heir; /* the key that replaced the caller's; its own: none did */
     struct kept_limits limits;
     struct kept_side writer;
     struct kept_reader *reader; /* NULL: nobody has returned, or not any more */
@@ -233,7 +234,7 @@ struct kept_answer *kept_open(struct kept_answers *kept, const struct kept_spec 
     if (!answer)
         return NULL;
     answer->kept = kept;
-    answer->caller = spec->caller;
+    answer->caller = answer->heir = spec->caller;
     answer->limits = spec->limits;
     answer->first = 1;
     answer->first_client = true;
@@ -498,6 +499,26 @@ void kept_expire(struct kept_answers *kept, uint64_t now_ms)
 
 /* ---- returning ------------------------------------------------------------------------------------------- */
 
+static bool belongs_to(const struct kept_answer *answer, uint64_t caller)
+{
+    return answer->caller == caller || answer->heir == caller;
+}
+
+void kept_hand_on(struct kept_answers *kept, uint64_t from, uint64_t to)
+{
+    struct list *const all[] = {&kept->taken, &kept->left, &kept->ended};
+    lock(kept);
+    for (size_t i = 0; i < COUNT_OF(all); i++) {
+        list_each(at, all[i])
+        {
+            struct kept_answer *answer = list_entry(at, struct kept_answer, link);
+            if (belongs_to(answer, from))
+                answer->heir = to;
+        }
+    }
+    unlock(kept);
+}
+
 /* One that is not there and one of somebody else take the same way. */
 static struct kept_answer *find(const struct kept_answers *kept, struct span text, uint64_t caller)
 {
@@ -505,7 +526,7 @@ static struct kept_answer *find(const struct kept_answers *kept, struct span tex
     if (text_unhex(text, id, sizeof(id)) < 0)
         return NULL;
     struct kept_answer *answer = map_get(kept->by_id, id);
-    return answer && answer->caller == caller ? answer : NULL;
+    return answer && belongs_to(answer, caller) ? answer : NULL;
 }
 
 /* The first client, or who reads now, gets no more. */

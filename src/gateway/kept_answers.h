@@ -94,6 +94,9 @@ bool kept_leave(struct kept_answer *answer, uint64_t now_ms);
 turnstile_bells kept_end(struct kept_answer *answer, bool whole, uint64_t now_ms);
 /* One of this worker's answers that has been left for its grace (`at_once`: however long): it is forgotten, and its writer is to end it. NULL: none. */
 void *kept_overdue(struct kept_answers *kept, uint32_t worker, bool at_once, uint64_t now_ms);
+/* The holder of key `from` has key `to` in its place: what is kept of it now may be returned to with either one. It counts as that of `from`; of several replacements
+ * in a row the last key holds, beside the one that asked. Looks at all that are kept. */
+void kept_hand_on(struct kept_answers *kept, uint64_t from, uint64_t to);
 /* Forgets those that ended a grace ago. */
 void kept_expire(struct kept_answers *kept, uint64_t now_ms);
 

@@ -334,6 +334,24 @@ def test_a_revoked_key_returns_to_nothing_and_hears_why(service, script):
     assert ask_for(service, reader.name, key, "DELETE")[0] == 401
 
 
+@pytest.mark.parametrize("overlap", [(), ("--overlap", "1h")])
+def test_a_rotated_key_hands_on_its_answers(service, script, overlap):
+    made, reader, other = service.tool_json("key", "create", "turning"), Reader(), service.make_key("other")
+    with begin(service, made["key"], reader) as wire:
+        script.say(2)
+        reader.read(wire, lambda r: r.text == words(2))
+    reader.drop()
+    new = service.tool_json("key", "rotate", made["id"], *overlap)["key"]
+    assert code_of(ask_for(service, reader.name, other)) == (404, "stream_not_found")
+    with come_back(service, new, reader) as wire:
+        script.say(2)
+        script.end()
+        reader.read_all(wire)
+    assert reader.text == words(4) and reader.done
+    wait_for(lambda: ask_for(service, reader.name, made["key"])[0] == (200 if overlap else 401), what="the old key's own end")
+    assert ask_for(service, reader.name, new, "DELETE")[0] == 204
+
+
 # ---- stop --------------------------------------------------------------------------------------------------------
 
 

@@ -52,6 +52,7 @@ struct fixture {
     int refuse_changes; /* that many are answered -ENOSPC */
     const char *reload_error;
     const char *waiting; /* settings that do, or NULL */
+    uint64_t replaced, replaced_by; /* the last key that was */
     bool reload_waits; /* it never ends */
     struct pool *pool;
     bool has_model;
@@ -120,7 +121,14 @@ static inline struct config *on_config(void *owner)
     return fixture->config;
 }
 
-static const struct admin_events test_events = {on_keys_changed, on_reload, on_pools, on_models,
+static inline void on_key_replaced(void *owner, uint64_t from, uint64_t to)
+{
+    struct fixture *fixture = owner;
+    fixture->replaced = from;
+    fixture->replaced_by = to;
+}
+
+static const struct admin_events test_events = {on_keys_changed, on_key_replaced, on_reload, on_pools, on_models,
                                                 on_gate, on_kept, on_waiting, on_config};
 
 /* A configuration of nothing but defaults and these lines. */

@@ -142,6 +142,10 @@ static void test_rotation_without_overlap_ends_the_old_key_at_once(void **state)
     assert_string_equal(text_at(json_object_get(reply.json, "replaces"), "id"), id);
     assert_int_equal(judge(&fixture, text_at(reply.json, "key")), REASON_OK);
     assert_int_equal(judge(&fixture, text), REASON_KEY_DISABLED);
+    uint64_t from, to;
+    assert_int_equal(key_parse_id(span_str(id), &from), 0);
+    assert_int_equal(key_parse_id(span_str(text_at(reply.json, "id")), &to), 0);
+    assert_true(fixture.replaced == from && fixture.replaced_by == to);
     struct found found = in_database(text_at(reply.json, "id"));
     assert_true(found.there && !found.disabled && found.count == 2);
     assert_true(in_database(id).disabled);
