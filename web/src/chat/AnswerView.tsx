@@ -16,7 +16,7 @@ import { figuresOf, showTime } from "./figures";
 import type { RunningAnswer } from "./running";
 import { Versions } from "./Versions";
 import { LeftNotice, RefusalDetails, WaitNotice } from "./WaitNotice";
-import { endText, isKeyTrouble, markdownLabels, reductionText } from "./words";
+import { endText, markdownLabels, reductionText } from "./words";
 
 const COPIED_MS = 2_000;
 
@@ -30,7 +30,7 @@ export function AnswerView({ branch, last }: { branch: Branch; last: boolean }):
       <Reduced message={message} answer={answer} />
       {answer ? <LiveBody answer={answer} /> : <StillBody message={message} />}
       {!over && (answer ? <WaitNotice answer={answer} /> : <LeftNotice message={message} />)}
-      {over && <End message={message} answer={answer} last={last} />}
+      {over && <End message={message} last={last} />}
       {over && <Below branch={branch} last={last} />}
     </article>
   );
@@ -93,11 +93,12 @@ function Reduced({ message, answer }: { message: Message; answer: RunningAnswer 
   );
 }
 
-function End({ message, answer, last }: { message: Message; answer: RunningAnswer | undefined; last: boolean }): VNode | null {
+function End({ message, last }: { message: Message; last: boolean }): VNode | null {
   const { chat, look } = useChat();
   const words = endText(message);
   if (words === null) return null;
-  const state = answer?.state.value;
+  /* What an earlier page heard of its key says nothing of one that is taken now. */
+  const holds = message.refusal?.status !== 401 || chat.answers.value.has(message.id) || chat.modelsTrouble.value?.status === 401;
   const quiet = message.finish === "stopped" || message.finish === "length" || message.finish === "other";
   const empty = message.text === "";
   const goOn = (): void => {
@@ -112,10 +113,7 @@ function End({ message, answer, last }: { message: Message; answer: RunningAnswe
   return (
     <Notice {...(quiet ? {} : { look: "warn" as const })} actions={actions}>
       <p>{words}</p>
-      {state?.kind === "refused" && <RefusalDetails refusal={state.refusal} />}
-      {state?.kind === "broken" && state.why !== "lost" && (
-        <RefusalDetails refusal={{ status: isKeyTrouble(state.why) ? 401 : 0, code: state.why, message: state.why, retryAfterMs: null, requestId: "" }} />
-      )}
+      {message.refusal && holds && <RefusalDetails refusal={message.refusal} />}
     </Notice>
   );
 }

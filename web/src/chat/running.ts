@@ -8,7 +8,7 @@
  * one. Signals change at most once a frame, however many tokens came. After `over` nothing changes any more.
  */
 import { signal } from "@preact/signals";
-import type { AnswerEvent, AnswerHandle, AnswerState, ApiClient, Ask, Reduction } from "../api/types";
+import type { AnswerEvent, AnswerHandle, AnswerState, ApiClient, Ask, Reduction, Refusal } from "../api/types";
 import { createStream, loadParser, parserLoaded } from "../markdown/load";
 import type { Block, MarkdownStream } from "../markdown/types";
 import type { Message } from "../store/types";
@@ -53,6 +53,7 @@ export class RunningAnswer {
     private readonly ask: Ask | null,
   ) {
     delete message.finish;
+    delete message.refusal;
     this.askedMs = host.now();
     this.text.append(message.text);
     this.reasoning.append(message.reasoning ?? "");
@@ -173,17 +174,19 @@ export class RunningAnswer {
   private enter(state: AnswerState): void {
     this.state.value = state;
     if (state.kind === "done") this.end(state.finish);
-    else if (state.kind === "stopped" || state.kind === "broken") this.end(state.kind);
-    else if (state.kind === "refused" && state.againAtMs === null) this.end("broken");
+    else if (state.kind === "stopped") this.end("stopped");
+    else if (state.kind === "broken") this.end("broken", refusalOf(state.why));
+    else if (state.kind === "refused" && state.againAtMs === null) this.end("broken", state.refusal);
   }
 
-  private end(finish: NonNullable<Message["finish"]>): void {
+  private end(finish: NonNullable<Message["finish"]>, refusal?: Refusal): void {
     this.endThinking();
     this.text.finish();
     this.reasoning.finish();
     this.message.totalMs = this.host.now() - this.askedMs;
     this.message = whole(this.message);
     this.message.finish = finish;
+    if (refusal) this.message.refusal = refusal;
     delete this.message.resume;
     this.draw();
     this.over.value = true;
@@ -210,4 +213,10 @@ export class RunningAnswer {
   private save(): void {
     this.host.save({ ...this.message });
   }
+}
+
+/* Of an answer that cannot be returned to. Where the key was refused another one may help. */
+function refusalOf(why: string): Refusal | undefined {
+  if (why === "lost") return undefined;
+  return { status: why.endsWith("_api_key") ? 401 : 0, code: why, message: why, retryAfterMs: null, requestId: "" };
 }

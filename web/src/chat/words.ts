@@ -22,9 +22,6 @@ export function reductionText({ step, detail }: Reduction): string {
   return t("less.other", { detail: detail === "" ? step : `${step}: ${detail}` });
 }
 
-/* Of a refusal's code: another key may help. */
-export const isKeyTrouble = (code: string): boolean => code.endsWith("_api_key");
-
 /* Null: it ended well, or is under way. */
 export function endText(message: Message): string | null {
   if (message.finish === "stopped") return t("end.stopped");

@@ -14,7 +14,7 @@ export const ATTACHMENTS_MAX = 32;
 const NAME_CHARS_MAX = 500;
 const REDUCTIONS_MAX = 16;
 
-export interface FileMessage extends Omit<Message, "conversationId" | "resume" | "earlier"> {}
+export interface FileMessage extends Omit<Message, "conversationId" | "resume" | "earlier" | "refusal"> {}
 
 export interface FileConversation {
   title: string;

@@ -68,7 +68,7 @@ function forFile(conversation: Conversation, messages: readonly Message[]): File
   const { id: _, ...rest } = conversation;
   const tree = treeOf(messages);
   const leaf = rest.leaf !== null && tree.byId.has(rest.leaf) ? rest.leaf : null;
-  return { ...rest, leaf, messages: parentsFirst(tree).map(({ conversationId: _of, resume: _resume, earlier: _earlier, ...message }) => ({ ...message, parentId: parentOf(tree, message.parentId) })) };
+  return { ...rest, leaf, messages: parentsFirst(tree).map(({ conversationId: _of, resume: _resume, earlier: _earlier, refusal: _refusal, ...message }) => ({ ...message, parentId: parentOf(tree, message.parentId) })) };
 }
 
 function parentOf(tree: Tree, parentId: string | null): string | null {

@@ -3,7 +3,7 @@
  *
  * A conversation is a tree of messages: each has a parent, siblings are edits and retries. The path that is shown is the one that ends in `leaf`.
  */
-import type { Finish, Reduction, ResumePoint, Sampling, Usage } from "../api/types";
+import type { Finish, Reduction, Refusal, ResumePoint, Sampling, Usage } from "../api/types";
 
 export interface Attachment {
   name: string;
@@ -29,6 +29,7 @@ export interface Message {
   waitedMs?: number; /* for the first tokens of its later parts, when it was continued */
   earlier?: { askedMs: number; usage?: Usage; firstTokenMs?: number; totalMs: number; waitedMs: number }; /* while it is being continued: chat/parts.ts */
   finish?: Finish | "stopped" | "broken"; /* absent: still under way, or the page went in its middle */
+  refusal?: Refusal; /* why it is broken; absent: the connection was lost, or nobody said */
   reductions?: Reduction[];
   resume?: ResumePoint; /* while it is under way */
 }

@@ -1,6 +1,6 @@
 /* How answers end before their time, and what a question may carry. */
 import { expect, test } from "./fixtures";
-import { answered, answers, ask, composer } from "./person";
+import { answered, answers, ask, composer, keyId } from "./person";
 
 test("a refusal whose time runs out is asked again by itself", async ({ page, door, watch }) => {
   await door.script({ text: "Hello" });
@@ -39,8 +39,7 @@ test("a key that is disabled in mid-answer: the answer ends, and the next questi
   await door.script({ text: "Half" }, { hold: "disabled" }, { text: " and whole." });
   await ask(page, "Go");
   await expect(answers(page)).toContainText("Half");
-  const id = /key_[A-Za-z0-9]+/.exec((await door.tool("key", "list")).out)?.[0];
-  expect((await door.tool("key", "disable", id ?? "")).status).toBe(0);
+  expect((await door.tool("key", "disable", await keyId(door))).status).toBe(0);
   await door.release("disabled");
   await answered(page);
   await expect(answers(page)).toContainText("Half and whole.");

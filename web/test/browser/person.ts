@@ -3,6 +3,8 @@ import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { expect, test, type Locator, type Page } from "@playwright/test";
 
+import type { Door } from "./door";
+
 export const composer = (page: Page): Locator => page.locator("#composer");
 export const answers = (page: Page): Locator => page.locator("article.answer");
 export const questions = (page: Page): Locator => page.locator("article.question");
@@ -44,6 +46,11 @@ export async function bringFiles(page: Page, how: "drop" | "paste", files: Recor
 export async function signIn(page: Page, key: string): Promise<void> {
   await page.getByLabel("Key", { exact: true }).fill(key);
   await page.getByRole("button", { name: "Sign in" }).click();
+}
+
+/* Of the only key that this door has. */
+export async function keyId(door: Door): Promise<string> {
+  return /key_[A-Za-z0-9]+/.exec((await door.tool("key", "list")).out)?.[0] ?? "";
 }
 
 export async function signOut(page: Page): Promise<void> {

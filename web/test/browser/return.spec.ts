@@ -2,16 +2,12 @@
 import type { BrowserContext, Page } from "@playwright/test";
 import { expect, test } from "./fixtures";
 import type { Door } from "./door";
-import { answered, answers, ask, composer, entries, expectNoBarriers, showList, signIn, signOut } from "./person";
+import { answered, answers, ask, composer, entries, expectNoBarriers, keyId, showList, signIn, signOut } from "./person";
 
 async function half(page: Page, door: Door): Promise<void> {
   await door.script({ text: "One, " }, { hold: "half" }, { text: "two." });
   await ask(page, "Count");
   await expect(answers(page).last()).toContainText("One,");
-}
-
-async function keyId(door: Door): Promise<string> {
-  return /key_[A-Za-z0-9]+/.exec((await door.tool("key", "list")).out)?.[0] ?? "";
 }
 
 async function another(context: BrowserContext, door: Door, watch: { follow(page: Page, origin: () => string): Promise<void> }): Promise<Page> {
@@ -128,6 +124,15 @@ test("a connection lost with a key that is revoked meanwhile: the answer says wh
   await expectNoBarriers(page);
   await page.getByRole("button", { name: "Use another key" }).click();
   await expect(page.getByLabel("Key", { exact: true })).toBeFocused();
+  /* A later page says it at both places. */
+  await page.reload();
+  await expect(page.getByText("This key has been disabled. Ask whoever runs this service why.")).toBeVisible();
+  await page.getByRole("button", { name: "Back to the conversations" }).click();
+  await expect(answers(page)).toContainText("This key has been disabled.");
+  await page.getByRole("button", { name: "Use another key" }).click();
+  await signIn(page, /sk-[\w-]+/.exec((await door.tool("key", "create", "second")).out)?.[0] ?? "");
+  await expect(page.getByRole("button", { name: "Continue from here" })).toBeVisible();
+  await expect(answers(page)).not.toContainText("This key has been disabled.");
 });
 
 test("an answer of somebody else's key: what came stays, and it says that it is not to be had", async ({ page, openDoor, context, watch }) => {
@@ -143,4 +148,6 @@ test("an answer of somebody else's key: what came stays, and it says that it is 
   await expect(answers(own)).toContainText("One,");
   await expect(answers(own)).toContainText("The service does not have this answer any more");
   await expect(own.getByRole("button", { name: "Continue from here" })).toBeVisible();
+  await own.reload();
+  await expect(answers(own)).toContainText("The service does not have this answer any more");
 });

@@ -1,6 +1,6 @@
 /* Keys: wrong, expired and disabled ones say what to do; a link signs in once and leaves no trace; signing out asks about conversations. */
 import { expect, test } from "./fixtures";
-import { answered, ask, composer, entries, showList } from "./person";
+import { answered, ask, composer, entries, keyId, showList, signIn } from "./person";
 
 test("a wrong key says what to do, a good one goes on", async ({ visitor, door, watch }) => {
   watch.allow(/Failed to load resource/);
@@ -45,6 +45,24 @@ test("a link signs in once and leaves the address", async ({ page, visitor, door
   await expect(visitor.getByText("This link is not known.")).toBeVisible();
   expect(visitor.url()).not.toContain("link");
 });
+
+for (const keep of [false, true]) {
+  test(`a key that is disabled later: the sign-in says why, also after another reload${keep ? ", where the key was kept in this browser" : ""}`, async ({ openDoor, context, watch }) => {
+    watch.allow(/Failed to load resource/);
+    const door = await openDoor();
+    const page = await context.newPage();
+    await page.goto(door.url + "/");
+    if (keep) await page.getByLabel("Keep it in this browser").check();
+    await signIn(page, door.key);
+    await expect(composer(page)).toBeVisible();
+    await door.tool("key", "disable", await keyId(door));
+    for (let times = 0; times < 2; times++) {
+      await page.reload();
+      await expect(page.getByText("This key has been disabled. Ask whoever runs this service why.")).toBeVisible();
+      await expect(page.getByLabel("Key", { exact: true })).toBeFocused();
+    }
+  });
+}
 
 test("where no key is wanted there is no sign-in", async ({ openDoor, context }) => {
   const door = await openDoor({ service: { keys: "ignored" } });

@@ -125,6 +125,19 @@ test("without a place to come back to there is no way back", () => {
   expect(saved.at(-1)?.finish).toBe("broken");
 });
 
+test("what broke says why, also later; going on forgets it", () => {
+  begun();
+  state({ kind: "refused", refusal: { status: 400, code: "context_length_exceeded", message: "m", retryAfterMs: null, requestId: "r" }, againAtMs: null });
+  expect(saved.at(-1)).toMatchObject({ finish: "broken", refusal: { status: 400, code: "context_length_exceeded", requestId: "r" } });
+  begun();
+  state({ kind: "broken", why: "disabled_api_key" });
+  expect(saved.at(-1)).toMatchObject({ finish: "broken", refusal: { status: 401, code: "disabled_api_key" } });
+  begun(saved.at(-1));
+  expect(saved.at(-1)).not.toHaveProperty("refusal");
+  state({ kind: "broken", why: "lost" });
+  expect(saved.at(-1)).not.toHaveProperty("refusal");
+});
+
 test("a refusal with a time goes on; trying now is the same asking, with its place", () => {
   const answer = begun();
   const refusal = { status: 429, code: "come_back_later", message: "", retryAfterMs: 5000, requestId: "r" };
