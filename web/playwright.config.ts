@@ -11,7 +11,7 @@ const phone = { ...devices["Pixel 7"], viewport: { width: 390, height: 844 } };
 const model = process.env.SEAWALL_MODEL;
 const MODEL = /model\.spec/;
 const NO_PAGE = /harness\.spec/; /* of no width */
-const SLOW = /load\.spec/; /* a real queue's waits; wait.spec.ts has the same states in each width */
+const SLOW = /busy\.spec/; /* a real queue's waits; wait.spec.ts has the same states in each width */
 
 export default defineConfig<object, WorkerFixtures>({
   testDir: "test/browser",
