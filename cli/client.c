@@ -4,6 +4,7 @@
 #include "base/alloc.h"
 #include "http/answer.h"
 #include "http/response.h"
+#include "words.h"
 
 #include <limits.h>
 #include <sys/socket.h>
@@ -12,6 +13,7 @@
 #include <unistd.h>
 
 #define HEAD_BYTES_MAX 16384
+#define TARGET_BYTES_MAX 65536
 #define READ_BYTES 65536
 #define READ_PADDING 64
 #define MESSAGE_BYTES_MAX 300
@@ -254,6 +256,19 @@ enum exit_status client_get(const struct invocation *call, const char *method, c
     json_decref(*ret_json);
     *ret_json = NULL;
     return result;
+}
+
+enum exit_status client_get_about(const struct invocation *call, const char *method, const char *folder,
+                                  const char *verb, struct span body, json_t **ret_json)
+{
+    struct buf target;
+    buf_init(&target, TARGET_BYTES_MAX);
+    buf_append(&target, span_str(folder));
+    words_escape(&target, call->arguments[0]);
+    buf_append(&target, span_str(verb));
+    enum exit_status status = client_get(call, method, buf_cstr(&target), body, ret_json);
+    buf_release(&target);
+    return status;
 }
 
 enum exit_status client_print(const json_t *json)

@@ -32,5 +32,9 @@ enum exit_status client_ask(const struct invocation *call, const char *method, c
 enum exit_status client_get(const struct invocation *call, const char *method, const char *target,
                             struct span body, json_t **ret_json) must_check;
 
+/* The same about what the command's first argument names, a person's input: `folder`, that name with what an address cannot have escaped, and `verb`. */
+enum exit_status client_get_about(const struct invocation *call, const char *method, const char *folder,
+                                  const char *verb, struct span body, json_t **ret_json) must_check;
+
 /* One document on standard output. */
 enum exit_status client_print(const json_t *json);

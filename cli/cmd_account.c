@@ -3,7 +3,6 @@
 #include "client.h"
 #include "limit_words.h"
 #include "table.h"
-#include "words.h"
 
 #define BODY_BYTES_MAX 65536
 #define LIMITS_TEXT_MAX 640
@@ -16,20 +15,6 @@ static const char *text_of(const json_t *object, const char *name)
 {
     const char *text = json_string_value(json_object_get(object, name));
     return text ? text : "?";
-}
-
-/* A target below /accounts/; the name is a person's input. */
-static enum exit_status ask_about(const struct invocation *call, const char *method,
-                                  const char *verb, struct span body, json_t **ret_json)
-{
-    struct buf target;
-    buf_init(&target, BODY_BYTES_MAX);
-    buf_append(&target, SPAN("/accounts/"));
-    words_escape(&target, call->arguments[0]);
-    buf_append(&target, span_str(verb));
-    enum exit_status status = client_get(call, method, buf_cstr(&target), body, ret_json);
-    buf_release(&target);
-    return status;
 }
 
 static void print_accounts(const json_t *accounts)
@@ -67,7 +52,7 @@ enum exit_status cmd_account_list(const struct invocation *call)
 enum exit_status cmd_account_show(const struct invocation *call)
 {
     json_t *json = NULL;
-    enum exit_status status = ask_about(call, "GET", "", SPAN(""), &json);
+    enum exit_status status = client_get_about(call, "GET", "/accounts/", "", SPAN(""), &json);
     if (status == EXIT_OK && call->json) {
         status = client_print(json);
     } else if (status == EXIT_OK) {
@@ -101,7 +86,7 @@ enum exit_status cmd_account_limit(const struct invocation *call)
     enum exit_status status = EXIT_USAGE;
     buf_init(&body, BODY_BYTES_MAX);
     if (write_limits(call, &body) == 0)
-        status = ask_about(call, "POST", "/limits", buf_span(&body), &json);
+        status = client_get_about(call, "POST", "/accounts/", "/limits", buf_span(&body), &json);
     if (status == EXIT_OK && call->json) {
         status = client_print(json);
     } else if (status == EXIT_OK) {

@@ -173,20 +173,6 @@ enum exit_status cmd_key_create(const struct invocation *call)
     return status;
 }
 
-/* A target below /keys/; the id is a person's input. */
-static enum exit_status ask_about(const struct invocation *call, const char *method,
-                                  const char *verb, struct span body, json_t **ret_json)
-{
-    struct buf target;
-    buf_init(&target, BODY_BYTES_MAX);
-    buf_append(&target, SPAN("/keys/"));
-    words_escape(&target, call->arguments[0]);
-    buf_append(&target, span_str(verb));
-    enum exit_status status = client_get(call, method, buf_cstr(&target), body, ret_json);
-    buf_release(&target);
-    return status;
-}
-
 enum exit_status cmd_key_rotate(const struct invocation *call)
 {
     const char *overlap = command_value(call, "--overlap");
@@ -198,7 +184,7 @@ enum exit_status cmd_key_rotate(const struct invocation *call)
         return EXIT_USAGE;
     }
     snprintf(body, sizeof(body), "{\"overlap_s\":%llu}", (unsigned long long)seconds);
-    enum exit_status status = ask_about(call, "POST", "/rotate", span_str(body), &json);
+    enum exit_status status = client_get_about(call, "POST", "/keys/", "/rotate", span_str(body), &json);
     if (status == EXIT_OK)
         status = print_made(call, json);
     json_decref(json);
@@ -210,7 +196,7 @@ enum exit_status cmd_key_rotate(const struct invocation *call)
 static enum exit_status set_disabled(const struct invocation *call, const char *verb)
 {
     json_t *json = NULL;
-    enum exit_status status = ask_about(call, "POST", verb, SPAN(""), &json);
+    enum exit_status status = client_get_about(call, "POST", "/keys/", verb, SPAN(""), &json);
     if (status == EXIT_OK && call->json)
         status = client_print(json);
     else if (status == EXIT_OK)
@@ -252,7 +238,7 @@ enum exit_status cmd_key_limit(const struct invocation *call)
     enum exit_status status = EXIT_USAGE;
     buf_init(&body, BODY_BYTES_MAX);
     if (write_limits(call, &body) == 0)
-        status = ask_about(call, "POST", "/limits", buf_span(&body), &json);
+        status = client_get_about(call, "POST", "/keys/", "/limits", buf_span(&body), &json);
     if (status == EXIT_OK && call->json) {
         status = client_print(json);
     } else if (status == EXIT_OK) {
@@ -351,7 +337,7 @@ enum exit_status cmd_key_list(const struct invocation *call)
 enum exit_status cmd_key_show(const struct invocation *call)
 {
     json_t *key = NULL;
-    enum exit_status status = ask_about(call, "GET", "", SPAN(""), &key);
+    enum exit_status status = client_get_about(call, "GET", "/keys/", "", SPAN(""), &key);
     if (status == EXIT_OK && call->json) {
         status = client_print(key);
     } else if (status == EXIT_OK) {

@@ -111,15 +111,11 @@ static enum exit_status print_one(const struct invocation *call, const json_t *p
 
 enum exit_status cmd_profile_show(const struct invocation *call)
 {
-    struct buf target;
     json_t *profile = NULL;
-    buf_init(&target, BODY_BYTES_MAX);
-    buf_append(&target, SPAN("/profiles/show?who="));
-    words_escape(&target, call->arguments[0]);
-    enum exit_status status = client_get(call, "GET", buf_cstr(&target), SPAN(""), &profile);
+    enum exit_status status =
+        client_get_about(call, "GET", "/profiles/show?who=", "", SPAN(""), &profile);
     if (status == EXIT_OK)
         status = print_one(call, profile);
-    buf_release(&target);
     json_decref(profile);
     return status;
 }
