@@ -244,6 +244,12 @@ static enum step_result say_admitted(struct request *request)
     return STEP_ANSWERED;
 }
 
+static void keep_to(struct request *request, struct turnstile_cap cap)
+{
+    answer_set_output_max(request->answer, cap.output_max);
+    reduction_note_cap(request, cap);
+}
+
 enum step_result admission_step(struct request *request)
 {
     if (request->turn_state == TURN_NONE) {
@@ -260,8 +266,7 @@ enum step_result admission_step(struct request *request)
         return STEP_WAIT;
     case TURN_RUNNING:
         list_remove(&request->waiting_link);
-        answer_set_output_max(request->answer, request->turn.output_max);
-        reduction_note_turn(request);
+        keep_to(request, turnstile_cap(request->model->turnstile, &request->turn));
         return say_admitted(request);
     case TURN_REFUSED:
     case TURN_CUT: /* before it could begin */
@@ -279,9 +284,7 @@ void admission_progress(struct request *request)
     bool first = turn->first_ms == 0 && tokens > 0;
     if (!first && tokens < turn->output_tokens + PROGRESS_TOKENS && now_ms < turn->tokens_ms + PROGRESS_MS)
         return;
-    uint64_t output_max = turnstile_progress(request->model->turnstile, turn, tokens, now_ms); /* less, when a siege began */
-    answer_set_output_max(request->answer, output_max);
-    reduction_note_output(request, output_max);
+    keep_to(request, turnstile_progress(request->model->turnstile, turn, tokens, now_ms));
 }
 
 /* For the log: the turn is the request's own again. */
@@ -315,7 +318,7 @@ void admission_end(struct request *request)
         worker_turn_ends(worker, turnstile);
         worker_ring(worker, bells);
         note_turn(record, &request->turn);
-        reduction_note_turn(request); /* also what began while it ran */
+        reduction_note_cap(request, (struct turnstile_cap){request->turn.output_max, request->turn.shorten}); /* also what began while it ran */
     }
     if (request->identity) {
         struct profile_use use = {.reserved_wt = request->reserved_wt,

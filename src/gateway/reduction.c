@@ -136,20 +136,15 @@ uint64_t reduction_output_max_short(const struct request *request)
     return request->short_answer == LADDER_ON ? settings_of(request)->output_tokens : 0;
 }
 
-void reduction_note_turn(struct request *request)
+void reduction_note_cap(struct request *request, struct turnstile_cap cap)
 {
-    if (request->turn.shorten && request->short_answer == LADDER_DRY_RUN)
+    if (cap.shorten && request->short_answer == LADDER_DRY_RUN)
         step(request, LADDER_OUTPUT, LADDER_DRY_RUN)->output_tokens =
             settings_of(request)->output_tokens;
-    reduction_note_output(request, request->turn.output_max);
-}
-
-void reduction_note_output(struct request *request, uint64_t output_max)
-{
-    bool lowered = request->short_answer == LADDER_ON && output_max != request->facts.output_max;
+    bool lowered = request->short_answer == LADDER_ON && cap.output_max != request->facts.output_max;
     if (lowered && !ladder_stepped(&request->reduced, LADDER_OUTPUT))
         step(request, LADDER_OUTPUT, LADDER_ON)->output_tokens =
-            MAX(output_max, request->turn.output_tokens);
+            MAX(cap.output_max, request->turn.output_tokens);
 }
 
 void reduction_note_cut(struct request *request)

@@ -23,10 +23,8 @@ void reduction_decide(struct request *request, struct inference *inference,
                       struct reduction *ret_reduction);
 /* What its answers together may have, should they be shortened when its turn comes; 0: they are not. */
 uint64_t reduction_output_max_short(const struct request *request);
-/* It has its turn; and again when it is over. */
-void reduction_note_turn(struct request *request);
-/* While it runs: what its answers together may have from now on, 0: no cap. The gate lowers that when a siege begins; one that is longer already ends where it is. */
-void reduction_note_output(struct request *request, uint64_t output_max);
+/* It has its turn, and again while it runs and when it is over: what its answers may have from now on. One that is longer already ends where it is. */
+void reduction_note_cap(struct request *request, struct turnstile_cap cap);
 /* Its answer has come to its maximum. Where that is the ladder's, the end says so, and what was left away: the head may have gone before. */
 void reduction_note_cut(struct request *request);
 /* What was left away, as the header Seawall-Reduced has it; empty: nothing. */

@@ -158,13 +158,21 @@ enum turn_state turnstile_ask(struct turnstile *turnstile, struct turn *turn, st
     return state;
 }
 
-uint64_t turnstile_progress(struct turnstile *turnstile, struct turn *turn, uint64_t output_tokens, uint64_t now_ms)
+struct turnstile_cap turnstile_cap(struct turnstile *turnstile, const struct turn *turn)
+{
+    lock(turnstile);
+    struct turnstile_cap cap = {turn->output_max, turn->shorten};
+    unlock(turnstile);
+    return cap;
+}
+
+struct turnstile_cap turnstile_progress(struct turnstile *turnstile, struct turn *turn, uint64_t output_tokens, uint64_t now_ms)
 {
     lock(turnstile);
     gate_progress(turnstile->gate, turn, output_tokens, now_ms);
-    uint64_t output_max = turn->output_max;
+    struct turnstile_cap cap = {turn->output_max, turn->shorten};
     unlock(turnstile);
-    return output_max;
+    return cap;
 }
 
 void turnstile_note_left(struct turnstile *turnstile, struct turn *turn, bool left)

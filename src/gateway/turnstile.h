@@ -34,8 +34,14 @@ uint64_t turnstile_predict(struct turnstile *turnstile, const struct predictor_f
 /* Predicts the answer's length, then asks the gate. `ask->output_expected` is filled in. */
 enum turn_state turnstile_ask(struct turnstile *turnstile, struct turn *turn, struct gate_ask *ask, const struct predictor_facts *facts,
                               uint64_t now_ms, turnstile_bells *ret_bells);
-/* What it may write in all, as things stand now; 0: no cap. */
-uint64_t turnstile_progress(struct turnstile *turnstile, struct turn *turn, uint64_t output_tokens, uint64_t now_ms);
+/* What its answers together may have, as things stand now: a siege lowers it while the turn runs. */
+struct turnstile_cap {
+    uint64_t output_max; /* 0: none */
+    bool shorten;        /* answers like it are shortened, this one or not */
+};
+struct turnstile_cap turnstile_cap(struct turnstile *turnstile, const struct turn *turn);
+/* The same, of a turn that has written so much. */
+struct turnstile_cap turnstile_progress(struct turnstile *turnstile, struct turn *turn, uint64_t output_tokens, uint64_t now_ms);
 
 /* Its client has gone and may return (true), or one has. */
 void turnstile_note_left(struct turnstile *turnstile, struct turn *turn, bool left);

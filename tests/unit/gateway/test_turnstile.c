@@ -270,7 +270,7 @@ static void *work(void *arg)
             }
         }
         check(state == TURN_RUNNING);
-        check(turnstile_progress(turnstile, &turn, 1, 1000) == 0);
+        check(turnstile_progress(turnstile, &turn, 1, 1000).output_max == 0);
         (void)turnstile_end(turnstile, &turn, &use, NULL, 1000);
     }
     return NULL;
