@@ -44,7 +44,9 @@
           "within its budget, but beyond its caller's ordinary calls at once: it may give way")     \
     FIELD(signed, rungs, (int64_t)record->rungs,                                                   \
           "of the ladder that stood at its pool when it came: see [degradation](degradation.md)")  \
-    FIELD(steps, reduced, record->reduced, "what the ladder left away of it, as in `Seawall-Reduced`") \
+    FIELD(steps, reduced, record->reduced,                                                         \
+          "what the ladder left away of it, as in `Seawall-Reduced`; with `output` and the reason "   \
+          "`CUT` it ended there")                                                                     \
     FIELD(steps, dry_run, record->dry_run, "what its rungs on `dry-run` would have left away besides") \
     FIELD(number, ahead, record->ahead, "requests that waited before it then")                     \
     FIELD(text, method, span_take(record->method, 16), "as sent")                                  \
