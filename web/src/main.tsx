@@ -9,9 +9,10 @@ import { ApiError } from "./api/types";
 import { Chat } from "./chat/chat";
 import { signingInByLink } from "./chat/ChatRoute";
 import { ChatProvider, Look } from "./chat/context";
+import { onFrame } from "./chat/frames";
+import { extras, talk } from "./chat/pieces";
 import { followViewport } from "./chat/viewport";
 import { chooseLanguage } from "./i18n/language";
-import { loadParser } from "./markdown/load";
 import { navigate, Routes } from "./routes";
 import { exchangeLink, takeLinkToken } from "./session/link";
 import { Session } from "./session/session";
@@ -20,7 +21,6 @@ import type { SiteInfo } from "./session/types";
 import { keyOfTab } from "./session/tab";
 import { createConversationStore } from "./store/conversations";
 import { createSettings } from "./store/settings";
-import { createTransfer } from "./store/transfer";
 import "./styles/tokens.css";
 import "./styles/base.css";
 import "./styles/ui.css";
@@ -44,9 +44,8 @@ const session = new Session({ read: () => settings.get().key, write: (key) => vo
 const site = signal(siteOf(null));
 const store = createConversationStore();
 const services = {
-  client: createClient({ base: "", key: () => session.key.value }),
+  client: createClient({ base: "", key: () => session.key.value, answer: () => talk.now.Answer }),
   store,
-  transfer: createTransfer(store),
   session,
   settings,
   site,
@@ -76,6 +75,13 @@ async function begin(reading: Promise<SiteInfo>): Promise<void> {
   await listing;
 }
 
+/* When the first view has been painted, what will be wanted soonest first. The service worker fetches all files for later. */
+async function loadRest(): Promise<void> {
+  await talk.load();
+  await extras.load();
+  if ("serviceWorker" in navigator && import.meta.env.PROD) await navigator.serviceWorker.register("/sw.js").catch(() => undefined);
+}
+
 /* A link that is opened in a tab where the page is already. */
 addEventListener("hashchange", () => {
   const once = takeLinkToken(location, history);
@@ -93,10 +99,8 @@ if (app) {
   void begin(reading);
   const draw = (): void => {
     render(page, app);
-    void loadParser();
+    onFrame(() => setTimeout(() => void loadRest()));
   };
   if (session.key.value !== "" || token !== null) draw();
   else void Promise.race([reading, new Promise((late) => setTimeout(late, SITE_WAIT_MS))]).then(draw);
 }
-/* It fetches all files for later, and the first view needs the network first. */
-if ("serviceWorker" in navigator && import.meta.env.PROD) addEventListener("load", () => void navigator.serviceWorker.register("/sw.js").catch(() => undefined));

@@ -10,7 +10,7 @@
  *
  * All text of one read of the network goes out as one event, however many the door had put into it.
  */
-import type { Clock } from "./clock";
+import { bearer, unreachable, type Connection } from "./connection";
 import { SseReader, type SseEvent } from "./sse";
 import { ThinkSplitter } from "./think";
 import type { AnswerEvent, AnswerHandle, AnswerState, Ask, Finish, Reduction, Refusal, ResumePoint, Usage } from "./types";
@@ -34,13 +34,6 @@ const UNREACHABLE_TRIES_MAX = 6;
 /* Nobody behind the door, and no time named: perhaps only for a moment. */
 export const ABSENT_TRIES_MAX = 2;
 const ABSENT_CODES = new Set(["bad_gateway", "model_unavailable"]);
-
-export interface Connection {
-  base: string;
-  key(): string | null;
-  fetch: typeof fetch;
-  clock: Clock;
-}
 
 type Listener = (event: AnswerEvent) => void;
 type Outcome = { kind: "end" } | { kind: "lost" } | { kind: "refused"; refusal: Refusal; ticket: string | null };
@@ -415,10 +408,6 @@ export class Answer implements AnswerHandle {
   }
 }
 
-export function bearer(key: string | null): Record<string, string> {
-  return key === null || key === "" ? {} : { Authorization: `Bearer ${key}` };
-}
-
 function isStream(response: Response): boolean {
   return response.ok && /^text\/event-stream\b/i.test(response.headers.get("content-type") ?? "");
 }
@@ -431,10 +420,6 @@ function isAbsent({ status, code, retryAfterMs }: Refusal): boolean {
 /* Refused while coming back, but worth another try: busy, restarting, or somebody between us and the door. */
 function passes(refusal: Refusal): boolean {
   return refusal.status === 0 || refusal.status === 429 || refusal.status >= 500 || refusal.code === "no_stream";
-}
-
-export function unreachable(): Refusal {
-  return { status: 0, code: "unreachable", message: "", retryAfterMs: null, requestId: "" };
 }
 
 function unreachableOutcome(): Outcome {

@@ -1,8 +1,9 @@
 /*
  * The door's client for the pages: which models there are, asking, and coming back for an answer.
  */
-import { Answer, bearer, unreachable, type Connection } from "./answer";
+import type { Answer } from "./answer";
 import { browserClock, type Clock } from "./clock";
+import { bearer, unreachable, type Connection } from "./connection";
 import { ApiError, type ApiClient } from "./types";
 import { readRefusal } from "./wire";
 
@@ -11,6 +12,7 @@ export const MODELS_MAX = 1000;
 export interface ClientOptions {
   base: string; /* "" for the page's own origin; without a slash at its end */
   key(): string | null; /* asked anew for each request */
+  answer(): typeof Answer; /* looked up when one begins: a page loads it after its first view */
   fetch?: typeof fetch;
   clock?: Clock;
 }
@@ -24,8 +26,8 @@ export function createClient(options: ClientOptions): ApiClient {
   };
   return {
     models: () => models(connection),
-    ask: (ask, listener) => new Answer(connection, listener, ask, null).start(),
-    resume: (point, listener) => new Answer(connection, listener, null, point).start(),
+    ask: (ask, listener) => new (options.answer())(connection, listener, ask, null).start(),
+    resume: (point, listener) => new (options.answer())(connection, listener, null, point).start(),
   };
 }
 

@@ -3,7 +3,7 @@ import type { VNode } from "preact";
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { t } from "../i18n/language";
 import { copyText } from "../markdown/copy";
-import { parse, parserLoaded } from "../markdown/load";
+import { parseMarkdown } from "../markdown/stream";
 import type { Block } from "../markdown/types";
 import { MarkdownView } from "../markdown/view";
 import type { Branch } from "../store/tree";
@@ -48,11 +48,11 @@ function LiveBody({ answer }: { answer: RunningAnswer }): VNode {
 }
 
 function StillBody({ message }: { message: Message }): VNode {
-  const blocks = useMemo(() => parse(message.text), [message.text, parserLoaded()]);
+  const blocks = useMemo(() => parseMarkdown(message.text), [message.text]);
   const { reasoning } = message;
   return (
     <>
-      {reasoning && <Thoughts blocks={() => parse(reasoning)} thinking={false} ms={message.reasoningMs} />}
+      {reasoning && <Thoughts blocks={() => parseMarkdown(reasoning)} thinking={false} ms={message.reasoningMs} />}
       {blocks.length > 0 && <MarkdownView blocks={blocks} labels={markdownLabels()} />}
     </>
   );

@@ -10,13 +10,9 @@ import { toast, Toasts } from "../ui/toasts";
 import { Composer } from "./Composer";
 import { useChat, type ChatContext } from "./context";
 import { Head } from "./Head";
-import { KeysDialog } from "./KeysDialog";
-import { SettingsDialog } from "./SettingsDialog";
+import { extras, talk } from "./pieces";
 import { SHORTCUTS, type Verb } from "./shortcuts";
 import { Sidebar } from "./Sidebar";
-import { SignOutDialog } from "./SignOutDialog";
-import { Spoken } from "./Spoken";
-import { Thread } from "./Thread";
 import { refusalText } from "./words";
 
 export function ChatPage(): VNode {
@@ -41,13 +37,11 @@ export function ChatPage(): VNode {
         <h1 class="only-heard">{title === "" ? t("side.new") : title}</h1>
         <Head />
         <Notes />
-        {empty ? <Hello /> : <Thread />}
+        {empty ? <Hello /> : talk.here ? <talk.here.Thread /> : <div class="thread-frame" />}
         <Composer />
       </main>
-      <Spoken />
-      {look.dialog.value === "keys" && <KeysDialog />}
-      {look.dialog.value === "settings" && <SettingsDialog />}
-      {look.dialog.value === "signOut" && <SignOutDialog />}
+      {talk.here && <talk.here.Spoken />}
+      <Dialogs />
       <Toasts />
     </div>
   );
@@ -62,6 +56,19 @@ function Hello(): VNode {
       <p class="hello-text">{chat.missing.value ? t("note.gone") : t("hello.text")}</p>
     </div>
   );
+}
+
+function Dialogs(): VNode | null {
+  const { look } = useChat();
+  const { here } = extras;
+  const { value: wanted } = look.dialog;
+  useEffect(() => {
+    if (wanted !== "") void extras.load().then((loaded) => loaded ?? (look.dialog.value = ""));
+  }, [wanted]);
+  if (!here) return null;
+  if (wanted === "keys") return <here.KeysDialog />;
+  if (wanted === "settings") return <here.SettingsDialog />;
+  return wanted === "signOut" ? <here.SignOutDialog /> : null;
 }
 
 /* What stands in the way of a question, if anything does. */
@@ -79,6 +86,10 @@ function Notes(): VNode | null {
   else if (trouble) notes.push(<Notice key="models" look="warn" actions={again}>{t("note.noModels", { why: refusalText(trouble) })}</Notice>);
   else if (chat.models.value.length === 0 && chat.modelsKnown.value && site.value.reached) {
     notes.push(<Notice key="none" look="warn" actions={again}>{t("note.noModelServes")}</Notice>);
+  }
+  if (talk.missing || extras.missing) {
+    const reload = <Button onClick={() => location.reload()}>{t("note.reload")}</Button>;
+    notes.push(<Notice key="missing" look="warn" actions={reload}>{t("note.missing")}</Notice>);
   }
   if (chat.storage.value !== "ready") {
     notes.push(<Notice key="storage" look="warn">{chat.storage.value === "full" ? t("note.storageFull") : t("note.storageDenied")}</Notice>);

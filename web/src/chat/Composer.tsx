@@ -12,7 +12,7 @@ import { takeFiles } from "./attachments";
 import { NEW_DRAFT } from "./chat";
 import { useChat } from "./context";
 import { showBytes } from "./figures";
-import { Files } from "./QuestionView";
+import { Files } from "./Files";
 import { fileRefusalText } from "./words";
 
 const HEIGHT_PX_MAX = 240;
@@ -66,10 +66,15 @@ function Field({ draftId }: { draftId: string }): VNode {
     if (empty || answer) return;
     const limit = chat.tooLong(text, files);
     if (limit !== null) return setTroubles([t("ask.tooLong", { limit: showBytes(limit) })]);
-    void chat.send(text, files);
+    void chat.send(text, files).then((sent) => sent || giveBack(text, files));
     write("");
     attach([]);
     setTroubles([]);
+  };
+  /* It could not be sent; what was typed meanwhile stands behind it. */
+  const giveBack = (unsent: string, unsentFiles: readonly Attachment[]): void => {
+    write(unsent + (field.current?.value ?? ""));
+    attach(unsentFiles);
   };
 
   return (

@@ -6,7 +6,7 @@ import { Icon } from "../ui/Icon";
 import { Menu, type MenuEntry } from "../ui/Menu";
 import { applyTheme, type Theme } from "../ui/theme";
 import { useChat } from "./context";
-import { exportJson, importFiles } from "./transferring";
+import { extras } from "./pieces";
 
 export function MoreMenu(): VNode {
   const { chat, look } = useChat();
@@ -26,10 +26,12 @@ export function MoreMenu(): VNode {
         hidden
         onChange={(event) => {
           const input = event.currentTarget;
-          void importFiles(services.transfer, [...(input.files ?? [])]).then(() => {
-            input.value = "";
-            return chat.list();
-          });
+          const files = [...(input.files ?? [])];
+          input.value = "";
+          void extras
+            .load()
+            .then((here) => here?.importFiles(services.store, files))
+            .then(() => chat.list());
         }}
       />
     </>
@@ -66,7 +68,7 @@ export function MoreMenu(): VNode {
 
   function files(): MenuEntry[] {
     const ids = chat.conversations.value.map(({ id }) => id);
-    const all: MenuEntry = { label: t("side.exportAll"), icon: "out", act: () => void exportJson(services.transfer, ids, t("side.title")) };
+    const all: MenuEntry = { label: t("side.exportAll"), icon: "out", act: () => void extras.load().then((here) => here?.exportJson(services.store, ids, t("side.title"))) };
     const into: MenuEntry = { label: t("side.import"), icon: "into", act: () => picker.current?.click() };
     return ids.length > 0 ? [all, into] : [into];
   }

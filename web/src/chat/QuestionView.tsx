@@ -3,12 +3,11 @@ import type { VNode } from "preact";
 import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { t } from "../i18n/language";
 import type { Branch } from "../store/tree";
-import type { Attachment, Message } from "../store/types";
+import type { Message } from "../store/types";
 import { Button, IconButton } from "../ui/Button";
-import { Icon } from "../ui/Icon";
 import { CopyButton } from "./AnswerView";
 import { useChat } from "./context";
-import { showBytes } from "./figures";
+import { Files } from "./Files";
 import { Versions } from "./Versions";
 
 export function QuestionView({ branch }: { branch: Branch }): VNode {
@@ -95,22 +94,5 @@ function Edit({ message }: { message: Message }): VNode {
         </Button>
       </div>
     </form>
-  );
-}
-
-export function Files({ files, onRemove }: { files: readonly Attachment[]; onRemove?: (index: number) => void }): VNode {
-  return (
-    <ul class="files" aria-label={t("ask.attached")}>
-      {files.map((file, index) => (
-        <li key={index} class="file">
-          <Icon name="file" />
-          <span class="file-name" dir="auto">
-            {file.name}
-          </span>
-          <span class="file-size">{showBytes(file.bytes)}</span>
-          {onRemove && <IconButton icon="close" label={t("ask.remove", { name: file.name })} onClick={() => onRemove(index)} />}
-        </li>
-      ))}
-    </ul>
   );
 }

@@ -9,8 +9,8 @@ import { Menu, type MenuEntry } from "../ui/Menu";
 import { toast } from "../ui/toasts";
 import { useChat } from "./context";
 import { groupByDay, type GroupName } from "./groups";
-import { exportJson, exportMarkdown } from "./transferring";
 import { MoreMenu } from "./MoreMenu";
+import { extras } from "./pieces";
 
 const HITS_MAX = 50;
 const TYPING_MS = 150;
@@ -199,11 +199,11 @@ function Entry({ conversation, excerpt }: { conversation: Conversation; excerpt:
   );
 
   function entryMenu(rename: () => void): MenuEntry[] {
-    const { transfer } = chat.services;
+    const { store } = chat.services;
     return [
       { label: t("side.rename"), icon: "pen", act: rename },
-      { label: t("side.exportMarkdown"), icon: "out", act: () => void exportMarkdown(transfer, conversation) },
-      { label: t("side.exportJson"), icon: "out", act: () => void exportJson(transfer, [id], title) },
+      { label: t("side.exportMarkdown"), icon: "out", act: () => void extras.load().then((here) => here?.exportMarkdown(store, conversation)) },
+      { label: t("side.exportJson"), icon: "out", act: () => void extras.load().then((here) => here?.exportJson(store, [id], title)) },
       { kind: "line" },
       { label: t("side.delete"), icon: "bin", danger: true, act: () => void remove() },
     ];

@@ -5,8 +5,8 @@ import { t } from "../i18n/language";
 import { Button } from "../ui/Button";
 import { Field } from "../ui/Field";
 import { Mark, Swell } from "../ui/Icon";
-import { RequestId } from "./WaitNotice";
 import { useChat } from "./context";
+import { RequestId } from "./RequestId";
 import { refusalText } from "./words";
 
 export function SignIn({ byLink }: { byLink: boolean }): VNode {

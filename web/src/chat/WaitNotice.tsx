@@ -3,14 +3,13 @@ import type { VNode } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import type { AnswerState, Refusal } from "../api/types";
 import { t } from "../i18n/language";
-import { copyText } from "../markdown/copy";
 import type { Message } from "../store/types";
 import { Button } from "../ui/Button";
 import { Swell } from "../ui/Icon";
 import { Notice } from "../ui/Notice";
-import { toast } from "../ui/toasts";
 import { useChat } from "./context";
 import { showCountdown } from "./figures";
+import { RequestId } from "./RequestId";
 import type { RunningAnswer } from "./running";
 import { refusalText } from "./words";
 
@@ -102,18 +101,5 @@ export function RefusalDetails({ refusal }: { refusal: Refusal }): VNode {
       )}
       <RequestId id={refusal.requestId} />
     </>
-  );
-}
-
-export function RequestId({ id }: { id: string }): VNode | null {
-  if (id === "") return null;
-  const copy = (): void => void copyText(id).then((done) => toast({ text: done ? t("common.copied") : t("common.copyFailed") }));
-  return (
-    <p class="request-id">
-      <span>{t("wait.request", { id })}</span>
-      <button type="button" class="text-button" aria-label={t("wait.copyRequest")} onClick={copy}>
-        {t("common.copy")}
-      </button>
-    </p>
   );
 }

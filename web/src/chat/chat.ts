@@ -11,8 +11,9 @@ import { newestLeaf, pathTo, treeOf } from "../store/tree";
 import type { Attachment, Conversation, Message, StorageState } from "../store/types";
 import { onFrame } from "./frames";
 import { answerFree, holdAnswer } from "./locks";
-import { RunningAnswer, type AnswerHost } from "./running";
 import { nextPart, whole } from "./parts";
+import { talk } from "./pieces";
+import type { AnswerHost, RunningAnswer } from "./running";
 import type { OpenConversation, Services } from "./types";
 import { titleFrom, toContinue, toWire, wireBytes } from "./wire";
 
@@ -106,6 +107,7 @@ export class Chat {
       if (this.open.value.listed) this.open.value = this.blank();
       return;
     }
+    void talk.load(); /* meanwhile */
     this.fresh.value = without(this.fresh.value, id);
     if (this.open.value.conversation.value.id === id) return;
     const known = this.background.get(id);
@@ -197,8 +199,14 @@ export class Chat {
   /* Answers that an earlier page left: come back for them, or say that they are gone. */
   private async pickUp(open: OpenConversation): Promise<void> {
     const { id } = open.conversation.value;
-    if (!this.mayReturn || this.picking.has(id)) return;
+    if (!this.mayReturn || this.picking.has(id) || !open.messages.value.some((message) => this.isLeft(message))) return;
     this.picking.add(id);
+    if (await talk.load()) await this.pickUpLeft(open);
+    this.picking.delete(id);
+  }
+
+  private async pickUpLeft(open: OpenConversation): Promise<void> {
+    const { id } = open.conversation.value;
     for (const message of open.messages.value) {
       if (!this.isLeft(message)) continue;
       const letGo = await holdAnswer(message.id);
@@ -207,7 +215,7 @@ export class Chat {
         void this.takeOver(id, message.id);
         continue;
       }
-      const answer = new RunningAnswer(this.host, { ...message }, null);
+      const answer = new talk.now.RunningAnswer(this.host, { ...message }, null);
       if (answer.comeBack()) {
         this.take(open, answer, letGo);
       } else {
@@ -215,7 +223,6 @@ export class Chat {
         this.replace(open, { ...whole(message), finish: "broken" });
       }
     }
-    this.picking.delete(id);
   }
 
   /* The tab that writes an answer may be closed: then it is ours, from where that tab had come. */
@@ -246,12 +253,14 @@ export class Chat {
     return wireBytes(toWire(conversation.value.systemPrompt, [...messages, question])) > limit ? limit : null;
   }
 
-  /* Who is quicker than the list of models waits for it. */
-  async send(text: string, attachments: readonly Attachment[]): Promise<void> {
+  /* Who is quicker than the list of models, or than the rest of the page, waits for it. False: nothing was sent, since the rest is missing. */
+  async send(text: string, attachments: readonly Attachment[]): Promise<boolean> {
     const open = this.open.value;
+    if (!(await talk.load())) return false;
     if (this.modelOf(open.conversation.value) === "" && !this.modelsKnown.value) await this.loadModels();
     const last = open.path.value.at(-1)?.message.id ?? null;
     this.askWith(open, this.question(open.conversation.value.id, last, text, attachments));
+    return true;
   }
 
   edit(message: Message, text: string): void {
@@ -358,7 +367,7 @@ export class Chat {
   private run(open: OpenConversation, message: Message, messages: ReturnType<typeof toWire>): void {
     for (const other of this.answers.value.values()) if (other.message.conversationId === message.conversationId) other.stop();
     const { value: conversation } = open.conversation;
-    const answer = new RunningAnswer(this.host, message, { model: this.modelOf(conversation), messages, sampling: conversation.sampling });
+    const answer = new talk.now.RunningAnswer(this.host, message, { model: this.modelOf(conversation), messages, sampling: conversation.sampling });
     this.replace(open, message);
     this.change(open, { leaf: message.id, updatedMs: Date.now() });
     this.take(open, answer, null);

@@ -9,7 +9,7 @@
  */
 import { signal } from "@preact/signals";
 import type { AnswerEvent, AnswerHandle, AnswerState, ApiClient, Ask, Reduction, Refusal } from "../api/types";
-import { createStream, loadParser, parserLoaded } from "../markdown/load";
+import { createMarkdownStream } from "../markdown/stream";
 import type { Block, MarkdownStream } from "../markdown/types";
 import type { Message } from "../store/types";
 import { askedMs, whole } from "./parts";
@@ -37,8 +37,8 @@ export class RunningAnswer {
   /* Hears the text of the answer as it comes; whoever reads it aloud. */
   onText: ((text: string) => void) | null = null;
 
-  private readonly text: MarkdownStream = createStream();
-  private readonly reasoning: MarkdownStream = createStream();
+  private readonly text: MarkdownStream = createMarkdownStream();
+  private readonly reasoning: MarkdownStream = createMarkdownStream();
   private handle: AnswerHandle | null = null;
   private listening = 0; /* which begin() or comeBack() may speak */
   private drawing = false;
@@ -59,7 +59,6 @@ export class RunningAnswer {
     this.reasoning.append(message.reasoning ?? "");
     this.reductions.value = message.reductions ?? [];
     this.draw();
-    if (!parserLoaded()) void loadParser().then(() => this.draw());
   }
 
   begin(): void {

@@ -1,16 +1,17 @@
 /* Files out of the page and into it. */
 import { t } from "../i18n/language";
-import { TransferError, type Conversation, type Transfer } from "../store/types";
+import { createTransfer } from "../store/transfer";
+import { TransferError, type Conversation, type ConversationStore } from "../store/types";
 import { toast } from "../ui/toasts";
 
 const URL_KEPT_MS = 60_000;
 
-export async function exportJson(transfer: Transfer, ids: string[], name: string): Promise<void> {
-  download(await transfer.toJson(ids), fileName(name, "json"));
+export async function exportJson(store: ConversationStore, ids: string[], name: string): Promise<void> {
+  download(await createTransfer(store).toJson(ids), fileName(name, "json"));
 }
 
-export async function exportMarkdown(transfer: Transfer, conversation: Conversation): Promise<void> {
-  download(await transfer.toMarkdown(conversation.id), fileName(conversation.title, "md"));
+export async function exportMarkdown(store: ConversationStore, conversation: Conversation): Promise<void> {
+  download(await createTransfer(store).toMarkdown(conversation.id), fileName(conversation.title, "md"));
 }
 
 /* A name that every file system takes. */
@@ -28,7 +29,8 @@ function download(blob: Blob, name: string): void {
 }
 
 /* Says what became of each file. */
-export async function importFiles(transfer: Transfer, files: readonly File[]): Promise<void> {
+export async function importFiles(store: ConversationStore, files: readonly File[]): Promise<void> {
+  const transfer = createTransfer(store);
   for (const file of files) {
     try {
       const markdown = /\.(md|markdown)$/i.test(file.name);

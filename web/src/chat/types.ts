@@ -12,12 +12,11 @@ import type { Session } from "../session/session";
 import type { SiteInfo } from "../session/types";
 import type { SettingsStore } from "../store/settings";
 import type { Branch } from "../store/tree";
-import type { Conversation, ConversationStore, Message, Transfer } from "../store/types";
+import type { Conversation, ConversationStore, Message } from "../store/types";
 
 export interface Services {
   client: ApiClient;
   store: ConversationStore;
-  transfer: Transfer;
   session: Session;
   settings: SettingsStore;
   site: Signal<SiteInfo>;

@@ -180,6 +180,8 @@ export const messages = {
   "note.noModels": { en: "No model can be asked at the moment: {why}", zh: "目前没有可用的模型：{why}" },
   "note.noModelServes": { en: "No model answers at the moment. Try again in a minute.", zh: "目前没有模型可以回答，请稍后再试。" },
   "note.retry": { en: "Try again", zh: "重试" },
+  "note.missing": { en: "A part of this page could not be loaded. Loading the page again helps; what you have written is kept.", zh: "页面的一部分未能加载。重新加载页面即可，已输入的内容会保留。" },
+  "note.reload": { en: "Load again", zh: "重新加载" },
   "note.storageDenied": { en: "This browser does not let the page keep anything: conversations are gone when the page closes.", zh: "浏览器不允许保存数据：关闭页面后对话将丢失。" },
   "note.storageFull": { en: "This browser’s storage is full: new messages are not kept. Delete or export conversations.", zh: "浏览器存储空间已满：新消息无法保存。请删除或导出对话。" },
   "note.gone": { en: "This conversation is not in this browser.", zh: "此浏览器中没有这个对话。" },

@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it, vi } from "vitest";
+import { Answer } from "../../src/api/answer";
 import { createClient } from "../../src/api/client";
 import { ApiError, type AnswerEvent, type AnswerHandle, type AnswerState, type ResumePoint } from "../../src/api/types";
 import { random } from "../random";
@@ -19,7 +20,7 @@ interface Heard {
 async function play(replies: Reply[], options: { point?: ResumePoint; clock?: TestClock; until?: (heard: AnswerEvent) => boolean; act?: (handle: AnswerHandle, event: AnswerEvent) => void } = {}): Promise<Heard> {
   const clock = options.clock ?? new TestClock();
   const door = scripted(replies);
-  const client = createClient({ base: "", key: () => "sk-1", fetch: door.fetch, clock });
+  const client = createClient({ base: "", key: () => "sk-1", answer: () => Answer, fetch: door.fetch, clock });
   const events: AnswerEvent[] = [];
   await new Promise<void>((resolve) => {
     const hear = (news: AnswerEvent): void => {
@@ -259,7 +260,7 @@ describe("a person", () => {
 });
 
 describe("models", () => {
-  const client = (reply: Reply) => createClient({ base: "", key: () => null, fetch: scripted([reply]).fetch });
+  const client = (reply: Reply) => createClient({ base: "", key: () => null, answer: () => Answer, fetch: scripted([reply]).fetch });
   afterEach(() => vi.restoreAllMocks());
 
   it("are named", async () => {
