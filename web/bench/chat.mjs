@@ -251,7 +251,7 @@ async function sample() {
   await vite.close();
   const answer = tokens(longAnswer(Number(options.tokens) * 4));
   const lines = (what, count, first, line) => ({ what, unit: "line", tokens: [first, ...Array.from({ length: count }, (_, i) => line(i))], rate: LINES_RATE, alone: LINES_ALONE });
-  const paragraphs = crafted.map(([, text]) => text).join("\n\n").match(/[\s\S]{1,64}/g);
+  const paragraphs = crafted.map(([, text]) => `: ${text}`).join("\n\n").match(/[\s\S]{1,64}/g); /* none begins a fence, which would make code of all behind it */
   const answers = {
     stream: { what: `${answer.length} tokens`, unit: "token", tokens: answer, rate: Number(options.rate), alone: ALONE },
     code: lines("5000 lines of code", 5_000, "```js\n", (i) => `const value${i} = compute(${i}, "some text"); // of line ${i}\n`),

@@ -15,6 +15,7 @@ import type { Align, Block, BlockNode, Cell, Chunked, Item, MarkdownLabels, Toke
 
 /* Emphasis inside emphasis beyond this depth is shown as it was written. */
 const INLINE_DEPTH_MAX = 24;
+const TEXT_CHARS = 256;
 const HEADING_FIRST = 3;
 const HEADING_LAST = 6;
 
@@ -250,8 +251,33 @@ function drawInline(token: Token, labels: MarkdownLabels, depth: number): Compon
     case "escape":
       return token.text;
     default:
-      return decodeEntities(token.raw);
+      return inPieces(decodeEntities(token.raw));
   }
+}
+
+/*
+ * A browser shapes a text node anew when it grows, and leaves those before it as they are: a long text is several. Of a word beyond TEXT_CHARS it would look at
+ * all the rest for each of its lines, so there it may begin one.
+ */
+function inPieces(text: string): ComponentChildren {
+  if (text.length <= TEXT_CHARS) return text;
+  const pieces: ComponentChildren[] = [];
+  for (let from = 0; from < text.length; ) {
+    const to = pieceEnd(text, from);
+    pieces.push(text.slice(from, to));
+    if (to < text.length && text.charAt(to - 1) !== " ") pieces.push(<wbr />);
+    from = to;
+  }
+  return pieces;
+}
+
+/* Behind a space where there is one; never between the halves of a pair. */
+function pieceEnd(text: string, from: number): number {
+  const most = from + TEXT_CHARS;
+  if (most >= text.length) return text.length;
+  const space = text.lastIndexOf(" ", most - 1);
+  if (space >= from) return space + 1;
+  return /[\ud800-\udbff]/.test(text.charAt(most - 1)) ? most - 1 : most;
 }
 
 const REL = "noopener noreferrer nofollow ugc";

@@ -5,6 +5,7 @@ import type { Question } from "../../src/markdown/highlight";
 import { answerTo } from "../../src/markdown/highlightWorker";
 import { createMarkdownStream, parseMarkdown } from "../../src/markdown/stream";
 import type { MarkdownLabels } from "../../src/markdown/types";
+import { AT_ONCE } from "../../src/markdown/maths";
 import { MarkdownView } from "../../src/markdown/view";
 import { random, slices } from "../random";
 
@@ -129,6 +130,24 @@ describe("drawing", () => {
     draw("$\\frac{a}{b}$ and \\(\\frac{\\)");
     await expect.poll(() => root.querySelector("math mfrac")).not.toBeNull();
     await expect.poll(() => root.querySelector(".md-broken")?.textContent).toBe("\\frac{");
+  });
+
+  it("writes many formulas in turn, and all of them", async () => {
+    draw("$a$ ".repeat(5 * AT_ONCE));
+    expect(root.querySelectorAll("math").length).toBeLessThanOrEqual(AT_ONCE);
+    await expect.poll(() => root.querySelectorAll("math").length).toBe(5 * AT_ONCE);
+  });
+
+  it("writes a long text as several, cut at spaces, or where a line may begin", () => {
+    const pieces = (text: string): ChildNode[] => [...(draw(text).querySelector("p")?.childNodes ?? [])];
+    const words = "some words ".repeat(100).trim();
+    expect(pieces(words).length).toBeGreaterThan(3);
+    expect(pieces(words).slice(0, -1).every((piece) => piece instanceof Text && piece.data.endsWith(" "))).toBe(true);
+    expect(root.textContent).toBe(words);
+    const waves = `x${"\u{1f30a}".repeat(500)}`;
+    expect(pieces(waves).map((piece) => piece.nodeName)).toEqual(["#text", "WBR", "#text", "WBR", "#text", "WBR", "#text"]);
+    for (const piece of root.querySelectorAll("p")[0]?.childNodes ?? []) expect(() => encodeURIComponent(piece.textContent ?? "")).not.toThrow();
+    expect(root.textContent).toBe(waves);
   });
 
   it("writes formulas of their own line", async () => {
