@@ -18,7 +18,7 @@ import type { Token } from "./types";
 const LINK_CHARS_MAX = 2048; /* of a label, and of what is behind it */
 const LINK_DEPTH_MAX = 8; /* of brackets in a label, of parentheses in an address */
 const TAG_CHARS_MAX = 512;
-const PIECES_MAX = 256; /* each becomes an element; nobody writes so many in one paragraph, and what is behind them is shown as it was written */
+const PIECES_MAX = 512; /* each becomes an element; nobody writes so many in one paragraph, and what is behind them is shown as it was written */
 const ADDRESS_CHARS_MAX = 2048;
 
 const ESCAPED = /^[!-/:-@[-`{-~]$/;

@@ -16,6 +16,7 @@ import type { Align, Block, BlockNode, Cell, Chunked, Item, MarkdownLabels, Toke
 /* Emphasis inside emphasis beyond this depth is shown as it was written. */
 const INLINE_DEPTH_MAX = 24;
 const TEXT_CHARS = 256;
+const CJK = 0x2000; /* and other characters from here on: lines end between them */
 const HEADING_FIRST = 3;
 const HEADING_LAST = 6;
 
@@ -257,7 +258,7 @@ function drawInline(token: Token, labels: MarkdownLabels, depth: number): Compon
 
 /*
  * A browser shapes a text node anew when it grows, and leaves those before it as they are: a long text is several. Of a word beyond TEXT_CHARS it would look at
- * all the rest for each of its lines, so there it may begin one.
+ * all the rest for each of its lines, so there it may begin one; but not where it knows by itself where lines of such characters may end.
  */
 function inPieces(text: string): ComponentChildren {
   if (text.length <= TEXT_CHARS) return text;
@@ -265,7 +266,7 @@ function inPieces(text: string): ComponentChildren {
   for (let from = 0; from < text.length; ) {
     const to = pieceEnd(text, from);
     pieces.push(text.slice(from, to));
-    if (to < text.length && text.charAt(to - 1) !== " ") pieces.push(<wbr />);
+    if (to < text.length && text.charAt(to - 1) !== " " && text.charCodeAt(to - 1) < CJK) pieces.push(<wbr />);
     from = to;
   }
   return pieces;
