@@ -6,6 +6,9 @@ import type { ElementContent, Root, RootContent } from "hast";
 import { common, createLowlight } from "lowlight";
 import type { Answer, Question, Run } from "./highlight";
 
+/* Of a part; each becomes an element. One of more is no code that a person reads, and would hold up the page: it stays without colours. */
+export const RUNS_MAX = 1_024;
+
 const lowlight = createLowlight(common);
 lowlight.registerAlias({ bash: ["zsh", "console", "terminal"], javascript: ["node"], json: ["jsonc", "json5"], plaintext: ["output"] });
 
@@ -42,6 +45,6 @@ function cut(runs: readonly Run[], parts: readonly string[]): Run[][] {
       if (text.length > left) waiting.push([text.slice(left), ...classes]);
       left -= text.length;
     }
-    return taken;
+    return taken.length > RUNS_MAX ? [[part]] : taken;
   });
 }

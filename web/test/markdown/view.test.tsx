@@ -2,7 +2,7 @@
 import { render } from "preact";
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import type { Question } from "../../src/markdown/highlight";
-import { answerTo } from "../../src/markdown/highlightWorker";
+import { answerTo, RUNS_MAX } from "../../src/markdown/highlightWorker";
 import { createMarkdownStream, parseMarkdown } from "../../src/markdown/stream";
 import type { MarkdownLabels } from "../../src/markdown/types";
 import { AT_ONCE } from "../../src/markdown/maths";
@@ -172,6 +172,12 @@ describe("drawing", () => {
     vi.stubGlobal("Worker", Near);
     const lines = (count: number): string => Array.from({ length: count }, (_, i) => `let a${i} = "text"; // comment ${i}\n`).join("");
     const pre = (): Element => root.querySelector("pre") as Element;
+
+    it("is coloured up to so many pieces of a part", () => {
+      const [dense, next] = answerTo({ lang: "js", parts: [`x=${"1+".repeat(RUNS_MAX)}1;\n`, "let a;\n"] }) ?? [];
+      expect(dense).toEqual([[`x=${"1+".repeat(RUNS_MAX)}1;\n`]]);
+      expect(next?.[0]).toEqual(["let", "hljs-keyword"]);
+    });
 
     it("is coloured when it is finished", async () => {
       draw("```js\nlet a = 'b';\n```");
