@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #define LOOK_EVERY_US 200000
-#define REASON_BYTES 320 /* as struct err has */
+#define REASON_BYTES sizeof(((struct err *)NULL)->text)
 
 const struct command_option options_status[] = {
     {"--wait", "SECONDS", "wait that long for the service and its models"},

@@ -31,6 +31,8 @@ function Field({ draftId }: { draftId: string }): VNode {
   const [files, setFiles] = useState<readonly Attachment[]>([]);
   const [troubles, setTroubles] = useState<readonly string[]>([]);
   const [over, setOver] = useState(false);
+  const filesNow = useRef(files);
+  filesNow.current = files;
   const field = useRef<HTMLTextAreaElement>(null);
   const picker = useRef<HTMLInputElement>(null);
   const answer = chat.current.value;
@@ -71,10 +73,10 @@ function Field({ draftId }: { draftId: string }): VNode {
     attach([]);
     setTroubles([]);
   };
-  /* It could not be sent; what was typed meanwhile stands behind it. */
+  /* It could not be sent; what was typed and attached meanwhile stands behind it. */
   const giveBack = (unsent: string, unsentFiles: readonly Attachment[]): void => {
     write(unsent + (field.current?.value ?? ""));
-    attach(unsentFiles);
+    attach([...unsentFiles, ...filesNow.current]);
   };
 
   return (

@@ -5,7 +5,7 @@
  * (styles/markdown.css). Headings begin below the page's own, at h3. What holds text has dir="auto". Nothing of that counts for what holds only such elements:
  * lists, quotes and tables are told their side (direction.ts), which decides where markers, lines and first columns stand.
  */
-import { Component, type ComponentChildren, type VNode } from "preact";
+import { Component, h, type ComponentChildren, type VNode } from "preact";
 import { CodeBlock } from "./code";
 import { directionOf } from "./direction";
 import { decodeEntities } from "./entities";
@@ -222,21 +222,14 @@ function drawInline(token: Token, labels: MarkdownLabels, depth: number): Compon
   const inner = (): ComponentChildren => inline(token.tokens ?? [], labels, depth + 1);
   switch (token.type) {
     case "strong":
-      return <strong>{inner()}</strong>;
     case "em":
-      return <em>{inner()}</em>;
     case "del":
-      return <del>{inner()}</del>;
     case "sub":
-      return <sub>{inner()}</sub>;
     case "sup":
-      return <sup>{inner()}</sup>;
     case "kbd":
-      return <kbd>{inner()}</kbd>;
     case "mark":
-      return <mark>{inner()}</mark>;
     case "u":
-      return <u>{inner()}</u>;
+      return h(token.type, null, inner());
     case "codespan":
       return <code class="md-code-span" dir="ltr">{token.text}</code>;
     case "br":
