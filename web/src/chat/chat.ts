@@ -70,6 +70,8 @@ export class Chat {
     };
     services.store.onChange((id) => void this.changedElsewhere(id));
     addEventListener("pagehide", () => this.leaveAll());
+    /* A phone ends a page that is out of sight without a word. */
+    addEventListener("visibilitychange", () => document.hidden && services.store.flush());
     addEventListener("pageshow", (event) => event.persisted && this.returnToAll());
   }
 

@@ -1,9 +1,10 @@
 /*
  * The conversation store of types.ts: a copy of what was changed in memory, and writes that follow it into the database in batches.
  *
- * Every save changes the memory at once and is written within WRITE_MS, the first after a while at once; of one that is saved again before that, only the newest
- * is written. Reads see the memory first. So an answer that streams costs two writes a second however often it is saved, and when storage is denied or full the page goes on as before,
- * until it is closed. Files of drafts are given up first when it is full: they are still where they were attached from.
+ * Every save changes the memory at once; all that is saved in one moment is written in one transaction. An answer under way and the text of a draft are written
+ * within WRITE_MS, only the newest of each: they cost two writes a second however often they are saved. All else is written at once, since what a page begins to
+ * write when it goes is not always written. Reads see the memory first, and when storage is denied or full the page goes on as before, until it is closed. Files
+ * of drafts are given up first when it is full: they are still where they were attached from.
  */
 import { committed, isQuota, openDb, result, type StoreName } from "./db";
 import { searchAll } from "./search";
@@ -49,7 +50,8 @@ class Store implements ConversationStore {
   private readonly drafts = new Map<string, string | readonly Attachment[]>();
   private readonly keptTold = new Map<string, (kept: boolean) => void>(); /* who waits whether files of a draft are written */
   private queue = new Map<string, Change>();
-  private writing: Promise<void> | null = null;
+  private writingSoon: Promise<void> | null = null;
+  private writingNow: Promise<void> | null = null;
   private nextWriteMs = 0;
 
   constructor(options: StoreOptions) {
@@ -136,12 +138,13 @@ class Store implements ConversationStore {
     const copy = structuredClone(message);
     const of = this.messages.get(copy.conversationId) ?? new Map<string, Message>();
     this.messages.set(copy.conversationId, of.set(copy.id, copy));
-    return this.enqueue({ store: "messages", key: copy.id, value: copy });
+    const underWay = copy.role === "assistant" && copy.finish === undefined;
+    return this.enqueue({ store: "messages", key: copy.id, value: copy }, underWay);
   }
 
   saveDraft(conversationId: string, text: string): void {
     this.drafts.set(conversationId, text);
-    void this.enqueue({ store: "drafts", key: conversationId, value: text === "" ? undefined : text });
+    void this.enqueue({ store: "drafts", key: conversationId, value: text === "" ? undefined : text }, text !== "");
   }
 
   saveDraftFiles(conversationId: string, files: readonly Attachment[]): Promise<boolean> {
@@ -160,7 +163,6 @@ class Store implements ConversationStore {
     this.keptTold.delete(key);
   }
 
-  /* At once, so that nothing of it is left when the page goes. */
   async remove(id: string): Promise<void> {
     for (const message of this.messages.get(id)?.values() ?? []) this.queue.delete(`messages ${message.id}`);
     this.conversations.set(id, null);
@@ -170,23 +172,25 @@ class Store implements ConversationStore {
       this.queue.delete(`drafts ${key}`);
       this.tellKept(key, true);
     }
-    await this.enqueue({ store: "conversations", key: id, value: undefined }, true);
+    await this.enqueue({ store: "conversations", key: id, value: undefined });
   }
 
   flush(): void {
     void this.write();
   }
 
-  private enqueue(change: Change, now = false): Promise<void> {
+  private enqueue(change: Change, paced = false): Promise<void> {
     this.queue.set(`${change.store} ${change.key}`, change);
-    this.writing ??= this.writeLater();
-    return now ? this.write() : this.writing;
+    if (paced) return (this.writingSoon ??= this.writeSoon());
+    return (this.writingNow ??= Promise.resolve().then(() => {
+      this.writingNow = null;
+      return this.write();
+    }));
   }
 
-  private async writeLater(): Promise<void> {
+  private async writeSoon(): Promise<void> {
     await new Promise((resolve) => setTimeout(resolve, Math.max(0, this.nextWriteMs - performance.now())));
-    this.nextWriteMs = performance.now() + WRITE_MS;
-    this.writing = null;
+    this.writingSoon = null;
     await this.write();
   }
 
@@ -195,15 +199,10 @@ class Store implements ConversationStore {
     const batch = this.queue;
     if (batch.size === 0 || this.state === "denied" || !db) return;
     this.queue = new Map();
+    this.nextWriteMs = performance.now() + WRITE_MS;
     try {
-      const transaction = db.transaction(["conversations", "messages", "drafts"], "readwrite");
-      const done = committed(transaction);
       /* What makes room goes first. */
-      const changes = [...batch.values()].sort((a, b) => Number(a.value !== undefined) - Number(b.value !== undefined));
-      for (const change of changes) put(transaction, change);
-      /* By itself it would wait for this page, which may be going; a removal has more to ask. */
-      if (changes.every(({ store, value }) => store === "drafts" || value !== undefined)) transaction.commit();
-      await done;
+      await apply(db, [...batch.values()].sort((a, b) => Number(a.value !== undefined) - Number(b.value !== undefined)));
       if (this.state === "full") this.become("ready");
       for (const change of batch.values()) this.forget(change);
       this.announce(batch);
@@ -276,6 +275,20 @@ class Store implements ConversationStore {
     if (typeof data !== "string") return;
     for (const listener of this.changeListeners) guarded(() => listener(data));
   }
+}
+
+/* All of them or none. */
+function apply(db: IDBDatabase, changes: readonly Change[]): Promise<void> {
+  const transaction = db.transaction(["conversations", "messages", "drafts"], "readwrite");
+  try {
+    for (const change of changes) put(transaction, change);
+    /* By itself it would wait for this page, which may be going; a removal has more to ask. */
+    if (changes.every(({ store, value }) => store === "drafts" || value !== undefined)) transaction.commit();
+  } catch (error) {
+    transaction.abort();
+    throw error;
+  }
+  return committed(transaction);
 }
 
 function put(transaction: IDBTransaction, { store, key, value }: Change): void {

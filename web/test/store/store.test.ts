@@ -45,6 +45,41 @@ describe("conversations", () => {
     put.mockRestore();
   });
 
+  it("writes questions, answers that are over, and what the list says in the moment they are saved; an answer under way twice a second", async () => {
+    const store = fresh();
+    await store.saveConversation(conversation("a"));
+    const put = vi.spyOn(IDBObjectStore.prototype, "put");
+    const written = () => put.mock.calls.map(([value]) => (value as Message).id);
+    const answer = message("m2", "a", "m1", "so", { role: "assistant" });
+    void store.saveMessage(answer);
+    await Promise.resolve();
+    expect(written()).toEqual([]);
+    void store.saveMessage(message("m1", "a", null, "why?"));
+    void store.saveConversation(conversation("a", { leaf: "m1" }));
+    await Promise.resolve();
+    expect(written()).toEqual(["m2", "m1", "a"]);
+    void store.saveMessage({ ...answer, text: "so it", finish: "stop" });
+    await Promise.resolve();
+    expect(written()).toEqual(["m2", "m1", "a", "m2"]);
+    put.mockRestore();
+  });
+
+  it("writes all of one moment or nothing of it", async () => {
+    const store = fresh();
+    await store.list();
+    const put = IDBObjectStore.prototype.put;
+    const broken = vi.spyOn(IDBObjectStore.prototype, "put").mockImplementation(function (this: IDBObjectStore, value: unknown) {
+      if ((value as { id: string }).id === "a") throw new DOMException("full", "QuotaExceededError");
+      return put.call(this, value);
+    });
+    void store.saveMessage(message("m1", "a", null, "x"));
+    await store.saveConversation(conversation("a"));
+    broken.mockRestore();
+    const later = fresh();
+    await later.saveConversation(conversation("a"));
+    expect((await fresh().open("a"))?.messages).toEqual([]);
+  });
+
   it("reads what is not written yet, and writes only the newest of it", async () => {
     const store = fresh();
     let last: Promise<void> = Promise.resolve();
