@@ -4,6 +4,7 @@ import fcntl
 import os
 import pathlib
 import pty
+import select
 import signal
 import socket
 import subprocess
@@ -122,21 +123,32 @@ def machine(tmp_path):
     return folder, calls
 
 
+def as_a_shell_would():
+    """Ctrl-C reaches it, also where this whole suite was begun in the background, which ignores it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+
+def read_terminal(ours):
+    assert select.select([ours], [], [], 20)[0], "nothing more came"
+    return os.read(ours, 4096)
+
+
 def at_terminal(machine, tmp_path, answer, **environment):
     """./run with a terminal of its own, where someone gives this answer to the question: (status, what the terminal showed, calls)."""
     folder, calls = machine
     ours, theirs = pty.openpty()
     process = subprocess.Popen([ROOT / "run", "--data", tmp_path / "data", "--port", str(free_port())], stdin=theirs, stdout=theirs, stderr=theirs,
                                env={**os.environ, "PATH": f"{folder}:{os.environ['PATH']}", "TMPDIR": str(tmp_path), **environment}, start_new_session=True,
-                               preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0))
+                               preexec_fn=as_a_shell_would)
     os.close(theirs)
     shown = b""
     try:
         while b"[Y/n] " not in shown:
-            shown += os.read(ours, 4096)
+            shown += read_terminal(ours)
         os.write(ours, answer)
         while True:
-            shown += os.read(ours, 4096)
+            shown += read_terminal(ours)
     except OSError:  # nobody holds the terminal any more
         pass
     finally:
