@@ -1,10 +1,10 @@
 /*
  * The conversation store of types.ts: a copy of what was changed in memory, and writes that follow it into the database in batches.
  *
- * Every save changes the memory at once; all that is saved in one moment is written in one transaction. An answer under way and the text of a draft are written
- * within WRITE_MS, only the newest of each: they cost two writes a second however often they are saved. All else is written at once, since what a page begins to
- * write when it goes is not always written. Reads see the memory first, and when storage is denied or full the page goes on as before, until it is closed. Files
- * of drafts are given up first when it is full: they are still where they were attached from.
+ * Every save changes the memory, and all that is saved in one moment is written at once and in one transaction: what a page begins to write when it goes is not
+ * always written. Only the text of a draft, which is saved with each key, is written within WRITE_MS, the newest of it. Reads see the memory first, and when
+ * storage is denied or full the page goes on as before, until it is closed. Files of drafts are given up first when it is full: they are still where they were
+ * attached from.
  */
 import { committed, isQuota, openDb, result, type StoreName } from "./db";
 import { searchAll } from "./search";
@@ -138,13 +138,12 @@ class Store implements ConversationStore {
     const copy = structuredClone(message);
     const of = this.messages.get(copy.conversationId) ?? new Map<string, Message>();
     this.messages.set(copy.conversationId, of.set(copy.id, copy));
-    const underWay = copy.role === "assistant" && copy.finish === undefined;
-    return this.enqueue({ store: "messages", key: copy.id, value: copy }, underWay);
+    return this.enqueue({ store: "messages", key: copy.id, value: copy });
   }
 
   saveDraft(conversationId: string, text: string): void {
     this.drafts.set(conversationId, text);
-    void this.enqueue({ store: "drafts", key: conversationId, value: text === "" ? undefined : text }, text !== "");
+    void this.enqueue({ store: "drafts", key: conversationId, value: text === "" ? undefined : text }, true);
   }
 
   saveDraftFiles(conversationId: string, files: readonly Attachment[]): Promise<boolean> {

@@ -45,22 +45,20 @@ describe("conversations", () => {
     put.mockRestore();
   });
 
-  it("writes questions, answers that are over, and what the list says in the moment they are saved; an answer under way twice a second", async () => {
+  it("writes messages and conversations in the moment they are saved, and a draft that is typed twice a second", async () => {
     const store = fresh();
     await store.saveConversation(conversation("a"));
     const put = vi.spyOn(IDBObjectStore.prototype, "put");
-    const written = () => put.mock.calls.map(([value]) => (value as Message).id);
-    const answer = message("m2", "a", "m1", "so", { role: "assistant" });
-    void store.saveMessage(answer);
+    const written = () => put.mock.calls.map(([value]) => (typeof value === "string" ? value : (value as Message).id));
+    for (const typed of ["w", "wh", "why"]) store.saveDraft("a", typed);
     await Promise.resolve();
     expect(written()).toEqual([]);
+    await vi.waitFor(() => expect(written()).toEqual(["why"]), { timeout: 5_000 });
+    store.saveDraft("a", "why?");
     void store.saveMessage(message("m1", "a", null, "why?"));
     void store.saveConversation(conversation("a", { leaf: "m1" }));
     await Promise.resolve();
-    expect(written()).toEqual(["m2", "m1", "a"]);
-    void store.saveMessage({ ...answer, text: "so it", finish: "stop" });
-    await Promise.resolve();
-    expect(written()).toEqual(["m2", "m1", "a", "m2"]);
+    expect(written()).toEqual(["why", "why?", "m1", "a"]);
     put.mockRestore();
   });
 
