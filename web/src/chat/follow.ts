@@ -22,8 +22,8 @@ export class Follower {
   /* After each scroll event. Returns whether `following` changed. */
   scrolled(at: Position): boolean {
     const before = this.following;
-    const shrunk = at.height < this.height; /* the browser moved us, not the reader */
-    if (at.top < this.top - SLACK_PX && !shrunk && !isNearEnd(at, SLACK_PX)) this.following = false;
+    const shrunk = Math.max(0, this.height - at.height); /* so far the browser moved us, not the reader: blocks that come into view often shrink from what was guessed */
+    if (at.top < this.top - shrunk - SLACK_PX && !isNearEnd(at, SLACK_PX)) this.following = false;
     else if (at.top >= this.top && isNearEnd(at, NEAR_PX)) this.following = true;
     this.top = at.top;
     this.height = at.height;

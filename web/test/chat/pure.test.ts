@@ -48,6 +48,14 @@ describe("following", () => {
     follower.scrolled(at(300, 400));
     expect(follower.following).toBe(true);
   });
+
+  test("scrolling up by more than the content shrinks meanwhile frees", () => {
+    const follower = new Follower();
+    follower.grown(at(0, 900));
+    follower.scrolled(at(800, 900));
+    expect(follower.scrolled(at(500, 850))).toBe(true);
+    expect(follower.following).toBe(false);
+  });
 });
 
 describe("announcing", () => {
