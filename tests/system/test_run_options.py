@@ -102,6 +102,24 @@ def test_missing_packages_are_found_and_comments_are_not(tmp_path):
     assert shell('packages_missing "$1"', str(names)).stdout == "no-such-package\n"
 
 
+@pytest.mark.parametrize("states, all_packages, missing", [
+    ("installed ", "", False),
+    ("not-installed installed ", "", False),
+    ("not-installed ", "", True),
+    ("half-installed ", "", True),
+    ("config-files ", "", True),
+    ("", "", True),
+    ("not-installed ", "installed \ninstalled nodejs-doc, npm, g (= 1.0)", False),
+    ("not-installed ", "installed nodejs-doc, npm (= 9.2), g (= 1.0)", False),
+    ("not-installed ", "config-files nodejs-doc, npm\ninstalled npm-doc, node-npm", True),
+])
+def test_a_package_is_there_when_it_is_installed_or_provided_not_when_it_is_heard_of(tmp_path, states, all_packages, missing):
+    names = tmp_path / "packages.txt"
+    names.write_text("npm\n")
+    script = 'one=$2 all=$3; dpkg-query() { if [ $# = 4 ]; then printf %s "$one"; else printf "%s\\n" "$all"; fi; }; packages_missing "$1"'
+    assert shell(script, str(names), states, all_packages).stdout == ("npm\n" if missing else "")
+
+
 # ---- the question before sudo is used, at a terminal --------------------------------------------------
 
 

@@ -59,14 +59,19 @@ need_space() {
     [ "$free" -ge "$2" ] || die "the disk is full: $3 needs $2 MiB below '$folder', $free MiB are free"
 }
 
-# packages_missing FILE...: those listed in the files that are not installed, one a line.
+# package_here NAME: installed, or provided by one that is, as NodeSource's nodejs provides npm. One that is only mentioned by another package is "not-installed".
+package_here() {
+    case " $(dpkg-query -W -f '${db:Status-Status} ' "$1" 2>/dev/null)" in *' installed '*) return 0 ;; esac
+    dpkg-query -W -f '${db:Status-Status} ${Provides}\n' 2>/dev/null | awk -v name="$1" '
+        sub(/^installed /, "") { gsub(/ \([^)]*\)/, ""); for (i = split($0, all, ", "); i > 0; i--) found = found || all[i] == name }
+        END { exit !found }'
+}
+
+# packages_missing FILE...: those listed in the files that are not there, one a line.
 packages_missing() {
     local name
     while read -r name; do
-        case $(dpkg-query -W -f '${db:Status-Status} ' "$name" 2>/dev/null) in
-        *installed\ *) ;;
-        *) printf '%s\n' "$name" ;;
-        esac
+        package_here "$name" || printf '%s\n' "$name"
     done < <(sed 's/#.*//' "$@" | awk 'NF { print $1 }')
 }
 
