@@ -106,6 +106,14 @@ describe("a refusal", () => {
     expect(heard.calls.map((call) => call.headers["Seawall-Ticket"])).toEqual([undefined, "t1", "t2"]);
   });
 
+  it("in a stream counts no events of the next one", async () => {
+    const refused = (): Response => stream([event(1, { error: { code: "no_turn", message: "x" }, seawall: { retry_after_ms: 1500 } })], HEAD);
+    const heard = await play([refused, refused, () => stream([event(1, text("a")), event(2, text("b")), event(3, "[DONE]")], HEAD)]);
+    expect(heard.states).toEqual(["refused", "refused", "answering", "done"]);
+    expect(heard.text).toBe("ab");
+    expect(heard.calls.map(({ method }) => method)).toEqual(["POST", "POST", "POST"]);
+  });
+
   it.each([[401, "invalid_api_key"], [401, "expired_api_key"], [400, "invalid_value"], [500, "internal_error"]])("without a time is final: %d %s", async (status, code) => {
     const heard = await play([() => refusal(status, code)]);
     expect(heard.last).toEqual({ kind: "refused", refusal: { status, code, message: `it is ${code}`, retryAfterMs: null, requestId: "" }, againAtMs: null });

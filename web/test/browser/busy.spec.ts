@@ -99,13 +99,16 @@ test("an answer that is cut for others says so, and goes on when there is room",
   expect(after.length).toBeGreaterThan(before.length);
 });
 
-test("a call that finds no turn in its time is told when it comes back, and comes back by itself", async ({ busy, watch }) => {
+test("a call that finds no turn in its time is told when it comes back, and comes back by itself, as often as it takes", async ({ busy, watch }) => {
   watch.allow(/Failed to load resource/);
   const { page, door } = await busy({ simulated: LONG, pool: { calls: 1 }, deadlines: { turn: "1s", siege_turn: "1s" } });
   await door.crowd({ calls: 1, tokens: 400, until: { 'seawall_turns_running{pool="test",class="unknown"}': 1 } });
+  let asked = 0;
+  page.on("request", (request) => (asked += Number(request.url().endsWith("/v1/chat/completions"))));
   await ask(page, "Is there room?");
   await says(page, ".answer .notice [role=timer]", /Next try in \d+ s\./);
   await expectGood(page, "again");
+  await expect.poll(() => asked, { timeout: LATE_MS }).toBeGreaterThan(2);
   await door.disperse();
   await answered(page, LATE_MS);
   await expect(answers(page).locator(".md")).not.toBeEmpty();
