@@ -12,7 +12,11 @@ async function tabTo(page: Page, name: RegExp, key: "Tab" | "Shift+Tab" = "Tab")
     const focused = page.locator(":focus");
     if ((await focused.count()) === 0) continue;
     await expect(focused).toBeInViewport();
-    const said = await focused.evaluate((element) => element.getAttribute("aria-label") ?? element.textContent ?? "");
+    /* What had the focus may have gone meanwhile, as the button that stops an answer. */
+    const said = await page.evaluate(() => {
+      const element = document.querySelector(":focus");
+      return element?.getAttribute("aria-label") ?? element?.textContent ?? "";
+    });
     if (name.test(said)) return;
   }
   throw new Error(`no Tab leads to ${String(name)}`);
@@ -65,6 +69,7 @@ test("a whole conversation without a mouse", async ({ page, door }, { project })
   await page.keyboard.type("two lines");
   await expect(page.locator(".entry-excerpt")).toBeVisible();
   await page.keyboard.press("Escape");
+  await expect(page.locator(".entry-excerpt")).toHaveCount(0);
   await tabTo(page, /^Options for/);
   await page.keyboard.press("Enter");
   await page.keyboard.press("Enter");
