@@ -195,6 +195,7 @@ static void note_rate(struct budget_rate *rate, const struct budget_claim *claim
 
 static void note_rates(struct budget_hold *hold, struct budget_time time)
 {
+    memset(hold->rates, 0, sizeof(hold->rates));
     for (size_t i = 0; i < hold->count; i++) {
         const struct budget_claim *claim = &hold->claims[i];
         bool minute = claim->limits.of[LIMIT_TOKENS_MINUTE] != LIMIT_NONE;
@@ -297,6 +298,7 @@ void budgets_settle(struct budgets *budgets, struct budget_hold *hold, bool ran,
                 cost_of(hold, hold->prompt_used, hold->output_used));
         budget_end(claim->budget, ran);
     }
+    note_rates(hold, time);
     unlock_all(&locked);
     hold->held = false;
 }

@@ -32,7 +32,7 @@ struct budget_claim {
     struct budget *budget; /* of budgets.c */
 };
 
-/* How the nearest limit stood after the call was judged, for its caller. */
+/* How the nearest limit stood after the call was judged, and after it was settled, for its caller. */
 enum { BUDGETS_RATE_REQUESTS, BUDGETS_RATE_TOKENS, BUDGETS_RATES };
 struct budget_rate {
     uint64_t limit; /* 0: there is none */

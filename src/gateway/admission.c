@@ -304,7 +304,6 @@ void admission_end(struct request *request)
     struct worker *worker = request->worker;
     struct record *record = &request->record;
     list_remove(&request->waiting_link);
-    budgeting_end(request);
     if (request->turn_state != TURN_NONE) {
         if (request->client)
             client_note_class(request->client, request->place.class == FAIR_IN_PROFILE);

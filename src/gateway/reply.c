@@ -121,6 +121,7 @@ static struct span allowed_methods(const struct request *request)
 
 enum step_result reply_json(struct request *request, unsigned status, struct span body)
 {
+    request_settle(request);
     struct buf *head = start_head(request, status);
     http_answer_header(head, SPAN("Content-Type"), SPAN("application/json"));
     reduction_header(request, head);
@@ -137,6 +138,7 @@ enum step_result reply_refusal(struct request *request)
 {
     const struct reason_info *info = reason_info(request->refusal.reason);
     struct buf *body = &request->worker->out;
+    request_settle(request);
     buf_clear(body);
     refusal_write(body, &request->refusal, span_of(request->id, REQUEST_ID_BYTES));
     if (buf_status(body) < 0)

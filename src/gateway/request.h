@@ -132,6 +132,10 @@ void request_over(struct request *request);
 /* The client has gone or does not read: stops the engine now and records. */
 void request_abort(struct request *request, enum reason reason);
 
+/* What the request cost is known: into its record, and its key's limits have back what they held beyond it. Before the last byte of an answer leaves, so that a caller
+ * who asks again at once, on whatever worker, is judged without this request; once more in `record`, which changes nothing then. */
+void request_settle(struct request *request);
+
 /* After a change of `ask`. */
 void request_count_ask(struct request *request);
 /* Sets the refusal unless there is one already; STEP_ANSWERED after answering it (reply.c). */

@@ -460,16 +460,17 @@ static enum step_result step_relay(struct request *request)
     return response_start(request);
 }
 
-static void settle(struct request *request)
+void request_settle(struct request *request)
 {
     struct record *record = &request->record;
-    if (!request->answer || !record->charged)
-        return;
-    struct settlement settlement = meter_settle(answer_meter(request->answer));
-    record->prompt_tokens = settlement.prompt_tokens;
-    record->completion_tokens = settlement.completion_tokens;
-    record->completion_difference = settlement.completion_difference;
-    record->disputed = settlement.disputed;
+    if (request->answer && record->charged) {
+        struct settlement settlement = meter_settle(answer_meter(request->answer));
+        record->prompt_tokens = settlement.prompt_tokens;
+        record->completion_tokens = settlement.completion_tokens;
+        record->completion_difference = settlement.completion_difference;
+        record->disputed = settlement.disputed;
+    }
+    budgeting_end(request);
 }
 
 static enum step_result step_record(struct request *request)
@@ -478,7 +479,7 @@ static enum step_result step_record(struct request *request)
     struct client *client = request->client;
     bool keep = request->keep_alive && !request->client_gone;
 
-    settle(request);
+    request_settle(request);
     if (request->record.reason == REASON_OK)
         request->record.reason = request->refusal.reason;
     admission_end(request);

@@ -167,6 +167,8 @@ int response_piece(struct request *request, struct span text, bool last)
     size_t count = 0;
     char chunk[20];
 
+    if (last)
+        request_settle(request);
     if (!request->head_sent) {
         stream_head(request);
         if (buf_status(&request->worker->head) < 0)
