@@ -60,6 +60,11 @@ SETTINGS = {
 # small machine has.
 PROMPT_CACHE_MIB = 256
 
+# The engine's threads take whatever processors they get, most of it to wait for each other. The gateway goes first,
+# and whoever looks at the chat on the same machine: with four streams on two cores 95 % of the gateway's answers took
+# 0.7 ms instead of 4.2, at as many tokens.
+NICENESS = 10
+
 # Errors only: the levels above it describe requests, and logs hold no prompts.
 LOG_ERRORS = 1
 
@@ -251,6 +256,7 @@ def main():
     template = chat_template(settings["model"])
     host, port = settings["host"], settings["port"]
     layers = enter_sandbox(settings["model"])
+    os.nice(NICENESS)
     try:
         import xllamacpp as engine
     except ImportError as error:

@@ -67,7 +67,7 @@ enum setting_kind {
         "on loopback. When the file does not name it and the port is taken, the service starts " \
         "without it and says so.") \
     ROW(workers, workers, NUMBER, 0, 256, "0", "4", SETTING_RESTART, \
-        "Worker threads. 0 is one for each processor.") \
+        "Worker threads. 0 is one for each processor that the service may run on.") \
     ROW(user, user, USER, 1, 32, "", "seawall", SETTING_RESTART, \
         "The account the gateway runs as when the service is started by root. Without it: " \
         "`seawall` if there is such an account, else `nobody`.") \

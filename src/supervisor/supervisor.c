@@ -12,6 +12,7 @@
 #include "loop/child.h"
 
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -120,10 +121,18 @@ static void wipe(struct buf *buf)
     buf_init(buf, CONFIG_BUNDLE_BYTES_MAX);
 }
 
+/* That this process may run on: a container or taskset may leave it fewer than the machine has. */
+static uint32_t processors(void)
+{
+    cpu_set_t ours;
+    if (sched_getaffinity(0, sizeof(ours), &ours) == 0)
+        return (uint32_t)CPU_COUNT(&ours);
+    return (uint32_t)MAX(sysconf(_SC_NPROCESSORS_ONLN), 1L); /* more of them than a cpu_set_t holds */
+}
+
 static uint32_t workers_of(const struct config *config)
 {
-    long processors = sysconf(_SC_NPROCESSORS_ONLN);
-    uint32_t workers = config->workers ? config->workers : (uint32_t)MAX(processors, 1L);
+    uint32_t workers = config->workers ? config->workers : processors();
     return MIN(workers, (uint32_t)HANDOVER_WORKERS_MAX);
 }
 
@@ -552,7 +561,6 @@ static void on_model_refused(const char *reason)
 static int start_model(bool first_start, struct err *err)
 {
     char log_path[PATH_MAX + 16];
-    long processors = sysconf(_SC_NPROCESSORS_ONLN);
     if (!self.options.embedded_model)
         return 0;
     snprintf(log_path, sizeof(log_path), "%s/model.log", self.options.data_folder);
@@ -566,7 +574,7 @@ static int start_model(bool first_start, struct err *err)
                                                       .log_path = log_path,
                                                       .uid = self.uid,
                                                       .gid = self.gid,
-                                                      .threads = (uint32_t)MAX(processors, 1L),
+                                                      .threads = processors(),
                                                       .slots = MODEL_SLOTS,
                                                       .context_tokens = MODEL_CONTEXT_TOKENS,
                                                       .first_start = first_start,

@@ -52,6 +52,7 @@ class Server:
             "run a program": lambda: subprocess.run(["/bin/true"], check=True),
         }
         found = {name: outcome(attempt) for name, attempt in tries.items()}
+        found["niceness"] = os.nice(0)
         found["status"] = open("/proc/self/status").read()
         sys.stdout.write(json.dumps(found))
         sys.stdout.flush()
@@ -85,6 +86,10 @@ def found(tmp_path_factory):
 
 def test_it_gains_no_privileges(found):
     assert "NoNewPrivs:\t1" in found["status"]
+
+
+def test_it_leaves_the_processor_to_the_gateway_first(found):
+    assert found["niceness"] == min(os.nice(0) + 10, 19)
 
 
 @pytest.mark.parametrize("name", ["read weights", "read next part", "read machine"])

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Several workers are one service: what changes reaches all of them, and each does its part."""
 import json
+import os
 import pathlib
 import threading
 import time
@@ -47,6 +48,16 @@ def test_each_worker_is_a_thread_and_all_of_them_serve(door, connections):
     assert len(threads) >= 6  # control, store and four workers
     assert statuses(connections, None) == {401}
     assert door.metrics()["seawall_workers"] == 4
+
+
+def test_there_are_as_many_as_processors_that_the_service_may_use(start, engine):
+    ours = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(ours)})
+    try:
+        service = start(engine, service={"workers": 0})
+    finally:
+        os.sched_setaffinity(0, ours)
+    assert service.metrics()["seawall_workers"] == 1
 
 
 def test_changes_of_keys_are_in_all_workers_within_a_second(door, connections):
