@@ -102,6 +102,15 @@ static int warm(struct measure *measure, struct err *err)
 
 /* ── prefill ── */
 
+/* Words are of unequal length: what few of them were is no good guess for a prompt that is to fill the context. */
+static void learn_words(struct measure *measure, const struct probe_call *call)
+{
+    measure->bytes_per_token = (double)call->prompt_bytes / MAX(1, (double)call->prompt_tokens);
+    if (call->words > WARM_WORDS_MANY)
+        measure->tokens_per_word =
+            MAX(((double)call->prompt_tokens - measure->tokens_of_template) / call->words, 0.1);
+}
+
 static int prefill_point(struct measure *measure, uint32_t words, double *ret_us, struct err *err)
 {
     double us[REPEATS], tokens[REPEATS];
@@ -114,8 +123,7 @@ static int prefill_point(struct measure *measure, uint32_t words, double *ret_us
         if (r == 0) {
             us[count] = (double)(call.event_us[0] - call.sent_us);
             tokens[count] = (double)call.prompt_tokens - (double)call.cached_tokens;
-            measure->bytes_per_token =
-                (double)call.prompt_bytes / MAX(1, (double)call.prompt_tokens);
+            learn_words(measure, &call);
         }
         probe_calls_release(&call, 1);
         if (r < 0)
@@ -133,13 +141,17 @@ static int prefill_point(struct measure *measure, uint32_t words, double *ret_us
     return 0;
 }
 
+/* Of a prompt that fits the context in any case, by what is known of words so far. */
+static uint32_t prefill_words_max(const struct measure *measure)
+{
+    double tokens = (double)measure->limits.context_tokens - MEASURE_FEW_TOKENS;
+    return measure_words(measure, tokens) * 9 / 10;
+}
+
 static int measure_prefill(struct measure *measure, struct err *err)
 {
     double us = 0;
-    uint32_t words_max =
-        measure_words(measure, (double)measure->limits.context_tokens - MEASURE_FEW_TOKENS) * 9 /
-        10;
-    for (uint32_t words = PREFILL_WORDS_MIN; words <= words_max; words *= 2) {
+    for (uint32_t words = PREFILL_WORDS_MIN; words <= prefill_words_max(measure); words *= 2) {
         double next_s = us * 2 / 1e6;
         bool too_long = next_s > CALL_SHARE * measure->limits.seconds ||
                         next_s > measure_seconds_left(measure, PREFILL_UNTIL);
