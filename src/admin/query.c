@@ -46,10 +46,12 @@ static int unescape(struct span text, struct buf *value)
     for (size_t i = 0; i < text.len; i++) {
         char byte = text.ptr[i];
         if (byte == '%') {
-            if (text_unhex(span_take(span_skip(text, i + 1), 2), &byte, 1) < 0 || byte == '\0')
+            if (text_unhex(span_take(span_skip(text, i + 1), 2), &byte, 1) < 0)
                 return -EINVAL;
             i += 2;
         }
+        if (byte == '\0')
+            return -EINVAL;
         buf_append_byte(value, byte);
     }
     return buf_status(value);

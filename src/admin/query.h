@@ -12,5 +12,5 @@ int query_check(struct span query, const char *const *names, size_t names_count,
                 struct err *err) must_check;
 
 /* The value behind `name`, escapes undone, into `value`: 1, 0 when there is none (or an empty one),
- * -EINVAL for a broken escape, -ENOSPC or -ENOMEM of the buffer. */
+ * -EINVAL for a broken escape or a byte 0, -ENOSPC or -ENOMEM of the buffer. */
 int query_get(struct span query, struct span name, struct buf *value) must_check;

@@ -13,6 +13,6 @@
 #define REDACT_BYTES_MAX 128
 
 /* A copy of at most `len_max` (up to REDACT_BYTES_MAX) bytes of `text`. `presented`: the key's text as keyring_bearer() found it, or null; one that
- * no key can have, because it is too short, is passed over. Null when `text` is or when out of memory. */
+ * no key can have, because it is too short or too long, is passed over. Null when `text` is or when out of memory. */
 struct span redact_keys(struct arena *arena, struct span text, size_t len_max,
                         struct span presented) must_check;

@@ -59,6 +59,19 @@ static void what_only_begins_like_one_loses_more(void **state)
     assert_redacted("sk-sw-", NULL, "sk-sw-");
 }
 
+static void a_key_behind_the_beginning_of_another_is_found(void **state)
+{
+    static const char *const before[] = {"sk-sw-", "sk-sw-sk-sw-", "sk-sw-0-", "sk-sw-0123456789A",
+                                         "sk-sw-01234567", "sk-sw-0123456789A-"};
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(before); i++) {
+        char text[128];
+        snprintf(text, sizeof(text), "%s%s", before[i], key_text);
+        struct span seen = redacted(text, NULL);
+        assert_true(span_find(seen, span_of(key_text + 18, 8)) < 0);
+    }
+}
+
 static void other_text_stays(void **state)
 {
     static const char *const texts[] = {"", "/v1/chat/completions", "sk-", "sk-swim",
@@ -99,6 +112,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_key_of_ours_keeps_its_id_only, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_only_begins_like_one_loses_more, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_key_behind_the_beginning_of_another_is_found, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(other_text_stays, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_presented_key_goes_whatever_its_form, set_up,
                                         tear_down),
