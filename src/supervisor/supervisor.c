@@ -178,8 +178,10 @@ static void reload(void)
         refuse_reload(err.text);
         wipe(&self.bundle_next);
     } else if (gateway_child_send(self.gateway, HANDOVER_RELOAD, buf_span(&self.bundle_next)) < 0) {
-        log_line(LOG_ERROR, "the gateway cannot be told of the new configuration");
+        /* As a rule it has just ended, and its exit is not heard of yet. */
+        log_line(LOG_WARN, "the gateway cannot be told of the new configuration; the next one is");
         wipe(&self.bundle_next);
+        self.reload_again = true;
     }
 }
 
