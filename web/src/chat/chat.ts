@@ -373,7 +373,7 @@ export class Chat {
     this.replace(open, message);
     this.change(open, { leaf: message.id, updatedMs: Date.now() });
     this.take(open, answer, null);
-    void holdAnswer(message.id).then((letGo) => letGo && this.hold(answer, letGo));
+    void holdAnswer(message.id, true).then((letGo) => letGo && this.hold(answer, letGo));
     answer.begin();
   }
 

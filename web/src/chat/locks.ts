@@ -12,10 +12,13 @@ const LOOK_AGAIN_MS = 5_000;
 
 export type LetGo = () => void;
 
-/* Resolves to a function that lets go, or to null when another tab has it. */
-export function holdAnswer(messageId: string): Promise<LetGo | null> {
+/* The rank of who begins an answer, above all of those who find it half written. */
+export const BEGINS = 2;
+
+/* Resolves to a function that lets go, or to null when another tab has it. `begins`: it is only just asked for, here. */
+export function holdAnswer(messageId: string, begins = false): Promise<LetGo | null> {
   const { locks } = navigator;
-  if (!locks) return claims().hold(nameOf(messageId));
+  if (!locks) return claims().hold(nameOf(messageId), begins ? BEGINS : Math.random());
   return new Promise((resolve) => {
     locks
       .request(nameOf(messageId), { ifAvailable: true }, (lock) => {
@@ -52,7 +55,8 @@ export class Claims {
     globalThis.addEventListener?.("pagehide", () => this.letAllGo());
   }
 
-  hold(name: string, rank = Math.random()): Promise<LetGo | null> {
+  /* `rank` is drawn, below 1; or BEGINS. */
+  hold(name: string, rank: number): Promise<LetGo | null> {
     if (this.held.has(name) || this.wanted.has(name)) return Promise.resolve(null);
     return new Promise((resolve) => {
       const settle = (got: boolean): void => {

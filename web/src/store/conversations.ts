@@ -50,6 +50,7 @@ class Store implements ConversationStore {
   private readonly drafts = new Map<string, string | readonly Attachment[]>();
   private readonly keptTold = new Map<string, (kept: boolean) => void>(); /* who waits whether files of a draft are written */
   private queue = new Map<string, Change>();
+  private readonly newest = new Map<string, Change>(); /* of each entry that is not written yet, in the queue or on its way */
   private writingSoon: Promise<void> | null = null;
   private writingNow: Promise<void> | null = null;
   private nextWriteMs = 0;
@@ -163,12 +164,12 @@ class Store implements ConversationStore {
   }
 
   async remove(id: string): Promise<void> {
-    for (const message of this.messages.get(id)?.values() ?? []) this.queue.delete(`messages ${message.id}`);
+    for (const message of this.messages.get(id)?.values() ?? []) this.giveUp(`messages ${message.id}`);
     this.conversations.set(id, null);
     this.messages.delete(id);
     for (const key of [id, filesOf(id)]) {
       this.drafts.delete(key);
-      this.queue.delete(`drafts ${key}`);
+      this.giveUp(`drafts ${key}`);
       this.tellKept(key, true);
     }
     await this.enqueue({ store: "conversations", key: id, value: undefined });
@@ -179,12 +180,20 @@ class Store implements ConversationStore {
   }
 
   private enqueue(change: Change, paced = false): Promise<void> {
-    this.queue.set(`${change.store} ${change.key}`, change);
+    const name = `${change.store} ${change.key}`;
+    this.queue.set(name, change);
+    this.newest.set(name, change);
     if (paced) return (this.writingSoon ??= this.writeSoon());
     return (this.writingNow ??= Promise.resolve().then(() => {
       this.writingNow = null;
       return this.write();
     }));
+  }
+
+  /* It is not to be written, nor tried again. */
+  private giveUp(name: string): void {
+    this.queue.delete(name);
+    this.newest.delete(name);
   }
 
   private async writeSoon(): Promise<void> {
@@ -203,11 +212,17 @@ class Store implements ConversationStore {
       /* What makes room goes first. */
       await apply(db, [...batch.values()].sort((a, b) => Number(a.value !== undefined) - Number(b.value !== undefined)));
       if (this.state === "full") this.become("ready");
-      for (const change of batch.values()) this.forget(change);
+      for (const [name, change] of batch) {
+        if (this.newest.get(name) === change) this.newest.delete(name);
+        this.forget(change);
+      }
       this.announce(batch);
     } catch (error) {
-      /* What was not written is tried again with the next change: something may have been removed meanwhile. */
-      for (const [key, change] of batch) if (!this.queue.has(key)) this.queue.set(key, change);
+      /*
+       * What was not written is tried again with the next change: something may have been removed meanwhile. But not what was saved anew since, and is
+       * perhaps written already.
+       */
+      for (const [name, change] of batch) if (this.newest.get(name) === change) this.queue.set(name, change);
       if (isQuota(error) && this.giveUpFiles()) return this.write();
       this.fail(isQuota(error) ? "full" : "denied");
     }
@@ -217,7 +232,7 @@ class Store implements ConversationStore {
   private giveUpFiles(): boolean {
     const files = [...this.queue].filter(([, { store, value }]) => store === "drafts" && Array.isArray(value));
     for (const [name, { key }] of files) {
-      this.queue.delete(name);
+      this.giveUp(name);
       this.tellKept(key, false);
     }
     return files.length > 0;

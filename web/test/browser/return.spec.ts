@@ -48,9 +48,12 @@ test("a page that was closed: who signs in at another one finds the answer in th
   expect((await door.calls()).length).toBe(1);
 });
 
+/* As a page without TLS. */
+const withoutLocks = (): unknown => Object.defineProperty(navigator, "locks", { value: undefined });
+
 for (const locks of [true, false]) {
   test(`of two tabs one has the answer, and the other follows when it is closed${locks ? "" : ", also where the browser has no locks"}`, async ({ context, door, watch }) => {
-    if (!locks) await context.addInitScript(() => Object.defineProperty(navigator, "locks", { value: undefined }));
+    if (!locks) await context.addInitScript(withoutLocks);
     const first = await another(context, door, watch);
     const second = await another(context, door, watch);
     const returns: string[] = [];
@@ -72,21 +75,22 @@ for (const locks of [true, false]) {
     await expect(answers(second).locator(".md")).toHaveText("One, two.");
     expect((await door.calls()).length).toBe(1);
   });
-}
 
-test("a question that is asked in one tab is under way in the other, not broken", async ({ context, door, watch }) => {
-  const first = await another(context, door, watch);
-  await door.script({ text: "Before." });
-  await ask(first, "Start");
-  await answered(first);
-  const second = await another(context, door, watch);
-  await second.goto(first.url());
-  await expect(answers(second)).toContainText("Before.");
-  await half(first, door);
-  await expect(answers(second).last()).toContainText("This answer is being written in another tab.");
-  await door.release("half");
-  await expect(answers(second).last().locator(".md")).toHaveText("One, two.");
-});
+  test(`a question that is asked in one tab is under way in the other, not broken${locks ? "" : ", also where the browser has no locks"}`, async ({ context, door, watch }) => {
+    if (!locks) await context.addInitScript(withoutLocks);
+    const first = await another(context, door, watch);
+    await door.script({ text: "Before." });
+    await ask(first, "Start");
+    await answered(first);
+    const second = await another(context, door, watch);
+    await second.goto(first.url());
+    await expect(answers(second)).toContainText("Before.");
+    await half(first, door);
+    await expect(answers(second).last()).toContainText("This answer is being written in another tab.");
+    await door.release("half");
+    await expect(answers(second).last().locator(".md")).toHaveText("One, two.");
+  });
+}
 
 test("a key that is revoked in mid-answer: the reload asks for another one, and says that it cannot have this answer", async ({ openDoor, context, watch }) => {
   watch.allow(/Failed to load resource/);

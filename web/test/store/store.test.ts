@@ -141,6 +141,29 @@ describe("conversations", () => {
     expect((await fresh().open("a"))?.messages.length).toBe(1);
   });
 
+  it("never writes what was saved earlier over what was saved later, when the earlier write fails late", async () => {
+    const store = fresh();
+    await store.saveConversation(conversation("a"));
+    const commit = vi.spyOn(IDBTransaction.prototype, "commit").mockImplementationOnce(() => undefined);
+    void store.saveMessage(message("m1", "a", null, "half"));
+    void store.saveMessage(message("m2", "b", null, "of one that is removed meanwhile"));
+    await Promise.resolve();
+    const whole = store.saveMessage(message("m1", "a", null, "half and half", { finish: "stop" }));
+    const removed = store.remove("b");
+    await Promise.resolve();
+    const first = commit.mock.contexts[0] as IDBTransaction;
+    first.abort(); /* as a browser does that finds no room when it commits */
+    Object.defineProperty(first, "error", { value: new DOMException("full", "QuotaExceededError") });
+    commit.mockRestore();
+    await Promise.all([whole, removed]);
+    await store.saveConversation(conversation("a", { title: "later" }));
+    expect((await fresh().open("a"))?.messages).toMatchObject([{ text: "half and half", finish: "stop" }]);
+    void store.saveConversation(conversation("b"));
+    const later = fresh();
+    await later.saveConversation(conversation("b"));
+    expect((await later.open("b"))?.messages).toEqual([]);
+  });
+
   it("keeps the files of a draft, and gives them up before anything else", async () => {
     const file = (name: string) => ({ name, bytes: 3, text: "abc" });
     const store = fresh();
