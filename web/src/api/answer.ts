@@ -3,6 +3,7 @@
  *
  *   run ──▶ ask ──▶ read ──▶ done | broken (an error event, or lost without a way back)
  *            │        └─ connection lost, has a stream id ──▶ return ──▶ read …       (RETURN_* below)
+ *            │                                                  └─ no way back, and nothing of it had come: as refused
  *            └─ refused with a time ──▶ wait ──▶ ask …                                (AGAIN_* below)
  *
  * What always holds: an event of the door that carries an id is told at most once, and those before the last one are never left out by us; nothing is told
@@ -31,12 +32,13 @@ export const AGAIN_TRIES_MAX = 40;
 export const AGAIN_WINDOW_MS = 600_000;
 /* The door could not be reached at all. */
 const UNREACHABLE_TRIES_MAX = 6;
-/* Nobody behind the door, and no time named: perhaps only for a moment. */
+/* Nobody behind the door, or a door that was restarted while the call waited, and no time named: perhaps only for a moment. */
 export const ABSENT_TRIES_MAX = 2;
-const ABSENT_CODES = new Set(["bad_gateway", "model_unavailable"]);
+const ABSENT_CODES = new Set(["bad_gateway", "model_unavailable", "stream_not_found"]);
 
 type Listener = (event: AnswerEvent) => void;
-type Outcome = { kind: "end" } | { kind: "lost" } | { kind: "refused"; refusal: Refusal; ticket: string | null };
+type Refused = { kind: "refused"; refusal: Refusal; ticket: string | null; final?: true }; /* final: it was the stream's last word */
+type Outcome = { kind: "end" } | { kind: "lost" } | Refused;
 
 const FINISHES: Record<string, Finish> = { stop: "stop", length: "length" };
 
@@ -115,9 +117,9 @@ export class Answer implements AnswerHandle {
     let unreachable = 0;
     let absent = 0;
     for (let tries = 1; !this.over; tries++) {
-      const outcome: Outcome = await this.askOnce(ask, ticket);
-      if (this.over || outcome.kind === "end") return;
-      if (outcome.kind === "lost") return this.comeBack();
+      const asked: Outcome = await this.askOnce(ask, ticket);
+      const outcome = asked.kind === "lost" ? await this.comeBack() : asked;
+      if (this.over || outcome?.kind !== "refused") return;
       ticket = outcome.ticket ?? ticket;
       const { refusal } = outcome;
       unreachable = refusal.status === 0 ? unreachable + 1 : 0;
@@ -150,16 +152,14 @@ export class Answer implements AnswerHandle {
     this.tellHead();
     const outcome = await this.read(response);
     if (outcome.kind === "refused") this.streamId = null;
-    if (outcome.kind === "lost" && this.streamId === null) {
-      this.end({ kind: "broken", why: "lost" });
-      return { kind: "end" };
-    }
+    if (outcome.kind === "lost" && this.streamId === null) return this.noWayBack(unreachableOutcome(), "lost") ?? { kind: "end" };
     return outcome;
   }
 
   /* ---- coming back ---- */
 
-  private async comeBack(): Promise<void> {
+  /* Until the answer is over. Or a refusal, when there is no way back to it and nothing of it had come: then it may be asked for again. */
+  private async comeBack(): Promise<Refused | null> {
     const { clock } = this.connection;
     let before = this.state;
     let sinceMs = clock.now();
@@ -168,20 +168,21 @@ export class Answer implements AnswerHandle {
       tries += 1;
       this.tell({ kind: "returning", tries });
       if (tries > 1 || before !== null) await clock.wait(this.pause(tries), this.abort.signal, true);
-      if (this.over) return;
+      if (this.over) return null;
       const beganMs = clock.now();
       const outcome = await this.returnOnce(before);
       if (this.state && this.state.kind !== "returning") before = this.state;
-      if (this.over || outcome.kind === "end") return;
-      if (outcome.kind === "refused" && !passes(outcome.refusal)) return this.end({ kind: "broken", why: outcome.refusal.code || "lost" });
+      if (this.over || outcome.kind === "end") return null;
+      if (outcome.kind === "refused" && (outcome.final || !passes(outcome.refusal))) return this.noWayBack(outcome, outcome.refusal.code || "lost");
       if (outcome.kind === "lost" && (this.lastProgressMs >= beganMs || clock.now() - beganMs >= LASTED_MS)) {
         tries = 0;
         sinceMs = clock.now();
       }
       if (clock.now() - sinceMs >= RETURN_WINDOW_MS) {
-        if (clock.online()) return this.end({ kind: "broken", why: "lost" });
-        await clock.wait(OFFLINE_MS_MAX, this.abort.signal, true);
-        if (!clock.online()) return this.end({ kind: "broken", why: "lost" });
+        const offline = !clock.online();
+        if (offline) await clock.wait(OFFLINE_MS_MAX, this.abort.signal, true);
+        if (this.over) return null;
+        if (!offline || !clock.online()) return this.noWayBack(unreachableOutcome(), "lost");
         tries = 0;
         sinceMs = clock.now();
       }
@@ -197,11 +198,19 @@ export class Answer implements AnswerHandle {
     if (!isStream(response)) return this.refusedBy(response);
     this.requestId = response.headers.get("x-request-id") ?? this.requestId;
     if (this.ask === null) this.tellHead();
-    if (before && before.kind !== "returning") this.tell(before);
+    if (before && before.kind !== "returning" && before.kind !== "refused") this.tell(before);
     const outcome = await this.read(response);
-    if (outcome.kind !== "refused") return outcome;
-    this.end({ kind: "broken", why: outcome.refusal.code || "lost" });
-    return { kind: "end" };
+    return outcome.kind === "refused" ? { ...outcome, final: true } : outcome;
+  }
+
+  /* What came is broken off; of what nobody has seen a word of, another one is as good. */
+  private noWayBack(refused: Refused, why: string): Refused | null {
+    if (this.ask && !this.spoke && !this.splitter.holds) {
+      this.streamId = null;
+      return refused;
+    }
+    this.end({ kind: "broken", why });
+    return null;
   }
 
   /* ---- a connection ---- */
@@ -423,6 +432,6 @@ function passes(refusal: Refusal): boolean {
   return refusal.status === 0 || refusal.status === 429 || refusal.status >= 500 || refusal.code === "no_stream";
 }
 
-function unreachableOutcome(): Outcome {
+function unreachableOutcome(): Refused {
   return { kind: "refused", refusal: unreachable(), ticket: null };
 }

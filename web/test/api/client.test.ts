@@ -178,6 +178,39 @@ describe("a lost connection", () => {
     expect(heard.last).toEqual({ kind: "broken", why: "stream_gone" });
   });
 
+  const waiting = (): Response => stream([": keep-alive waiting=3\n\n"], HEAD, "cut");
+  const answer = (): Response => stream([event(1, text("a")), event(2, "[DONE]")], { ...HEAD, "seawall-stream": "s2" });
+  const asked = ({ calls }: Heard): string[] => calls.map(({ method, url }) => `${method} ${url}`);
+
+  it("of a call that waited, and that the door knows no more, is asked for again, three times at most", async () => {
+    const heard = await play([waiting, () => refusal(404, "stream_not_found"), answer]);
+    expect(heard.text).toBe("a");
+    expect(heard.states).toEqual(["queued", "returning", "refused", "answering", "done"]);
+    expect(asked(heard)).toEqual(["POST /v1/chat/completions", "GET /v1/streams/s1", "POST /v1/chat/completions"]);
+    const never = await play(Array.from({ length: 9 }, () => [waiting, () => refusal(404, "stream_not_found")]).flat());
+    expect(never.last).toMatchObject({ kind: "refused", refusal: { code: "stream_not_found" }, againAtMs: null });
+    expect(asked(never).filter((call) => call.startsWith("POST")).length).toBe(3);
+  });
+
+  it("of a call that waited, and was sent away meanwhile, is asked for again when it may, with its ticket", async () => {
+    const sentAway = event(1, { error: { code: "no_turn", message: "x" }, seawall: { retry_after_ms: 1500, ticket: "t1" } });
+    const heard = await play([waiting, () => stream([sentAway], HEAD), answer]);
+    expect(heard.text).toBe("a");
+    expect(heard.clock.waits).toEqual([300, 1500]);
+    expect(heard.calls.map((call) => call.headers["Seawall-Ticket"])).toEqual([undefined, undefined, "t1"]);
+  });
+
+  it("of an answer that had begun is broken by a refusal in the stream it returns to", async () => {
+    const sentAway = event(2, { error: { code: "shutting_down", message: "x" }, seawall: { retry_after_ms: 1500 } });
+    const heard = await play([() => stream([event(1, text("a"))], HEAD, "cut"), () => stream([sentAway], HEAD), answer]);
+    expect(heard.last).toEqual({ kind: "broken", why: "shutting_down" });
+  });
+
+  it("before anything came, and without a stream id, is as nobody at all", async () => {
+    const heard = await play([() => stream([": keep-alive waiting=3\n\n"], {}, "cut"), answer]);
+    expect(heard.text).toBe("a");
+  });
+
   it("without a stream id is lost", async () => {
     expect((await play([() => stream([event(null, text("a"))], {}, "cut")])).last).toEqual({ kind: "broken", why: "lost" });
   });

@@ -84,3 +84,20 @@ test("a gateway that dies in mid-answer: what came stays, and can be continued",
   await answered(page);
   await expect(answers(page)).toContainText("Half a sentence.");
 });
+
+test("a gateway that dies while calls wait: they are asked again by themselves, and once each", async ({ openDoor, context }) => {
+  const door = await openDoor({ pool: { calls: 1 } });
+  const pages = [await context.newPage(), await context.newPage()];
+  await door.script({ hold: "first" }, { text: "At last." });
+  for (const page of pages) {
+    await page.goto(await door.link());
+    await ask(page, "Go");
+    await expect(page.locator(".wait")).toBeVisible();
+    await expect.poll(async () => (await door.calls()).length).toBe(1);
+  }
+  await expect(pages[1]!.locator(".wait")).toContainText(/\d/);
+  await door.crash();
+  await door.release("first");
+  for (const page of pages) await expect(answers(page)).toContainText("At last.", { timeout: 28_000 });
+  expect((await door.calls()).length).toBe(3);
+});
