@@ -31,8 +31,8 @@ function Field({ draftId }: { draftId: string }): VNode {
   const [files, setFiles] = useState<readonly Attachment[]>([]);
   const [troubles, setTroubles] = useState<readonly string[]>([]);
   const [over, setOver] = useState(false);
-  const filesNow = useRef(files);
-  filesNow.current = files;
+  const now = useRef({ text, files, sent: false });
+  Object.assign(now.current, { text, files });
   const field = useRef<HTMLTextAreaElement>(null);
   const picker = useRef<HTMLInputElement>(null);
   const answer = chat.current.value;
@@ -40,8 +40,9 @@ function Field({ draftId }: { draftId: string }): VNode {
 
   useEffect(() => {
     void store.draft(draftId).then((draft) => {
-      setText((now) => (now === "" ? draft.text : now));
-      setFiles((now) => (now.length === 0 ? draft.files : now));
+      if (now.current.sent) return;
+      setText((typed) => (typed === "" ? draft.text : typed));
+      setFiles((attached) => (attached.length === 0 ? draft.files : attached));
     });
     if (!look.narrow) field.current?.focus();
   }, []);
@@ -68,15 +69,25 @@ function Field({ draftId }: { draftId: string }): VNode {
     if (empty || answer) return;
     const limit = chat.tooLong(text, files);
     if (limit !== null) return setTroubles([t("ask.tooLong", { limit: showBytes(limit) })]);
-    void chat.send(text, files).then((sent) => sent || giveBack(text, files));
-    write("");
-    attach([]);
+    const { id } = chat.open.value.conversation.value;
+    void chat.send(text, files).then((sent) => (sent ? sentTo(id) : giveBack()));
+    now.current = { text: "", files: [], sent: true };
+    setText("");
+    setFiles([]);
     setTroubles([]);
   };
+  /* The draft is kept until its question is: it may wait for the rest of the page. What was typed and attached meanwhile is the conversation's next one. */
+  const sentTo = (id: string): void => {
+    const next = now.current;
+    if (id !== draftId) store.saveDraft(draftId, "");
+    if (id !== draftId && files.length > 0) void store.saveDraftFiles(draftId, []);
+    store.saveDraft(id, next.text);
+    if (files.length + next.files.length > 0) void store.saveDraftFiles(id, next.files);
+  };
   /* It could not be sent; what was typed and attached meanwhile stands behind it. */
-  const giveBack = (unsent: string, unsentFiles: readonly Attachment[]): void => {
-    write(unsent + (field.current?.value ?? ""));
-    attach([...unsentFiles, ...filesNow.current]);
+  const giveBack = (): void => {
+    write(text + now.current.text);
+    attach([...files, ...now.current.files]);
   };
 
   return (

@@ -2,7 +2,7 @@
  * The conversation store of types.ts: a copy of what was changed in memory, and writes that follow it into the database in batches.
  *
  * Every save changes the memory, and all that is saved in one moment is written at once and in one transaction: what a page begins to write when it goes is not
- * always written. Only the text of a draft, which is saved with each key, is written within WRITE_MS, the newest of it. Reads see the memory first, and when
+ * always written. Only the text of a draft, which is saved with each key, is written within WRITE_MS, the newest of it; its end at once. Reads see the memory first, and when
  * storage is denied or full the page goes on as before, until it is closed. Files of drafts are given up first when it is full: they are still where they were
  * attached from.
  */
@@ -144,7 +144,7 @@ class Store implements ConversationStore {
 
   saveDraft(conversationId: string, text: string): void {
     this.drafts.set(conversationId, text);
-    void this.enqueue({ store: "drafts", key: conversationId, value: text === "" ? undefined : text }, true);
+    void this.enqueue({ store: "drafts", key: conversationId, value: text === "" ? undefined : text }, text !== "");
   }
 
   saveDraftFiles(conversationId: string, files: readonly Attachment[]): Promise<boolean> {

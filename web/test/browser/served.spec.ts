@@ -72,9 +72,21 @@ test.describe("a page whose files are kept nowhere yet", () => {
     await ask(page, "Early");
     await expect(composer(page)).toHaveValue("");
     await expect(answers(page)).toHaveCount(0);
+    await page.waitForTimeout(1_000); /* longer than a draft that was typed waits to be written */
+    await page.reload();
+    await expect(composer(page)).toHaveValue("Early"); /* it was not sent, so it is not lost */
+    await composer(page).press("Enter");
+    await expect(composer(page)).toHaveValue("");
+    await composer(page).pressSequentially("And more");
     come();
     await answered(page);
     await expect(answers(page)).toContainText("Hello");
+    await expect(composer(page)).toHaveValue("And more");
+    await page.reload();
+    await expect(composer(page)).toHaveValue("And more"); /* of this conversation, and of no new one */
+    await page.getByRole("button", { name: "New chat" }).first().click();
+    await page.waitForTimeout(500); /* in which a draft would be found */
+    await expect(composer(page)).toHaveValue("");
   });
 });
 

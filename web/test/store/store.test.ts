@@ -59,6 +59,11 @@ describe("conversations", () => {
     void store.saveConversation(conversation("a", { leaf: "m1" }));
     await Promise.resolve();
     expect(written()).toEqual(["why", "why?", "m1", "a"]);
+    const gone = vi.spyOn(IDBObjectStore.prototype, "delete");
+    store.saveDraft("a", ""); /* it was sent */
+    await Promise.resolve();
+    expect(gone.mock.calls).toEqual([["a"]]);
+    gone.mockRestore();
     put.mockRestore();
   });
 
