@@ -315,8 +315,9 @@ export class Chat {
   /* Returns what brings it back. */
   async remove(id: string): Promise<(() => Promise<void>) | null> {
     for (const answer of this.answers.value.values()) if (answer.message.conversationId === id) answer.stop();
-    const whole = await this.services.store.open(id);
-    await this.services.store.remove(id);
+    const { store } = this.services;
+    const [whole, draft] = await Promise.all([store.open(id), store.draft(id)]);
+    await store.remove(id);
     this.background.delete(id);
     this.conversations.value = this.conversations.value.filter((one) => one.id !== id);
     if (this.open.value.conversation.value.id === id) {
@@ -325,7 +326,7 @@ export class Chat {
     }
     if (!whole) return null;
     return async () => {
-      for (const message of whole.messages) await this.services.store.saveMessage(message);
+      await store.restore(whole, draft);
       this.keep(whole.conversation);
     };
   }

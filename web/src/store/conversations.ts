@@ -175,6 +175,15 @@ class Store implements ConversationStore {
     await this.enqueue({ store: "conversations", key: id, value: undefined });
   }
 
+  async restore(whole: { conversation: Conversation; messages: readonly Message[] }, draft: Draft): Promise<void> {
+    const { id } = whole.conversation;
+    this.conversations.delete(id);
+    for (const message of whole.messages) void this.saveMessage(message);
+    if (draft.text !== "") this.saveDraft(id, draft.text);
+    if (draft.files.length > 0) void this.saveDraftFiles(id, draft.files);
+    await this.saveConversation(whole.conversation);
+  }
+
   flush(): void {
     void this.write();
   }

@@ -67,7 +67,10 @@ export interface ConversationStore {
   open(id: string): Promise<{ conversation: Conversation; messages: Message[] } | null>;
   saveConversation(conversation: Conversation): Promise<void>;
   saveMessage(message: Message): Promise<void>;
+  /* With its messages and its draft. What is saved of it later, by an answer that still runs, does not bring it back. */
   remove(id: string): Promise<void>;
+  /* Brings it back, as open() and draft() had it. */
+  restore(whole: { conversation: Conversation; messages: readonly Message[] }, draft: Draft): Promise<void>;
   /* Case-blind, all words must occur; at most `limit` hits, newest first. */
   search(words: string, limit: number, signal?: AbortSignal): Promise<SearchHit[]>;
   draft(conversationId: string): Promise<Draft>;

@@ -41,6 +41,10 @@ test("rename, search, delete and undo", async ({ page, door }) => {
   await expect(entries(page)).toHaveCount(0);
   await page.getByRole("button", { name: "Undo" }).click();
   await expect(entries(page)).toContainText("Stones");
+  await page.reload();
+  await showList(page);
+  await entries(page).getByRole("link", { name: "Stones" }).click();
+  await expect(answers(page)).toContainText("granite blocks");
 });
 
 test("out as JSON and Markdown, and in again", async ({ page, door }) => {

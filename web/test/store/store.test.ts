@@ -110,6 +110,26 @@ describe("conversations", () => {
     expect((await later.open("a"))?.messages).toEqual([]);
   });
 
+  it("brings back what was removed, and what is saved of it then is kept again", async () => {
+    const store = fresh();
+    void store.saveMessage(message("m1", "a", null, "x"));
+    void store.saveMessage(message("m2", "a", "m1", "y"));
+    store.saveDraft("a", "next");
+    await store.saveDraftFiles("a", [{ name: "one.txt", bytes: 1, text: "x" }]);
+    await store.saveConversation(conversation("a"));
+    for (const wait of [true, false]) {
+      const [whole, draft] = [await store.open("a"), await store.draft("a")];
+      const removed = store.remove("a");
+      if (wait) await removed;
+      if (whole) await store.restore(whole, draft);
+      const later = fresh();
+      expect(await later.open("a")).toEqual(whole);
+      expect(await later.draft("a")).toEqual({ text: "next", files: [{ name: "one.txt", bytes: 1, text: "x" }] });
+    }
+    await store.saveMessage(message("m3", "a", "m2", "z"));
+    expect((await fresh().open("a"))?.messages.map(({ text }) => text)).toEqual(["x", "y", "z"]);
+  });
+
   it("goes on in memory when storage is denied", async () => {
     const denied = { open: () => { throw new DOMException("no", "SecurityError"); } } as unknown as globalThis.IDBFactory;
     for (const indexedDB of [denied, undefined]) {
