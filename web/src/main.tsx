@@ -82,6 +82,11 @@ async function loadRest(): Promise<void> {
   if ("serviceWorker" in navigator && import.meta.env.PROD) await navigator.serviceWorker.register("/sw.js").catch(() => undefined);
 }
 
+/* Who signs out in one tab is out in all that have the key from this browser. */
+addEventListener("storage", () => {
+  if (settings.readAgain().key === "" && session.kept.value) void chat.signOut();
+});
+
 /* A link that is opened in a tab where the page is already. */
 addEventListener("hashchange", () => {
   const once = takeLinkToken(location, history);

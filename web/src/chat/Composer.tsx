@@ -33,6 +33,7 @@ function Field({ draftId }: { draftId: string }): VNode {
   const [over, setOver] = useState(false);
   const now = useRef({ text, files, sent: false });
   Object.assign(now.current, { text, files });
+  const taking = useRef(Promise.resolve());
   const field = useRef<HTMLTextAreaElement>(null);
   const picker = useRef<HTMLInputElement>(null);
   const answer = chat.current.value;
@@ -49,21 +50,25 @@ function Field({ draftId }: { draftId: string }): VNode {
   useLayoutEffect(() => fit(field.current), [text]);
 
   const write = (to: string): void => {
-    setText(to);
+    setText((now.current.text = to));
     store.saveDraft(draftId, to);
   };
   const attach = (to: readonly Attachment[]): void => {
-    setFiles(to);
+    setFiles((now.current.files = to));
     void store.saveDraftFiles(draftId, to).then((kept) => {
       if (!kept && to.length > 0 && store.state !== "denied") setTroubles((now) => [...now, t("ask.filesNotKept")]);
     });
   };
-  const take = async (list: FileList | null): Promise<void> => {
-    if (!list || list.length === 0) return;
-    const taken = await takeFiles([...list], files);
-    attach(taken.attachments);
-    setTroubles(taken.refusals.map(fileRefusalText));
-    field.current?.focus();
+  /* One after the other: those that are dropped while others are read come behind them. */
+  const take = (list: FileList | null): Promise<void> => {
+    const dropped = [...(list ?? [])];
+    return (taking.current = taking.current.then(async () => {
+      if (dropped.length === 0) return;
+      const taken = await takeFiles(dropped, now.current.files);
+      attach(taken.attachments);
+      setTroubles(taken.refusals.map(fileRefusalText));
+      field.current?.focus();
+    }));
   };
   const send = (): void => {
     if (empty || answer) return;

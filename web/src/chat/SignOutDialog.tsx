@@ -11,10 +11,7 @@ export function SignOutDialog(): VNode {
     look.dialog.value = "";
     if (look.narrow) look.side.value = false;
     if (erase) await chat.removeAll();
-    chat.signedOut();
-    chat.services.session.signOut();
-    if (chat.services.site.value.keyRequired) chat.services.session.askAgain(null);
-    else await chat.signedIn();
+    await chat.signOut();
   };
   return (
     <Dialog title={t("out.title")} onClose={() => (look.dialog.value = "")}>

@@ -138,7 +138,15 @@ export class Chat {
   }
 
   /* What is under way is left to the door, which keeps it for its grace: who signs in again in that time, with the same key, has it. */
-  signedOut(): void {
+  async signOut(): Promise<void> {
+    const { session, site } = this.services;
+    this.leaveAnswers();
+    session.signOut();
+    if (site.value.keyRequired) session.askAgain(null);
+    else await this.signedIn();
+  }
+
+  private leaveAnswers(): void {
     this.mayReturn = false;
     for (const answer of [...this.answers.value.values()]) {
       if (answer.over.value) continue;

@@ -1,5 +1,7 @@
 /*
  * Small settings of this browser (localStorage, one entry), with memory in their place where storage is denied. Never throws.
+ *
+ * All tabs share the entry: who changes one setting leaves the others as another tab may have made them since.
  */
 
 export interface Settings {
@@ -17,18 +19,25 @@ const CHOICES: { [name in keyof Settings]?: readonly string[] } = { language: ["
 
 export interface SettingsStore {
   get(): Settings;
+  /* The same, as another tab may have changed them. */
+  readAgain(): Settings;
   /* Returns whether it is kept beyond this page. */
   set(change: Partial<Settings>): boolean;
 }
 
 export function createSettings(storage: () => Storage = () => localStorage): SettingsStore {
-  let settings = read(storage);
+  let unwritten: Partial<Settings> = {};
+  const readAgain = (): Settings => ({ ...DEFAULTS, ...stored(storage), ...unwritten });
+  let settings = readAgain();
   return {
     get: () => settings,
+    readAgain: () => (settings = readAgain()),
     set(change) {
-      settings = { ...settings, ...change };
+      unwritten = { ...unwritten, ...change };
+      settings = readAgain();
       try {
         storage().setItem(ENTRY, JSON.stringify(settings));
+        unwritten = {};
         return true;
       } catch {
         return false;
@@ -37,18 +46,19 @@ export function createSettings(storage: () => Storage = () => localStorage): Set
   };
 }
 
-function read(storage: () => Storage): Settings {
-  const settings = { ...DEFAULTS };
+/* Those that are there and good. */
+function stored(storage: () => Storage): Partial<Settings> {
+  const settings: Partial<Settings> = {};
   try {
-    const stored: unknown = JSON.parse(storage().getItem(ENTRY) ?? "{}");
-    if (typeof stored !== "object" || stored === null) return settings;
+    const entry: unknown = JSON.parse(storage().getItem(ENTRY) ?? "{}");
+    if (typeof entry !== "object" || entry === null) return settings;
     for (const name of Object.keys(DEFAULTS) as (keyof Settings)[]) {
-      const value: unknown = (stored as Record<string, unknown>)[name];
+      const value: unknown = (entry as Record<string, unknown>)[name];
       if (typeof value !== "string" || value.length > VALUE_CHARS_MAX || CHOICES[name]?.includes(value) === false) continue;
       Object.assign(settings, { [name]: value });
     }
   } catch {
-    /* denied, or not ours: the defaults */
+    /* denied, or not ours: none */
   }
   return settings;
 }

@@ -25,7 +25,6 @@ test("a key is kept in this browser only when wanted, and signing out forgets it
   const second = await context.newPage();
   await second.goto(door.url + "/");
   await expect(composer(second)).toBeVisible();
-  await second.close();
   await ask(visitor, "Remember me");
   await answered(visitor);
   await showList(visitor);
@@ -33,7 +32,8 @@ test("a key is kept in this browser only when wanted, and signing out forgets it
   await visitor.getByRole("menuitem", { name: "Sign out" }).click();
   await visitor.getByRole("button", { name: "Sign out and delete all conversations" }).click();
   await expect(visitor.getByLabel("Key", { exact: true })).toBeVisible();
-  expect(await visitor.evaluate(() => localStorage.getItem("seawall") ?? "")).not.toContain(door.key);
+  await expect(second.getByLabel("Key", { exact: true })).toBeVisible(); /* in each tab that had it from here */
+  expect(await second.evaluate(() => JSON.stringify({ ...localStorage, ...sessionStorage }))).not.toContain(door.key);
 });
 
 test("a link signs in once and leaves the address", async ({ page, visitor, door, watch }) => {

@@ -38,7 +38,7 @@ async function reloaded(count: number): Promise<{ chat: Chat; points: ResumePoin
   const listeners: ((event: AnswerEvent) => void)[] = [];
   const handle = { stop: () => undefined, now: () => undefined, leave: () => undefined };
   const client = { resume: (point, listener) => (points.push(point), listeners.push(listener), handle) } as Partial<ApiClient>;
-  const services = { store, client, site: signal({}), settings: { get: () => ({ model: "" }) } } as unknown as Services;
+  const services = { store, client, site: signal({ keyRequired: true }), session: { signOut: () => undefined, askAgain: () => undefined }, settings: { get: () => ({ model: "" }) } } as unknown as Services;
   const chat = new Chat(services, () => undefined);
   await chat.list();
   return { chat, points, tell: (at, event) => listeners[at]?.(event) };
@@ -86,7 +86,7 @@ test("who signs out leaves the answers, and has them from where they had come wh
   await chat.showConversation("c0");
   await chat.pickUpAll();
   tell(0, { kind: "text", text: " more", eventId: 5 });
-  chat.signedOut();
+  void chat.signOut();
   expect(chat.running.value.size).toBe(0);
   tell(0, { kind: "text", text: " unheard", eventId: 6 });
   await chat.showConversation(null);

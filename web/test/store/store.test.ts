@@ -368,9 +368,31 @@ describe("settings", () => {
     expect(createSettings(() => kept).get().key).toBe("");
   });
 
-  it("live in memory where storage is denied", () => {
-    const settings = createSettings(() => { throw new DOMException("no", "SecurityError"); });
+  it("of two tabs are one: a change leaves what the other has changed", () => {
+    const kept = storage();
+    const [one, other] = [createSettings(() => kept), createSettings(() => kept)];
+    one.set({ key: "sk-1", theme: "dark" });
+    other.set({ language: "zh" });
+    expect(createSettings(() => kept).get()).toEqual({ language: "zh", theme: "dark", model: "", key: "sk-1" });
+    one.set({ key: "" });
+    expect(other.get().key).toBe("sk-1");
+    expect(other.readAgain().key).toBe("");
+    other.set({ model: "m" });
+    expect(createSettings(() => kept).get().key).toBe("");
+  });
+
+  it("live in memory where storage is denied, and in the storage when it is not any more", () => {
+    let denied = true;
+    const kept = storage();
+    const settings = createSettings(() => {
+      if (denied) throw new DOMException("no", "SecurityError");
+      return kept;
+    });
     expect(settings.set({ theme: "light" })).toBe(false);
-    expect(settings.get().theme).toBe("light");
+    expect(settings.set({ model: "m" })).toBe(false);
+    expect(settings.get()).toMatchObject({ theme: "light", model: "m" });
+    denied = false;
+    expect(settings.set({ language: "en" })).toBe(true);
+    expect(createSettings(() => kept).get()).toMatchObject({ theme: "light", model: "m", language: "en" });
   });
 });
