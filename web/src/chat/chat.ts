@@ -68,7 +68,7 @@ export class Chat {
       save: (message) => void services.store.saveMessage(message),
       ended: (answer) => this.ended(answer),
     };
-    services.store.onChange((id) => void this.changedElsewhere(id));
+    services.store.onChange((id, removed) => void (removed ? this.gone(id) : this.changedElsewhere(id)));
     addEventListener("pagehide", () => this.leaveAll());
     /* A phone ends a page that is out of sight without a word. */
     addEventListener("visibilitychange", () => document.hidden && services.store.flush());
@@ -322,21 +322,30 @@ export class Chat {
 
   /* Returns what brings it back. */
   async remove(id: string): Promise<(() => Promise<void>) | null> {
-    for (const answer of this.answers.value.values()) if (answer.message.conversationId === id) answer.stop();
+    this.stopAll(id);
     const { store } = this.services;
     const [whole, draft] = await Promise.all([store.open(id), store.draft(id)]);
     await store.remove(id);
-    this.background.delete(id);
-    this.conversations.value = this.conversations.value.filter((one) => one.id !== id);
-    if (this.open.value.conversation.value.id === id) {
-      this.open.value = this.blank();
-      this.show(null);
-    }
+    this.gone(id);
     if (!whole) return null;
     return async () => {
       await store.restore(whole, draft);
       this.keep(whole.conversation);
     };
+  }
+
+  private stopAll(id: string): void {
+    for (const answer of this.answers.value.values()) if (answer.message.conversationId === id) answer.stop();
+  }
+
+  /* It is removed, here or in another tab. */
+  private gone(id: string): void {
+    this.stopAll(id);
+    this.background.delete(id);
+    this.conversations.value = this.conversations.value.filter((one) => one.id !== id);
+    if (this.open.value.conversation.value.id !== id) return;
+    this.open.value = this.blank();
+    this.show(null);
   }
 
   async removeAll(): Promise<void> {
@@ -376,7 +385,7 @@ export class Chat {
   }
 
   private run(open: OpenConversation, message: Message, messages: ReturnType<typeof toWire>): void {
-    for (const other of this.answers.value.values()) if (other.message.conversationId === message.conversationId) other.stop();
+    this.stopAll(message.conversationId);
     const { value: conversation } = open.conversation;
     const answer = new talk.now.RunningAnswer(this.host, message, { model: this.modelOf(conversation), messages, sampling: conversation.sampling });
     this.replace(open, message);

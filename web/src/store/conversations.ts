@@ -18,6 +18,12 @@ export interface StoreOptions {
   channel?: BroadcastChannel | null;
 }
 
+/* From tab to tab, when it is written. */
+interface News {
+  id: string;
+  removed: boolean;
+}
+
 interface Change {
   store: StoreName;
   key: string;
@@ -42,7 +48,7 @@ class Store implements ConversationStore {
   private readonly db: Promise<IDBDatabase | null>;
   private opened: IDBDatabase | null = null;
   private readonly stateListeners = new Set<(state: StorageState) => void>();
-  private readonly changeListeners = new Set<(conversationId: string) => void>();
+  private readonly changeListeners = new Set<(conversationId: string, removed: boolean) => void>();
   private readonly channel: BroadcastChannel | null;
   /* What is not written yet; and, once storage fails, all that was ever changed. */
   private readonly conversations = new Map<string, Conversation | null>();
@@ -58,7 +64,7 @@ class Store implements ConversationStore {
   constructor(options: StoreOptions) {
     this.db = this.openStorage("indexedDB" in options ? options.indexedDB : globalThis.indexedDB);
     this.channel = options.channel === undefined ? openChannel() : options.channel;
-    if (this.channel) this.channel.onmessage = (event: MessageEvent<unknown>) => this.hear(event.data);
+    if (this.channel) this.channel.onmessage = (event: MessageEvent<unknown>) => isNews(event.data) && this.hear(event.data);
   }
 
   onState(listener: (state: StorageState) => void): () => void {
@@ -66,7 +72,7 @@ class Store implements ConversationStore {
     return () => this.stateListeners.delete(listener);
   }
 
-  onChange(listener: (conversationId: string) => void): () => void {
+  onChange(listener: (conversationId: string, removed: boolean) => void): () => void {
     this.changeListeners.add(listener);
     return () => this.changeListeners.delete(listener);
   }
@@ -143,11 +149,13 @@ class Store implements ConversationStore {
   }
 
   saveDraft(conversationId: string, text: string): void {
+    if (this.conversations.get(conversationId) === null) return;
     this.drafts.set(conversationId, text);
     void this.enqueue({ store: "drafts", key: conversationId, value: text === "" ? undefined : text }, text !== "");
   }
 
   saveDraftFiles(conversationId: string, files: readonly Attachment[]): Promise<boolean> {
+    if (this.conversations.get(conversationId) === null) return Promise.resolve(true);
     const key = filesOf(conversationId);
     this.drafts.set(key, files);
     this.tellKept(key, true); /* of those before: these are what counts now */
@@ -164,7 +172,14 @@ class Store implements ConversationStore {
   }
 
   async remove(id: string): Promise<void> {
+    this.drop(id);
+    await this.enqueue({ store: "conversations", key: id, value: undefined });
+  }
+
+  /* Nothing of it is written any more. */
+  private drop(id: string): void {
     for (const message of this.messages.get(id)?.values() ?? []) this.giveUp(`messages ${message.id}`);
+    this.giveUp(`conversations ${id}`);
     this.conversations.set(id, null);
     this.messages.delete(id);
     for (const key of [id, filesOf(id)]) {
@@ -172,7 +187,6 @@ class Store implements ConversationStore {
       this.giveUp(`drafts ${key}`);
       this.tellKept(key, true);
     }
-    await this.enqueue({ store: "conversations", key: id, value: undefined });
   }
 
   async restore(whole: { conversation: Conversation; messages: readonly Message[] }, draft: Draft): Promise<void> {
@@ -286,17 +300,18 @@ class Store implements ConversationStore {
   }
 
   private announce(batch: Map<string, Change>): void {
-    const ids = new Set<string>();
+    const removed = new Map<string, boolean>();
     for (const { store, key, value } of batch.values()) {
-      if (store === "conversations") ids.add(key);
-      if (store === "messages") ids.add((value as Message).conversationId);
+      if (store === "conversations") removed.set(key, value === undefined);
+      if (store === "messages") removed.set((value as Message).conversationId, false);
     }
-    for (const id of ids) guarded(() => this.channel?.postMessage(id));
+    for (const [id, gone] of removed) guarded(() => this.channel?.postMessage({ id, removed: gone } satisfies News));
   }
 
-  private hear(data: unknown): void {
-    if (typeof data !== "string") return;
-    for (const listener of this.changeListeners) guarded(() => listener(data));
+  private hear({ id, removed }: News): void {
+    if (removed) this.drop(id);
+    else if (this.conversations.get(id) === null && !this.newest.has(`conversations ${id}`)) this.conversations.delete(id); /* brought back */
+    for (const listener of this.changeListeners) guarded(() => listener(id, removed));
   }
 }
 
@@ -335,6 +350,11 @@ function put(transaction: IDBTransaction, { store, key, value }: Change): void {
 
 /* The entry of the draft's files: apart from its text, which is written at each key. */
 const filesOf = (conversationId: string): string => `${conversationId} files`;
+
+/* A tab with an older page may say other things. */
+function isNews(data: unknown): data is News {
+  return typeof data === "object" && data !== null && typeof (data as News).id === "string" && typeof (data as News).removed === "boolean";
+}
 
 function openChannel(): BroadcastChannel | null {
   try {

@@ -79,8 +79,8 @@ export interface ConversationStore {
   saveDraftFiles(conversationId: string, files: readonly Attachment[]): Promise<boolean>;
   /* Begins to write, before it returns, all that was saved: for a page that goes. */
   flush(): void;
-  /* Told by other tabs of this browser. */
-  onChange(listener: (conversationId: string) => void): () => void;
+  /* Told by other tabs of this browser. What another one removed is removed here too, with what was not written yet. */
+  onChange(listener: (conversationId: string, removed: boolean) => void): () => void;
 }
 
 /* Files that go out and come in. An import never replaces: every conversation of it gets new ids. */

@@ -47,6 +47,38 @@ test("rename, search, delete and undo", async ({ page, door }) => {
   await expect(answers(page)).toContainText("granite blocks");
 });
 
+test("what is deleted in one tab is gone in the other, with the answer under way there", async ({ page, door, context, watch }) => {
+  const other = await context.newPage();
+  await watch.follow(other, () => door.url);
+  await other.goto(await door.link());
+  await door.script({ text: "Half" }, { hold: "never" });
+  await ask(other, "Count");
+  await expect(answers(other)).toContainText("Half");
+  await showList(page);
+  await entries(page).hover();
+  await page.getByRole("button", { name: /^Options for/ }).click();
+  await page.getByRole("menuitem", { name: "Delete" }).click();
+  await expect(entries(page)).toHaveCount(0);
+  await expect(answers(other)).toHaveCount(0);
+  await expect(other).toHaveURL(door.url + "/chat");
+  await expect.poll(async () => (await door.calls())[0]?.hungUp).toBe(true);
+  await other.reload();
+  await expect(composer(other)).toBeVisible();
+  await showList(other);
+  await expect(other.getByText("Your conversations will be listed here.")).toBeVisible();
+  const left = await other.evaluate(
+    () =>
+      new Promise((resolve) => {
+        const opening = indexedDB.open("seawall");
+        opening.onsuccess = () => {
+          const count = opening.result.transaction("messages").objectStore("messages").count();
+          count.onsuccess = () => (opening.result.close(), resolve(count.result));
+        };
+      }),
+  );
+  expect(left).toBe(0);
+});
+
 test("out as JSON and Markdown, and in again", async ({ page, door }) => {
   await door.script({ text: "It holds." });
   await ask(page, "Does it?");

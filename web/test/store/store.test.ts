@@ -1,7 +1,7 @@
 import "fake-indexeddb/auto";
 import { IDBFactory } from "fake-indexeddb";
 import { beforeEach, describe, expect, it, vi } from "vitest";
-import { createConversationStore } from "../../src/store/conversations";
+import { createConversationStore, WRITE_MS } from "../../src/store/conversations";
 import { createSettings } from "../../src/store/settings";
 import { createTransfer } from "../../src/store/transfer";
 import { newestLeaf, pathTo, treeOf } from "../../src/store/tree";
@@ -229,9 +229,31 @@ describe("conversations", () => {
   it("tells other tabs", async () => {
     const one = createConversationStore({ indexedDB: factory });
     const other = createConversationStore({ indexedDB: factory });
-    const heard = new Promise((resolve) => other.onChange(resolve));
+    const heard: [string, boolean][] = [];
+    const next = async (): Promise<unknown> => (await vi.waitFor(() => expect(heard.length).toBeGreaterThan(0)), heard.shift());
+    other.onChange((...news) => heard.push(news));
     void one.saveConversation(conversation("a"));
-    expect(await heard).toBe("a");
+    expect(await next()).toEqual(["a", false]);
+    await one.saveMessage(message("m1", "a", null, "x"));
+    expect(await next()).toEqual(["a", false]);
+
+    /* What one removes, the other writes nothing of any more, until it is brought back. */
+    const [whole, draft] = [await one.open("a"), await one.draft("a")];
+    await one.remove("a");
+    expect(await next()).toEqual(["a", true]);
+    other.saveDraft("a", "typed in the other");
+    expect(await other.saveDraftFiles("a", [{ name: "one.txt", bytes: 1, text: "x" }])).toBe(true);
+    await other.saveMessage(message("m2", "a", "m1", "late"));
+    await other.saveConversation(conversation("a", { title: "late" }));
+    await new Promise((resolve) => setTimeout(resolve, WRITE_MS * 2));
+    const later = fresh();
+    expect(await later.open("a")).toBeNull();
+    expect(await later.draft("a")).toEqual({ text: "", files: [] });
+    if (whole) await one.restore(whole, draft);
+    expect(await next()).toEqual(["a", false]);
+    await other.saveMessage(message("m3", "a", "m1", "again"));
+    expect((await fresh().open("a"))?.messages.map(({ text }) => text)).toEqual(["x", "again"]);
+    expect(await next().catch(() => null)).toBeNull(); /* nobody hears himself */
   });
 
   it("finds what was thought, and files by their names", async () => {
