@@ -51,6 +51,7 @@ export class Chat {
   private readonly picking = new Set<string>(); /* conversations whose answers are being come back for */
   private mayReturn = false; /* somebody has signed in, or need not */
   private relisting = false;
+  private wanted: string | null = null; /* the conversation that was asked for last */
 
   /* `show` puts a conversation's id into the address; null: a new one. */
   constructor(
@@ -105,6 +106,7 @@ export class Chat {
   async showConversation(id: string | null): Promise<void> {
     for (const known of this.background.keys()) if (!this.running.value.has(known) && !this.picking.has(known)) this.background.delete(known);
     this.missing.value = false;
+    this.wanted = id;
     if (id === null) {
       if (this.open.value.listed) this.open.value = this.blank();
       return;
@@ -118,6 +120,7 @@ export class Chat {
       return;
     }
     const found = await this.services.store.open(id);
+    if (this.wanted !== id) return; /* somebody was quicker than the storage */
     const meanwhile = this.background.get(id);
     if (meanwhile) {
       this.open.value = meanwhile;

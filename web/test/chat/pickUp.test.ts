@@ -114,3 +114,19 @@ test("an answer that another tab has is fetched when that tab has gone and not c
     vi.useRealTimers();
   }
 });
+
+test("of two that are asked for one after the other the last is shown, whichever is found first", async () => {
+  const { chat } = await reloaded(2);
+  const { store } = chat.services;
+  const open = store.open.bind(store);
+  let come: () => void = () => undefined;
+  const late = new Promise<void>((resolve) => (come = resolve));
+  store.open = async (id) => (id === "c0" ? late.then(() => open(id)) : open(id));
+  for (const last of ["c1", null]) {
+    const first = chat.showConversation("c0");
+    await chat.showConversation(last);
+    come();
+    await first;
+    expect(chat.open.value.listed ? chat.open.value.conversation.value.id : null).toBe(last);
+  }
+});
