@@ -147,6 +147,7 @@ export class Answer implements AnswerHandle {
     if (!isStream(response)) return this.refusedBy(response);
     this.streamId = response.headers.get("seawall-stream");
     this.lastEventId = this.deliveredId = 0; /* each stream counts its own, a refused one before it too */
+    this.splitter = new ThinkSplitter("start");
     this.requestId = response.headers.get("x-request-id") ?? "";
     this.reductions = readReductions(response.headers.get("seawall-reduced"));
     this.tellHead();

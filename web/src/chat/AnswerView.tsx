@@ -13,6 +13,7 @@ import { Icon, Swell } from "../ui/Icon";
 import { Notice } from "../ui/Notice";
 import { useChat } from "./context";
 import { figuresOf, showTime } from "./figures";
+import { Follower } from "./follow";
 import type { RunningAnswer } from "./running";
 import { Versions } from "./Versions";
 import { LeftNotice, RefusalDetails, WaitNotice } from "./WaitNotice";
@@ -58,14 +59,16 @@ function StillBody({ message }: { message: Message }): VNode {
   );
 }
 
-/* Open while the model thinks, folded afterwards, unless somebody decided otherwise. Folded thoughts are not drawn. */
+/* Open while the model thinks, folded afterwards, unless somebody decided otherwise. What grows is followed until it is scrolled up. Folded thoughts are not drawn. */
 function Thoughts({ blocks, thinking, ms }: { blocks: () => readonly Block[]; thinking: boolean; ms: number | undefined }): VNode {
   const [chosen, choose] = useState<boolean | null>(null);
   const box = useRef<HTMLDivElement>(null);
+  const [follower] = useState(() => new Follower());
   const open = chosen ?? thinking;
   const words = thinking ? t("msg.thinking") : ms === undefined ? t("msg.thoughts") : t("msg.thought", { time: showTime(ms) });
   useEffect(() => {
-    if (thinking && box.current) box.current.scrollTop = box.current.scrollHeight;
+    const to = thinking && box.current ? follower.grown(box.current) : null;
+    if (to !== null) box.current?.scrollTo(0, to);
   });
   return (
     <section class={thinking ? "thoughts thoughts-live" : "thoughts"} aria-label={t("msg.thoughts")}>
@@ -75,7 +78,7 @@ function Thoughts({ blocks, thinking, ms }: { blocks: () => readonly Block[]; th
         <Icon name="chevron" />
       </button>
       {open && (
-        <div ref={box} class="thoughts-body" tabIndex={0} role="group" aria-label={t("msg.thoughts")}>
+        <div ref={box} class="thoughts-body" tabIndex={0} role="group" aria-label={t("msg.thoughts")} onScroll={(event) => follower.scrolled(event.currentTarget)}>
           <MarkdownView blocks={blocks()} labels={markdownLabels()} />
         </div>
       )}

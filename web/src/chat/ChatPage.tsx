@@ -5,6 +5,7 @@ import { t } from "../i18n/language";
 import { copyText } from "../markdown/copy";
 import { Button } from "../ui/Button";
 import { Mark } from "../ui/Icon";
+import { isComposing } from "../ui/keys";
 import { Notice } from "../ui/Notice";
 import { toast, Toasts } from "../ui/toasts";
 import { Composer } from "./Composer";
@@ -129,7 +130,7 @@ function useKeyboard({ chat, look, navigate }: ChatContext): void {
       help: () => (look.dialog.value = "keys"),
     };
     const pressed = (event: KeyboardEvent): void => {
-      if (event.isComposing || look.dialog.value !== "") return;
+      if (isComposing(event) || look.dialog.value !== "") return;
       const shortcut = SHORTCUTS.find((one) => one.matches(event));
       if (!shortcut) return;
       if (shortcut.verb !== "stop") event.preventDefault();

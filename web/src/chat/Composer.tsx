@@ -1,6 +1,6 @@
 /*
- * Where a question is written: grows with its text, sends at Enter (not while an input method composes), takes text files by button, drop and paste, and
- * keeps its draft over a reload, files too.
+ * Where a question is written: grows with its text, sends at Enter (ui/keys.ts says when), takes text files by button, drop and paste, and keeps its draft over
+ * a reload, files too.
  */
 import type { VNode } from "preact";
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
@@ -8,6 +8,7 @@ import { t } from "../i18n/language";
 import type { Attachment } from "../store/types";
 import { IconButton } from "../ui/Button";
 import { Icon } from "../ui/Icon";
+import { isSending, isTouch } from "../ui/keys";
 import { takeFiles } from "./attachments";
 import { NEW_DRAFT } from "./chat";
 import { useChat } from "./context";
@@ -132,11 +133,11 @@ function Field({ draftId }: { draftId: string }): VNode {
           dir="auto"
           aria-label={t("ask.label")}
           placeholder={t("ask.placeholder")}
-          enterkeyhint="send"
+          enterkeyhint={isTouch() ? "enter" : "send"}
           value={text}
           onInput={(event) => write(event.currentTarget.value)}
           onKeyDown={(event) => {
-            if (event.key !== "Enter" || event.shiftKey || event.isComposing || event.keyCode === 229) return;
+            if (!isSending(event)) return;
             event.preventDefault();
             send();
           }}
@@ -169,7 +170,9 @@ function Field({ draftId }: { draftId: string }): VNode {
           )}
         </div>
       </div>
-      <p class="composer-hint">{t("ask.hint")}</p>
+      <p class="composer-hint">
+        <span class="composer-keys">{t("ask.keys")}</span> {t("ask.care")}
+      </p>
     </form>
   );
 }

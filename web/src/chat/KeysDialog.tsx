@@ -2,6 +2,7 @@
 import type { VNode } from "preact";
 import { t } from "../i18n/language";
 import { Dialog } from "../ui/Dialog";
+import { isTouch } from "../ui/keys";
 import { useChat } from "./context";
 import { SHORTCUTS } from "./shortcuts";
 
@@ -16,8 +17,8 @@ export function KeysDialog(): VNode {
           <Row key={verb} says={t(says)} keys={keys} />
         ))}
         <Row says={t("keys.end")} keys={["End"]} />
-        <Row says={t("keys.send")} keys={["Enter"]} />
-        <Row says={t("keys.line")} keys={["Shift", "Enter"]} />
+        <Row says={t("keys.send")} keys={isTouch() ? ["Mod", "Enter"] : ["Enter"]} />
+        <Row says={t("keys.line")} keys={isTouch() ? ["Enter"] : ["Shift", "Enter"]} />
       </dl>
     </Dialog>
   );

@@ -5,6 +5,7 @@ import { t } from "../i18n/language";
 import type { Branch } from "../store/tree";
 import type { Message } from "../store/types";
 import { Button, IconButton } from "../ui/Button";
+import { isComposing, isSending } from "../ui/keys";
 import { CopyButton } from "./AnswerView";
 import { useChat } from "./context";
 import { Files } from "./Files";
@@ -65,11 +66,10 @@ function Edit({ message }: { message: Message }): VNode {
         send();
       }}
       onKeyDown={(event) => {
-        if (event.isComposing) return;
-        if (event.key === "Escape") {
+        if (event.key === "Escape" && !isComposing(event)) {
           event.stopPropagation();
           close();
-        } else if (event.key === "Enter" && !event.shiftKey) {
+        } else if (isSending(event)) {
           event.preventDefault();
           send();
         }

@@ -5,6 +5,7 @@ import { language, languageTag, t } from "../i18n/language";
 import type { Conversation, SearchHit } from "../store/types";
 import { Button, IconButton } from "../ui/Button";
 import { Icon, Mark } from "../ui/Icon";
+import { isComposing } from "../ui/keys";
 import { Menu, type MenuEntry } from "../ui/Menu";
 import { toast } from "../ui/toasts";
 import { useChat } from "./context";
@@ -246,7 +247,7 @@ function Rename({ conversation, close }: { conversation: Conversation; close: ()
         defaultValue={conversation.title}
         onBlur={() => finish(true)}
         onKeyDown={(event) => {
-          if (event.isComposing) return;
+          if (isComposing(event)) return;
           if (event.key === "Enter") finish(true);
           if (event.key !== "Escape") return;
           event.stopPropagation();

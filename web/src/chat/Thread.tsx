@@ -9,7 +9,7 @@ import type { Branch } from "../store/tree";
 import { Icon } from "../ui/Icon";
 import { AnswerView } from "./AnswerView";
 import { useChat } from "./context";
-import { Follower, type Position } from "./follow";
+import { Follower } from "./follow";
 import { onFrame } from "./frames";
 import { QuestionView } from "./QuestionView";
 
@@ -91,7 +91,7 @@ function useFollowing(lastId: string): Following {
   const [following, setFollowing] = useState(true);
   const toEnd = (): void => {
     const element = scroller.current;
-    const to = element && follower.grown(positionOf(element));
+    const to = element && follower.grown(element);
     if (element && to !== null) element.scrollTop = to;
   };
   const follow = (): void => {
@@ -104,7 +104,7 @@ function useFollowing(lastId: string): Following {
     const element = scroller.current;
     if (!element || !content.current) return undefined;
     const scrolled = (): void => {
-      if (follower.scrolled(positionOf(element))) setFollowing(follower.following);
+      if (follower.scrolled(element)) setFollowing(follower.following);
     };
     const end = (event: KeyboardEvent): void => {
       if (event.key === "End" && !event.ctrlKey && !event.metaKey && !isField(event.target)) follow();
@@ -123,5 +123,4 @@ function useFollowing(lastId: string): Following {
   return { scroller, content, following, follow };
 }
 
-const positionOf = (element: HTMLElement): Position => ({ top: element.scrollTop, height: element.scrollHeight, view: element.clientHeight });
 const isField = (target: EventTarget | null): boolean => target instanceof HTMLTextAreaElement || target instanceof HTMLInputElement;

@@ -192,6 +192,12 @@ describe("a lost connection", () => {
     expect(asked(never).filter((call) => call.startsWith("POST")).length).toBe(3);
   });
 
+  it("behind a tag that opened thoughts and before any of them, is asked for again from the beginning", async () => {
+    const heard = await play([() => stream([event(1, text("<think>"))], HEAD, "cut"), () => refusal(404, "stream_not_found"), () => stream([event(1, text("<think>")), event(2, text("hm</think>a")), event(3, "[DONE]")], HEAD)]);
+    expect(heard.reasoning).toBe("hm");
+    expect(heard.text).toBe("a");
+  });
+
   it("of a call that waited, and was sent away meanwhile, is asked for again when it may, with its ticket", async () => {
     const sentAway = event(1, { error: { code: "no_turn", message: "x" }, seawall: { retry_after_ms: 1500, ticket: "t1" } });
     const heard = await play([waiting, () => stream([sentAway], HEAD), answer]);

@@ -27,6 +27,27 @@ test("thoughts stand apart, open while they come and folded afterwards", async (
   await expect(page.locator(".thoughts-body")).toContainText("Then");
 });
 
+test("thoughts that are scrolled up stay where they are read, and are followed again from their end", async ({ page, door }) => {
+  const lines = Array.from({ length: 40 }, (_, index) => ({ reasoning: `Line ${index}.\n\n` }));
+  await door.script(...lines, { hold: "read" }, ...lines, { reasoning: "Middle." }, { hold: "again" }, ...lines, { reasoning: "The end." }, { hold: "thinking" }, { text: "Done." });
+  await ask(page, "Think");
+  const thoughts = page.locator(".thoughts-body");
+  await expect(thoughts.getByText("Line 39.")).toBeInViewport();
+  await thoughts.hover();
+  await page.mouse.wheel(0, -200);
+  await expect(thoughts.getByText("Line 39.")).not.toBeInViewport();
+  const before = await thoughts.evaluate((element) => element.scrollTop);
+  await door.release("read");
+  await expect(thoughts).toContainText("Middle.");
+  expect(await thoughts.evaluate((element) => element.scrollTop)).toBe(before);
+  await thoughts.press("End");
+  await expect(thoughts.getByText("Middle.")).toBeInViewport();
+  await door.release("again");
+  await expect(thoughts.getByText("The end.")).toBeInViewport();
+  await door.release("thinking");
+  await answered(page);
+});
+
 test("stop ends the engine's work, and what came stays", async ({ page, door }) => {
   await door.script({ text: "Half an answer" }, { hold: "never" });
   await ask(page, "Go");
@@ -53,7 +74,7 @@ test("retry and edit make versions, and the arrows go between them", async ({ pa
   await questions(page).hover();
   await questions(page).getByRole("button", { name: "Edit" }).click();
   await page.getByRole("textbox", { name: "Edit your message" }).fill("two");
-  await page.keyboard.press("Enter");
+  await questions(page).getByRole("button", { name: "Send" }).click();
   await expect(answers(page)).toContainText("third answer");
   await answered(page);
   expect((await door.calls())[0]?.body.messages).toEqual([{ role: "user", content: "two" }]);
@@ -135,6 +156,7 @@ test("text files go with the question, others are refused in words", async ({ pa
 test("a draft survives a reload, and an input method's Enter does not send", async ({ page, door }) => {
   await composer(page).fill("half a thou");
   await composer(page).dispatchEvent("keydown", { key: "Enter", isComposing: true });
+  await composer(page).dispatchEvent("keydown", { key: "Enter", keyCode: 229 }); /* Safari's, when the composition is over already */
   await expect(composer(page)).toHaveValue("half a thou");
   await page.waitForFunction(async () => {
     const dbs = await indexedDB.databases();

@@ -1,7 +1,7 @@
 /* What is written and attached, and not sent yet. */
 import type { Page } from "@playwright/test";
 import { expect, test } from "./fixtures";
-import { answered, ask, bringFiles, composer, expectNoBarriers, questions } from "./person";
+import { answered, ask, bringFiles, composer, expectNoBarriers, questions, send } from "./person";
 
 const draftFiles = (page: Page) => page.locator(".composer .file");
 
@@ -59,7 +59,7 @@ test("attached files are there after a reload, and go when they are removed or s
   await expect.poll(() => stored(page)).toBe(1);
   await page.goto(door.url + "/chat");
   await expect(draftFiles(page)).toHaveText(/two\.txt/);
-  await composer(page).press("Enter");
+  await send(page);
   await answered(page);
   const { content } = (await door.calls())[0]!.body.messages[0]!;
   expect(content).toContain("second");

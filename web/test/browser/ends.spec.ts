@@ -1,6 +1,6 @@
 /* How answers end before their time, and what a question may carry. */
 import { expect, test } from "./fixtures";
-import { answered, answers, ask, composer, keyId } from "./person";
+import { answered, answers, ask, composer, keyId, send } from "./person";
 
 test("a refusal whose time runs out is asked again by itself", async ({ page, door, watch }) => {
   await door.script({ text: "Hello" });
@@ -55,7 +55,7 @@ test("text files go with a question; others are refused by name", async ({ page,
   await files.setInputFiles({ name: "tides.csv", mimeType: "text/csv", buffer: Buffer.from("harbour,tide\nBrest,6.1\n") });
   await expect(page.getByText("tides.csv").first()).toBeVisible();
   await composer(page).fill("Which harbour?");
-  await composer(page).press("Enter");
+  await send(page);
   await answered(page);
   const sent = (await door.calls())[0]?.body.messages.at(-1)?.content;
   expect(sent).toContain("Which harbour?");

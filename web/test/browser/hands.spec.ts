@@ -1,7 +1,7 @@
 /* Without a mouse, and with a phone's keyboard over the page. */
 import type { Page } from "@playwright/test";
 import { expect, test } from "./fixtures";
-import { answered, answers, ask, composer, entries, questions, showList } from "./person";
+import { answered, answers, ask, composer, entries, isTouch, questions, showList } from "./person";
 
 const TABS_MAX = 60;
 
@@ -23,20 +23,21 @@ async function tabTo(page: Page, name: RegExp, key: "Tab" | "Shift+Tab" = "Tab")
 }
 
 test("a whole conversation without a mouse", async ({ page, door }, { project }) => {
+  const send = isTouch() ? "Control+Enter" : "Enter";
   await expect(composer(page)).toBeVisible();
   if (project.name === "phone") await page.keyboard.press("/"); /* the page of a phone opens no keyboard by itself */
   await expect(composer(page)).toBeFocused();
   await page.keyboard.type("First question");
   await page.keyboard.press("Shift+Enter");
   await page.keyboard.type("in two lines");
-  await page.keyboard.press("Enter");
+  await page.keyboard.press(send);
   await answered(page);
   expect((await door.calls())[0]!.body.messages[0]!.content).toBe("First question\nin two lines");
   await expect(composer(page)).toBeFocused();
 
   await door.script({ text: "Half" }, { hold: "never" });
   await page.keyboard.type("Second");
-  await page.keyboard.press("Enter");
+  await page.keyboard.press(send);
   await expect(answers(page).last()).toContainText("Half");
   await page.keyboard.press("Escape");
   await expect(page.getByText("You stopped this answer.")).toBeVisible();
@@ -59,7 +60,7 @@ test("a whole conversation without a mouse", async ({ page, door }, { project })
 
   await page.keyboard.press("Control+Shift+E");
   await page.keyboard.type(", edited");
-  await page.keyboard.press("Enter");
+  await page.keyboard.press(send);
   await expect(questions(page).last()).toContainText("Second, edited");
   await answered(page);
   if (project.name === "desktop") await expect(composer(page)).toBeFocused();
@@ -81,6 +82,29 @@ test("a whole conversation without a mouse", async ({ page, door }, { project })
   await page.keyboard.press("Control+Shift+O");
   await expect(answers(page)).toHaveCount(0);
   await expect(composer(page)).toBeFocused();
+});
+
+test("Enter sends where there is a keyboard, and begins a line under a finger", async ({ page, door }) => {
+  const calls = (): Promise<string[]> => door.calls().then((all) => all.map(({ body }) => body.messages.at(-1)!.content));
+  const end = isTouch() ? "\nand more" : "and more";
+  await composer(page).fill("One");
+  await composer(page).press("Enter");
+  await composer(page).pressSequentially("and more");
+  await expect(composer(page)).toHaveValue(isTouch() ? `One${end}` : end);
+  if (isTouch()) {
+    expect(await calls()).toEqual([]);
+    await page.getByRole("button", { name: "Send" }).click();
+  }
+  await answered(page);
+  expect(await calls()).toEqual([isTouch() ? `One${end}` : "One"]);
+  await questions(page).hover();
+  await questions(page).getByRole("button", { name: "Edit" }).click();
+  const field = page.getByRole("textbox", { name: "Edit your message" });
+  for (const key of ["Enter", "Escape"]) await field.dispatchEvent("keydown", { key, keyCode: 229 }); /* an input method's, as Safari tells them */
+  await expect(field).toBeVisible();
+  await field.press("Enter");
+  if (isTouch()) await expect(field).toHaveValue(`One${end}\n`);
+  else await expect(field).toHaveCount(0);
 });
 
 test("a keyboard that lies over the page does not cover the field, and the end of the answer stays in view", async ({ page, door }) => {

@@ -47,6 +47,25 @@ test("rename, search, delete and undo", async ({ page, door }) => {
   await expect(answers(page)).toContainText("granite blocks");
 });
 
+test("what can be undone stays to be seen while somebody is at it", async ({ page }) => {
+  await ask(page, "To go");
+  await answered(page);
+  await showList(page);
+  await page.clock.install();
+  await entries(page).hover();
+  await page.getByRole("button", { name: /^Options for/ }).click();
+  await page.getByRole("menuitem", { name: "Delete" }).click();
+  const undo = page.getByRole("button", { name: "Undo" });
+  await undo.focus();
+  await page.clock.runFor(60_000);
+  await expect(undo).toBeFocused();
+  await undo.blur();
+  await page.clock.runFor(7_000);
+  await expect(undo).toBeVisible();
+  await page.clock.runFor(2_000);
+  await expect(undo).toHaveCount(0);
+});
+
 test("what is deleted in one tab is gone in the other, with the answer under way there", async ({ page, door, context, watch }) => {
   const other = await context.newPage();
   await watch.follow(other, () => door.url);

@@ -12,8 +12,16 @@ export const entries = (page: Page): Locator => page.locator("li.entry");
 
 export async function ask(page: Page, text: string): Promise<void> {
   await composer(page).fill(text);
-  await composer(page).press("Enter");
+  await send(page);
 }
+
+/* By the key where there is a keyboard, else by the button. */
+export async function send(page: Page): Promise<void> {
+  if (isTouch()) await page.locator(".composer [type=submit]").click();
+  else await composer(page).press("Enter");
+}
+
+export const isTouch = (): boolean => test.info().project.use.hasTouch === true;
 
 /* Until the last answer is over. */
 export async function answered(page: Page, timeout = 15_000): Promise<void> {

@@ -1,6 +1,6 @@
 /* The page as it comes out of the daemon: all of it is there, and it keeps to its policy. */
 import { expect, test } from "./fixtures";
-import { answered, answers, ask, composer } from "./person";
+import { answered, answers, ask, composer, send } from "./person";
 
 /* Compressed. What grows beyond this is for a piece that comes after the first view (src/chat/pieces.ts). */
 const FIRST_SCRIPT_BYTES_MAX = 36 * 1024;
@@ -55,7 +55,7 @@ test.describe("a page whose files are kept nowhere yet", () => {
     await page.context().unroute(gone);
     await page.getByRole("button", { name: "Load again" }).click();
     await expect(composer(page)).toHaveValue("Not yet");
-    await composer(page).press("Enter");
+    await send(page);
     await answered(page);
     await expect(answers(page)).toContainText("Hello");
     await page.getByRole("button", { name: "Settings of this conversation" }).click();
@@ -75,7 +75,7 @@ test.describe("a page whose files are kept nowhere yet", () => {
     await page.waitForTimeout(1_000); /* longer than a draft that was typed waits to be written */
     await page.reload();
     await expect(composer(page)).toHaveValue("Early"); /* it was not sent, so it is not lost */
-    await composer(page).press("Enter");
+    await send(page);
     await expect(composer(page)).toHaveValue("");
     await composer(page).pressSequentially("And more");
     come();

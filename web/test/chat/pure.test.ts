@@ -11,7 +11,7 @@ import type { Conversation, Message } from "../../src/store/types";
 import { cleanKey } from "../../src/session/session";
 
 describe("following", () => {
-  const at = (top: number, height: number) => ({ top, height, view: 100 });
+  const at = (scrollTop: number, scrollHeight: number) => ({ scrollTop, scrollHeight, clientHeight: 100 });
 
   test("growth is followed to the end", () => {
     const follower = new Follower();
