@@ -159,8 +159,8 @@ function Field({ draftId }: { draftId: string }): VNode {
               void take(input.files).then(() => (input.value = ""));
             }}
           />
-          {answer ? (
-            <button type="button" class="round" aria-label={t("ask.stop")} title={t("ask.stop")} onClick={() => chat.stop()}>
+          {answer ? ( /* not by the second half of a double click that sent */
+            <button type="button" class="round" aria-label={t("ask.stop")} title={t("ask.stop")} onClick={(event) => event.detail < 2 && chat.stop()}>
               <Icon name="stop" />
             </button>
           ) : (

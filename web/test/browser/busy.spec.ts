@@ -2,7 +2,6 @@
  * A busy service, played by nobody: the real gate in front of the project's simulated engine, which takes as long as an engine takes, and other callers in
  * the way. What a page shows here is what the daemon said. The words are looked at in English; Chinese and the dark see the same states.
  */
-import type { Page } from "@playwright/test";
 import { expect, test } from "./fixtures";
 import { answered, answers, ask, expectGood } from "./person";
 
@@ -11,17 +10,12 @@ const LONG = { "answer.tokens_median": 400, "answer.tokens_p90": 400 };
 /* Queues and engines take their time, and a promise that was given may be some seconds ahead. */
 const LATE_MS = 40_000;
 test.setTimeout(80_000);
-const english = (): boolean => !test.info().project.name.includes("chinese");
-
-async function says(page: Page, where: string, words: RegExp): Promise<void> {
-  await expect(page.locator(where)).toContainText(english() ? words : /\p{Script=Han}/u);
-}
 
 test("a call that waits is told its place and about how long, and goes on by itself @looks", async ({ busy }) => {
   const { page, door } = await busy({ simulated: SHORT, pool: { calls: 1 } });
   await door.crowd({ calls: 4, until: { 'seawall_turns_waiting{pool="test",class="unknown"}': 2 } });
   await ask(page, "When is high water?");
-  await says(page, ".wait", /Waiting for a turn: \d+ requests? (is|are) waiting, about \d+.* of work\./);
+  await expect(page.locator(".wait")).toContainText(/Waiting for a turn: \d+ requests? (is|are) waiting, about \d+.* of work\.|正在排队：共有 \d+ 个请求在等待，大约需要 .+。/);
   await expectGood(page, "queued");
   await answered(page, LATE_MS);
   await expect(answers(page).locator(".md")).not.toBeEmpty();
@@ -35,7 +29,7 @@ test("a model that thinks is seen thinking, and what it thought can be read afte
   await expectGood(page, "thinking");
   await answered(page, LATE_MS);
   await expect(page.locator(".thoughts-body")).toHaveCount(0);
-  await says(page, ".thoughts-head", /Thought for \d/);
+  await expect(page.locator(".thoughts-head")).toContainText(/Thought for \d/);
   await expectGood(page, "thought");
 });
 
@@ -53,9 +47,9 @@ test("what a busy service left away of an answer is said above it, and the answe
   await ask(page, "Explain the tides at length");
   await expect(page.locator(".wait")).toBeVisible();
   await door.disperse();
-  await says(page, ".reduced", /Served smaller, because the service is busy: the answer may have 24 tokens; the model was told to think less/);
+  await expect(page.locator(".reduced")).toContainText(/Served smaller, because the service is busy: the answer may have 24 tokens; the model was told to think less/);
   await answered(page, LATE_MS);
-  await says(page, ".answer .notice", /The answer ended at the 24 tokens that the busy service gives it\./);
+  await expect(page.locator(".answer .notice")).toContainText(/The answer ended at the 24 tokens that the busy service gives it\./);
   await expectGood(page, "reduced");
 });
 
@@ -73,8 +67,8 @@ test("an answer that runs when the service gets busy, and is shortened, says so 
   await door.crowd({ calls: 24, tokens: 400, until: { 'seawall_ladder_rungs{pool="test"}': 1 } });
   await answered(page, LATE_MS);
   await door.disperse();
-  await says(page, ".reduced", /Served smaller, because the service is busy: the answer may have \d+ tokens/);
-  await says(page, ".answer .notice", /The answer ended at the \d+ tokens that the busy service gives it\./);
+  await expect(page.locator(".reduced")).toContainText(/Served smaller, because the service is busy: the answer may have \d+ tokens/);
+  await expect(page.locator(".answer .notice")).toContainText(/The answer ended at the \d+ tokens that the busy service gives it\./);
   await expectGood(page, "shortened");
   const before = await answers(page).locator(".md").innerText();
   await answers(page).locator(".notice button").click();
@@ -89,7 +83,7 @@ test("an answer that is cut for others says so, and goes on when there is room",
   await expect(answers(page).locator(".md")).not.toBeEmpty();
   await door.crowd({ calls: 1, tokens: 60, granted: 1_000_000 });
   await answered(page, LATE_MS);
-  await says(page, ".answer .notice", /The service ended this answer early, because others were waiting\./);
+  await expect(page.locator(".answer .notice")).toContainText(/The service ended this answer early, because others were waiting\./);
   const before = await answers(page).locator(".md").innerText();
   await expectGood(page, "cut");
   await answers(page).locator(".notice button").click();
@@ -106,7 +100,7 @@ test("a call that finds no turn in its time is told when it comes back, and come
   let asked = 0;
   page.on("request", (request) => (asked += Number(request.url().endsWith("/v1/chat/completions"))));
   await ask(page, "Is there room?");
-  await says(page, ".answer .notice [role=timer]", /Next try in \d+ s\./);
+  await expect(page.locator(".answer .notice [role=timer]")).toContainText(/Next try in \d+ s\./);
   await expectGood(page, "again");
   await expect.poll(() => asked, { timeout: LATE_MS }).toBeGreaterThan(2);
   await door.disperse();

@@ -58,6 +58,17 @@ test("stop ends the engine's work, and what came stays", async ({ page, door }) 
   await expect(answers(page)).toContainText("Half an answer");
 });
 
+test("a double click on send does not stop what it began", async ({ page, door }) => {
+  await door.script({ text: "Half" }, { hold: "half" }, { text: " and whole." });
+  await composer(page).fill("Go");
+  await page.locator(".composer .round").dblclick({ delay: 100 });
+  await expect(answers(page)).toContainText("Half");
+  await expect(page.getByRole("button", { name: "Stop the answer" })).toBeVisible();
+  await door.release("half");
+  await answered(page);
+  await expect(answers(page)).toContainText("Half and whole.");
+});
+
 test("retry and edit make versions, and the arrows go between them", async ({ page, door }) => {
   await door.script({ text: "first answer" });
   await ask(page, "one");
