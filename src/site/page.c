@@ -54,46 +54,6 @@ static const struct words words[] = {
          .go_on = "继续"},
 };
 
-const char page_style[] =
-    ":root{color-scheme:light "
-    "dark;--ink:#16202a;--soft:#54626f;--paper:#fbfcfd;--panel:#eef2f5;--line:#d5dde3;"
-    "--good:#0b6b3a;--bad:#a32d18;--accent:#0b5c8f}\n"
-    "@media(prefers-color-scheme:dark){:root{--ink:#e6edf3;--soft:#9fb0be;--paper:#10161c;--panel:#"
-    "19222b;--line:#2c3945;"
-    "--good:#5fd096;--bad:#ff9d8a;--accent:#7cc4f2}}\n"
-    "*{box-sizing:border-box}\n"
-    "body{margin:0;background:var(--paper);color:var(--ink);font:17px/1.6 system-ui,sans-serif}\n"
-    "main{max-width:46rem;margin:0 auto;padding:clamp(1.5rem,6vw,4rem) 1.25rem}\n"
-    "header{display:flex;align-items:center;gap:.75rem}\n"
-    "header img{width:2.5rem;height:2.5rem}\n"
-    "h1{font-size:1.9rem;margin:0;letter-spacing:-.01em}\n"
-    "h2{font-size:1.1rem;margin:2.25rem 0 .6rem}\n"
-    "p{margin:.6rem 0;color:var(--soft)}\n"
-    ".what{font-size:1.15rem;color:var(--ink);margin-top:1.2rem}\n"
-    "ul{list-style:none;margin:0;padding:0;border:1px solid "
-    "var(--line);border-radius:.6rem;overflow:hidden}\n"
-    "li{display:flex;justify-content:space-between;gap:1rem;padding:.6rem "
-    ".9rem;background:var(--panel)}\n"
-    "li+li{border-top:1px solid var(--line)}\n"
-    "li "
-    "span:first-child{overflow-wrap:anywhere;font-family:ui-monospace,monospace;font-size:.95rem}\n"
-    ".up,.down{white-space:nowrap}\n"
-    ".up{color:var(--good)}.down{color:var(--bad)}\n"
-    ".up::before{content:'\\25CF\\00A0'}.down::before{content:'\\25CB\\00A0'}\n"
-    "pre{background:var(--panel);border:1px solid "
-    "var(--line);border-radius:.6rem;padding:.9rem;margin:0;"
-    "white-space:pre-wrap;overflow-wrap:anywhere;font:14px/1.55 ui-monospace,monospace}\n"
-    "code{font:.92em ui-monospace,monospace;color:var(--accent);display:inline-block}\n"
-    "a{color:var(--accent)}\n"
-    "pre:focus-visible{outline:2px solid var(--accent)}\n";
-
-const char page_icon[] = "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 32 32\"><rect "
-                         "width=\"32\" height=\"32\" rx=\"7\" fill=\"#0b5c8f\"/>"
-                         "<path d=\"M6 9h6v6H6zm7 0h6v6h-6zm7 0h6v6h-6zM6 16h6v3H6zm7 0h6v3h-6zm7 "
-                         "0h6v3h-6z\" fill=\"#fff\"/>"
-                         "<path d=\"M4 24q3-3 6 0t6 0 6 0 6 0\" fill=\"none\" stroke=\"#9fd6f7\" "
-                         "stroke-width=\"2.4\" stroke-linecap=\"round\"/></svg>\n";
-
 enum page_language page_language(struct span accept_language)
 {
     unsigned best = 0;
@@ -148,7 +108,7 @@ static void write_models(const struct site_facts *facts, const struct words *say
     }
     buf_append(body, SPAN("<ul>\n"));
     for (size_t i = 0; i < facts->models_count; i++) {
-        buf_append(body, SPAN("<li><span>"));
+        buf_append(body, SPAN("<li><span class=\"model\">"));
         escape(body, facts->models[i]);
         buf_printf(body, "</span><span class=\"%s\">%s</span></li>\n",
                    facts->models_up[i] ? "up" : "down", facts->models_up[i] ? say->up : say->down);

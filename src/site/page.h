@@ -8,6 +8,7 @@
 
 enum page_language { PAGE_ENGLISH, PAGE_CHINESE };
 
+/* Written by tools/embed_texts.py: page.css behind the tokens of web/, and the chat's icon. */
 extern const char page_style[];
 extern const char page_icon[];
 

@@ -183,7 +183,7 @@ async function streamOnce(url, kind, question, { tokens, rate, alone }) {
   const before = await figures(debug);
   const began = await page.evaluate(() => performance.now());
   const stream = async () => {
-    await page.locator("#composer").press("Enter");
+    await page.locator("#composer").press("Control+Enter"); /* with a finger too */
     await page.locator("article.answer .md").waitFor();
     await page.waitForTimeout((1_000 * (tokens.length - alone)) / rate + 500);
     const at = await figures(debug);

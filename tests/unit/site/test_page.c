@@ -47,8 +47,8 @@ static void it_shows_models_and_a_ready_line(void **state)
     (void)state;
     buf_init(&body, 65536);
     const char *page = write_page(&facts, PAGE_ENGLISH, &body);
-    assert_non_null(strstr(page, "<span>alpha</span><span class=\"down\">down</span>"));
-    assert_non_null(strstr(page, "<span>beta</span><span class=\"up\">up</span>"));
+    assert_non_null(strstr(page, "<span class=\"model\">alpha</span><span class=\"down\">down</span>"));
+    assert_non_null(strstr(page, "<span class=\"model\">beta</span><span class=\"up\">up</span>"));
     assert_non_null(strstr(page, "http://door.example:8080/v1/chat/completions"));
     assert_non_null(strstr(page, "\"model\":\"beta\""));
     assert_non_null(strstr(page, "<code>./seawall --data DIR key create NAME</code>")); /* as ./run leaves the tool */
@@ -64,7 +64,7 @@ static void it_shows_models_and_a_ready_line(void **state)
 static void the_ready_line_wraps_where_the_page_is_narrow(void **state)
 {
     (void)state;
-    assert_non_null(strstr(page_style, "white-space:pre-wrap;overflow-wrap:anywhere"));
+    assert_non_null(strstr(page_style, "white-space: pre-wrap;\n  overflow-wrap: anywhere;"));
     assert_null(strstr(page_style, "overflow-x"));
 }
 
