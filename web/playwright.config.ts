@@ -1,6 +1,7 @@
 /*
  * Tests in Debian's Chromium against the daemon of SEAWALL_BUILD (test/browser/). Projects: a desktop runs everything, a phone all but what is slow; tests
- * with @looks in their title run in Chinese and in the dark too; model.spec.ts runs where SEAWALL_MODEL names a folder as ./run leaves it.
+ * with @looks in their title run in Chinese and in the dark too; model.spec.ts runs where SEAWALL_MODEL names a folder as ./run leaves it, and monkey.spec.ts,
+ * on the desktop, where SEAWALL_MONKEY says how many steps.
  */
 import { defineConfig, devices } from "@playwright/test";
 
@@ -11,6 +12,7 @@ const phone = { ...devices["Pixel 7"], viewport: { width: 390, height: 844 } };
 const model = process.env.SEAWALL_MODEL;
 const MODEL = /model\.spec/;
 const NO_PAGE = /harness\.spec/; /* of no width */
+const MONKEY = process.env.SEAWALL_MONKEY ? [] : [/monkey\.spec/];
 const SLOW = /busy\.spec/; /* a real queue's waits; wait.spec.ts has the same states in each width */
 
 export default defineConfig<object, WorkerFixtures>({
@@ -32,8 +34,8 @@ export default defineConfig<object, WorkerFixtures>({
     },
   },
   projects: [
-    { name: "desktop", testIgnore: MODEL, use: desktop },
-    { name: "phone", testIgnore: [MODEL, NO_PAGE, SLOW], use: phone },
+    { name: "desktop", testIgnore: [MODEL, ...MONKEY], use: desktop },
+    { name: "phone", testIgnore: [MODEL, NO_PAGE, SLOW, /monkey\.spec/], use: phone },
     { name: "desktop-chinese-dark", testIgnore: MODEL, grep: /@looks/, use: { ...desktop, locale: "zh-CN", colorScheme: "dark" } },
     { name: "phone-chinese-dark", testIgnore: MODEL, grep: /@looks/, use: { ...phone, locale: "zh-CN", colorScheme: "dark" } },
     ...(model ? [{ name: "model", testMatch: MODEL, use: { ...desktop, doorSettings: { embedded: model } } }] : []),

@@ -57,6 +57,7 @@ class Store implements ConversationStore {
   private readonly keptTold = new Map<string, (kept: boolean) => void>(); /* who waits whether files of a draft are written */
   private queue = new Map<string, Change>();
   private readonly newest = new Map<string, Change>(); /* of each entry that is not written yet, in the queue or on its way */
+  private readonly underWay = new Set<Map<string, Change>>(); /* batches that are being written; other tabs hear of them afterwards */
   private writingSoon: Promise<void> | null = null;
   private writingNow: Promise<void> | null = null;
   private nextWriteMs = 0;
@@ -200,6 +201,7 @@ class Store implements ConversationStore {
 
   flush(): void {
     void this.write();
+    for (const batch of this.underWay) this.announce(batch); /* a page that goes cannot say so afterwards */
   }
 
   private enqueue(change: Change, paced = false): Promise<void> {
@@ -231,6 +233,7 @@ class Store implements ConversationStore {
     if (batch.size === 0 || this.state === "denied" || !db) return;
     this.queue = new Map();
     this.nextWriteMs = performance.now() + WRITE_MS;
+    this.underWay.add(batch);
     try {
       /* What makes room goes first. */
       await apply(db, [...batch.values()].sort((a, b) => Number(a.value !== undefined) - Number(b.value !== undefined)));
@@ -248,6 +251,8 @@ class Store implements ConversationStore {
       for (const [name, change] of batch) if (this.newest.get(name) === change) this.queue.set(name, change);
       if (isQuota(error) && this.giveUpFiles()) return this.write();
       this.fail(isQuota(error) ? "full" : "denied");
+    } finally {
+      this.underWay.delete(batch);
     }
   }
 

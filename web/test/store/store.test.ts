@@ -226,6 +226,22 @@ describe("conversations", () => {
     expect(await denied.saveDraftFiles("a", [{ name: "one.txt", bytes: 1, text: "x" }])).toBe(false);
   });
 
+  it("tells other tabs before it has written, when the page goes", async () => {
+    const said: unknown[] = [];
+    const channel = { postMessage: (news: unknown) => said.push(news), onmessage: null } as unknown as BroadcastChannel;
+    const store = createConversationStore({ indexedDB: factory, channel });
+    await store.list();
+    await store.saveConversation(conversation("a"));
+    const whole = (await store.open("a"))!;
+    await store.remove("a");
+    said.length = 0;
+    void store.restore(whole, { text: "", files: [] });
+    await Promise.resolve();
+    expect(said).toEqual([]);
+    store.flush();
+    expect(said).toEqual([{ id: "a", removed: false }]);
+  });
+
   it("tells other tabs", async () => {
     const one = createConversationStore({ indexedDB: factory });
     const other = createConversationStore({ indexedDB: factory });
