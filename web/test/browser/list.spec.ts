@@ -1,7 +1,7 @@
 /* The conversations of this browser: kept, found, renamed, deleted, taken out and brought in. */
 import { readFileSync } from "node:fs";
 import { expect, test } from "./fixtures";
-import { answered, answers, ask, composer, entries, hideList, showList } from "./person";
+import { answered, answers, ask, composer, entries, hideList, isTouch, showList } from "./person";
 
 test("conversations are kept over a reload, and another one leaves an answer running", async ({ page, door }) => {
   await door.script({ text: "Slow " }, { hold: "slow" }, { text: "and steady." });
@@ -56,13 +56,14 @@ test("what can be undone stays to be seen while somebody is at it", async ({ pag
   await page.getByRole("button", { name: /^Options for/ }).click();
   await page.getByRole("menuitem", { name: "Delete" }).click();
   const undo = page.getByRole("button", { name: "Undo" });
+  if (!isTouch()) await expect(composer(page)).toBeFocused(); /* of the new chat, which comes in a moment */
   await undo.focus();
   await page.clock.runFor(60_000);
   await expect(undo).toBeFocused();
   await undo.blur();
-  await page.clock.runFor(7_000);
+  await page.clock.runFor(4_000);
   await expect(undo).toBeVisible();
-  await page.clock.runFor(2_000);
+  await page.clock.runFor(8_000);
   await expect(undo).toHaveCount(0);
 });
 
