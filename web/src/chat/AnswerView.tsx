@@ -63,13 +63,30 @@ function StillBody({ message }: { message: Message }): VNode {
 function Thoughts({ blocks, thinking, ms }: { blocks: () => readonly Block[]; thinking: boolean; ms: number | undefined }): VNode {
   const [chosen, choose] = useState<boolean | null>(null);
   const box = useRef<HTMLDivElement>(null);
-  const [follower] = useState(() => new Follower());
   const open = chosen ?? thinking;
   const words = thinking ? t("msg.thinking") : ms === undefined ? t("msg.thoughts") : t("msg.thought", { time: showTime(ms) });
   useEffect(() => {
-    const to = thinking && box.current ? follower.grown(box.current) : null;
-    if (to !== null) box.current?.scrollTo(0, to);
-  });
+    const scroller = box.current;
+    const content = scroller?.firstElementChild;
+    if (!thinking || !scroller || !content) return undefined;
+    const follower = new Follower();
+    const sizes = new ResizeObserver(() => {
+      const to = follower.grown(scroller);
+      if (to !== null) scroller.scrollTop = to;
+    });
+    const scrolled = (): void => void follower.scrolled(scroller);
+    const pressed = ({ key }: KeyboardEvent): void => {
+      if (key === "End") follower.follow(); /* the end may have gone on before the browser is there */
+    };
+    sizes.observe(content);
+    scroller.addEventListener("scroll", scrolled, { passive: true });
+    scroller.addEventListener("keydown", pressed);
+    return () => {
+      sizes.disconnect();
+      scroller.removeEventListener("scroll", scrolled);
+      scroller.removeEventListener("keydown", pressed);
+    };
+  }, [thinking, open]);
   return (
     <section class={thinking ? "thoughts thoughts-live" : "thoughts"} aria-label={t("msg.thoughts")}>
       <button type="button" class="thoughts-head" aria-expanded={open} onClick={() => choose(!open)}>
@@ -78,7 +95,7 @@ function Thoughts({ blocks, thinking, ms }: { blocks: () => readonly Block[]; th
         <Icon name="chevron" />
       </button>
       {open && (
-        <div ref={box} class="thoughts-body" tabIndex={0} role="group" aria-label={t("msg.thoughts")} onScroll={(event) => follower.scrolled(event.currentTarget)}>
+        <div ref={box} class="thoughts-body" tabIndex={0} role="group" aria-label={t("msg.thoughts")}>
           <MarkdownView blocks={blocks()} labels={markdownLabels()} />
         </div>
       )}
