@@ -15,6 +15,9 @@ const NO_PAGE = /harness\.spec/; /* of no width */
 const MONKEY = process.env.SEAWALL_MONKEY ? [] : [/monkey\.spec/];
 const SLOW = /busy\.spec/; /* a real queue's waits; wait.spec.ts has the same states in each width */
 
+/* Chosen here, once: each process of a run reads monkey.spec.ts anew, and has to find the same test in it. */
+process.env.SEAWALL_MONKEY_SEED ??= String(Date.now() % 1_000_000);
+
 export default defineConfig<object, WorkerFixtures>({
   testDir: "test/browser",
   outputDir: "test-results",

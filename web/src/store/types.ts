@@ -77,7 +77,7 @@ export interface ConversationStore {
   saveDraft(conversationId: string, text: string): void;
   /* False: there is no room for them beside the conversations, so that they last as long as the page. */
   saveDraftFiles(conversationId: string, files: readonly Attachment[]): Promise<boolean>;
-  /* Begins to write, before it returns, all that was saved: for a page that goes. */
+  /* Begins to write, before it returns, all that was saved, and tells other tabs of it: for a page that goes. */
   flush(): void;
   /* Told by other tabs of this browser. What another one removed is removed here too, with what was not written yet. */
   onChange(listener: (conversationId: string, removed: boolean) => void): () => void;

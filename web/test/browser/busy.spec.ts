@@ -1,6 +1,6 @@
 /*
  * A busy service, played by nobody: the real gate in front of the project's simulated engine, which takes as long as an engine takes, and other callers in
- * the way. What a page shows here is what the daemon said. The words are looked at in English; Chinese and the dark see the same states.
+ * the way. What a page shows here is what the daemon said. The words are looked at in English, those of the queue in Chinese and in the dark, too.
  */
 import { expect, test } from "./fixtures";
 import { answered, answers, ask, expectGood } from "./person";
